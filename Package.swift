@@ -1,0 +1,102 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Warnings of this package are errors; a package that depends on it is not affected (SE-0480).
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+let package = Package(
+  name: "phalarope",
+  products: [
+    .executable(name: "phalarope", targets: ["phalarope"]),
+    .library(name: "Tensors", targets: ["Tensors"]),
+    .library(name: "HDF5", targets: ["HDF5"]),
+    .library(name: "Solvers", targets: ["Solvers"]),
+    .library(name: "Datasets", targets: ["Datasets"]),
+    .library(name: "Autodiff", targets: ["Autodiff"]),
+    .library(name: "NeuralOperators", targets: ["NeuralOperators"]),
+    .library(name: "Training", targets: ["Training"]),
+    .library(name: "InverseProblems", targets: ["InverseProblems"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+  ],
+  targets: [
+    // MARK: - C libraries, each imported by exactly one Swift target
+    .systemLibrary(
+      name: "CFFTW", pkgConfig: "fftw3f",
+      providers: [.apt(["libfftw3-dev"]), .brew(["fftw"]), .yum(["fftw-devel"])]),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas",
+      providers: [.apt(["libopenblas-dev"]), .brew(["openblas"]), .yum(["openblas-devel"])]),
+    .systemLibrary(
+      name: "CHDF5", pkgConfig: "hdf5",
+      providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"]), .yum(["hdf5-devel"])]),
+    .systemLibrary(
+      name: "CPNG", pkgConfig: "libpng",
+      providers: [.apt(["libpng-dev"]), .brew(["libpng"]), .yum(["libpng-devel"])]),
+    .target(name: "CKernels"),
+
+    // MARK: - Libraries, lowest layer first
+    .target(name: "Tensors", dependencies: ["CFFTW", "COpenBLAS", "CKernels"], swiftSettings: strict),
+    .target(name: "HDF5", dependencies: ["CHDF5"], swiftSettings: strict),
+    .target(name: "Figures", dependencies: ["CPNG"], swiftSettings: strict),
+    .target(name: "Solvers", dependencies: ["Tensors"], path: "Solvers", swiftSettings: strict),
+    .target(
+      name: "Datasets", dependencies: ["Tensors", "HDF5", "Solvers"], path: "Datasets", swiftSettings: strict),
+    .target(name: "Autodiff", dependencies: ["Tensors", "CKernels"], swiftSettings: strict),
+    .target(name: "NeuralOperators", dependencies: ["Tensors", "Autodiff"], swiftSettings: strict),
+    .target(
+      name: "Training",
+      dependencies: ["Tensors", "HDF5", "Solvers", "Datasets", "Autodiff", "NeuralOperators"],
+      swiftSettings: strict),
+    .target(
+      name: "InverseProblems", dependencies: ["Tensors", "HDF5", "Solvers"], swiftSettings: strict),
+    .target(
+      name: "Experiments",
+      dependencies: [
+        "Tensors", "HDF5", "Figures", "Solvers", "Datasets", "Autodiff", "NeuralOperators", "Training",
+        "InverseProblems", "Yams",
+      ],
+      swiftSettings: strict),
+
+    // MARK: - Command line
+    .executableTarget(
+      name: "phalarope",
+      dependencies: [
+        "Experiments", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+
+    // MARK: - Tests
+    .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "HDF5Tests", dependencies: ["HDF5", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "FiguresTests", dependencies: ["Figures", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "SolversTests", dependencies: ["Solvers", "Tensors", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "DatasetsTests", dependencies: ["Datasets", "HDF5", "Solvers", "Tensors", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "AutodiffTests", dependencies: ["Autodiff", "Tensors", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "NeuralOperatorsTests",
+      dependencies: ["NeuralOperators", "Autodiff", "Tensors", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: [
+        "Training", "NeuralOperators", "Autodiff", "Datasets", "Solvers", "Tensors", "TestSupport",
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "InverseProblemsTests",
+      dependencies: ["InverseProblems", "HDF5", "Solvers", "Tensors", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "ExperimentsTests", dependencies: ["Experiments", "Tensors", "HDF5", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CommandTests", dependencies: ["phalarope", "HDF5", "TestSupport"], swiftSettings: strict),
+  ],
+  swiftLanguageModes: [.v6]
+)

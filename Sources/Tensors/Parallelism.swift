@@ -1,0 +1,93 @@
+import CFFTW
+import CKernels
+import COpenBLAS
+import Dispatch
+import Synchronization
+
+/// How many threads the kernels use, and the settings of the process that go with it.
+public enum Parallelism {
+  private static let chosenThreadCount = Atomic<Int>(0)
+
+  /// The number of processors that this process may run on.
+  public static var processorCount: Int { Int(ck_processor_count()) }
+
+  /// The number of threads that `parallelFor` uses.
+  ///
+  /// Results do not depend on it.
+  public static var threadCount: Int {
+    get {
+      let chosen = chosenThreadCount.load(ordering: .relaxed)
+      return chosen > 0 ? chosen : processorCount
+    }
+    set { chosenThreadCount.store(max(1, newValue), ordering: .relaxed) }
+  }
+
+  /// Settings made once, before the first kernel runs: OpenBLAS keeps to the calling thread because
+  /// `parallelFor` already uses all of them, and freed memory is kept.
+  static let prepared: Void = {
+    openblas_set_num_threads(1)
+    ck_keep_freed_memory()
+  }()
+
+  /// What the numbers of this process depend on: to be recorded with every run.
+  public static var libraries: [(name: String, version: String)] {
+    [
+      ("FFTW", String(cString: cfftw_version())),
+      ("OpenBLAS", String(cString: openblas_get_config())),
+      ("OpenBLAS core", String(cString: openblas_get_corename())),
+      ("kernels", String(cString: ck_instruction_set())),
+    ]
+  }
+}
+
+/// Calls `body` with consecutive ranges that together cover `0..<count`, on up to `threadCount` threads.
+///
+/// The work of one index must not depend on which range it falls in: then results are the same for any
+/// number of threads. For sums over indices use `parallelSum`, or add up per-index results in order.
+/// - Parameter grain: the fewest indices that are worth a range of their own.
+public func parallelFor(_ count: Int, grain: Int = 1, _ body: (Range<Int>) -> Void) {
+  Parallelism.prepared
+  let chunks = min(Parallelism.threadCount, count / max(1, grain))
+  guard chunks > 1 else {
+    if count > 0 { body(0..<count) }
+    return
+  }
+  // concurrentPerform returns only when every call has, so `body` does not outlive this frame.
+  nonisolated(unsafe) let body = body
+  DispatchQueue.concurrentPerform(iterations: chunks) { chunk in
+    body(count * chunk / chunks..<count * (chunk + 1) / chunks)
+  }
+}
+
+/// Calls `body` once per index, handing out indices one at a time: for work of uneven cost.
+///
+/// `body` also gets the number of the worker (below `threadCount`), for a workspace of its own.
+public func parallelForEach(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
+  Parallelism.prepared
+  let workers = min(Parallelism.threadCount, count)
+  guard workers > 1 else {
+    for index in 0..<max(0, count) { body(index, 0) }
+    return
+  }
+  nonisolated(unsafe) let body = body
+  let next = Atomic<Int>(0)
+  DispatchQueue.concurrentPerform(iterations: workers) { worker in
+    while true {
+      let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+      guard index < count else { return }
+      body(index, worker)
+    }
+  }
+}
+
+/// The sum of `term` over `0..<count`, computed in parallel and added up in index order.
+public func parallelSum(_ count: Int, grain: Int = 1, _ term: (Int) -> Double) -> Double {
+  var terms = [Double](repeating: 0, count: count)
+  terms.withUnsafeMutableBufferPointer { terms in
+    nonisolated(unsafe) let terms = terms
+    parallelFor(count, grain: grain) { range in
+      for index in range { terms[index] = term(index) }
+    }
+  }
+  return terms.reduce(0, +)
+}

@@ -1,0 +1,174 @@
+/// A dense, row-major array of `Float` or `Double` with value semantics.
+///
+/// Always contiguous and aligned to 64 bytes; copies share storage until one of them is written to. There
+/// are no views and no broadcasting: kernels take pointers to whole arrays. A complex tensor is a real one
+/// whose last axis has length 2 (real part, imaginary part), the interleaved layout of FFTW and BLAS.
+///
+/// The field's axis order is `[sample, channel, ...grid]`, or `[sample, time, ...grid]` in data files.
+public struct Tensor<Scalar: TensorScalar>: Sendable {
+  /// The length of every axis, slowest first.
+  public private(set) var shape: [Int]
+
+  private var storage: TensorStorage<Scalar>
+
+  /// The number of elements: the product of the axes' lengths.
+  public var count: Int { storage.count }
+
+  /// The number of axes.
+  public var rank: Int { shape.count }
+
+  /// A tensor whose elements `body` sets, all of them: the memory it gets is not initialised.
+  public init(
+    shape: [Int], initializingWith body: (UnsafeMutableBufferPointer<Scalar>) throws -> Void
+  ) rethrows {
+    precondition(shape.allSatisfy { $0 >= 0 }, "negative length in shape \(shape)")
+    self.shape = shape
+    storage = TensorStorage(count: shape.reduce(1, *))
+    try body(UnsafeMutableBufferPointer(start: storage.start, count: storage.count))
+  }
+
+  /// A tensor with every element equal to `value`.
+  public init(shape: [Int], repeating value: Scalar = 0) {
+    self.init(shape: shape) { $0.update(repeating: value) }
+  }
+
+  /// A tensor of the given shape from its elements in row-major order.
+  public init(shape: [Int], scalars: some Collection<Scalar>) {
+    precondition(
+      scalars.count == shape.reduce(1, *), "\(scalars.count) elements do not fill shape \(shape)")
+    self.init(shape: shape) { _ = $0.update(fromContentsOf: Array(scalars)) }
+  }
+
+  /// A copy of `other` in this precision.
+  public init<Other: TensorScalar>(converting other: Tensor<Other>) {
+    self.init(shape: other.shape) { target in
+      other.withUnsafeBuffer { source in
+        if let source = source as? UnsafeBufferPointer<Scalar> {
+          _ = target.update(fromContentsOf: source)
+        } else {
+          Scalar.convert(source, into: target)
+        }
+      }
+    }
+  }
+
+  /// The elements in row-major order, copied into an array.
+  public var scalars: [Scalar] { withUnsafeBuffer { Array($0) } }
+
+  /// Calls `body` with the elements in row-major order.
+  public func withUnsafeBuffer<Result>(
+    _ body: (UnsafeBufferPointer<Scalar>) throws -> Result
+  ) rethrows -> Result {
+    let storage = storage
+    return try body(UnsafeBufferPointer(start: storage.start, count: storage.count))
+  }
+
+  /// Calls `body` with the elements in row-major order, which it may change.
+  public mutating func withUnsafeMutableBuffer<Result>(
+    _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> Result
+  ) rethrows -> Result {
+    if !isKnownUniquelyReferenced(&storage) { storage = TensorStorage(copying: storage) }
+    let storage = storage
+    return try body(UnsafeMutableBufferPointer(start: storage.start, count: storage.count))
+  }
+
+  /// The same elements under another shape of the same count; shares storage.
+  public func reshaped(to shape: [Int]) -> Tensor {
+    precondition(
+      shape.reduce(1, *) == count, "cannot reshape \(self.shape) to \(shape): the counts differ")
+    var result = self
+    result.shape = shape
+    return result
+  }
+
+  /// A copy of the given positions of the first axis.
+  public subscript(first range: Range<Int>) -> Tensor {
+    precondition(
+      rank > 0 && range.lowerBound >= 0 && range.upperBound <= shape[0],
+      "range \(range) outside the first axis of shape \(shape)")
+    let stride = shape.dropFirst().reduce(1, *)
+    return Tensor(shape: [range.count] + shape.dropFirst()) { target in
+      withUnsafeBuffer { source in
+        let slice = source[range.lowerBound * stride..<range.upperBound * stride]
+        _ = target.update(fromContentsOf: slice)
+      }
+    }
+  }
+
+  /// One element, by its index along every axis.
+  ///
+  /// Convenient, slow: kernels use buffers.
+  public subscript(indices: Int...) -> Scalar {
+    get { withUnsafeBuffer { $0[offset(of: indices)] } }
+    set {
+      let offset = offset(of: indices)
+      withUnsafeMutableBuffer { $0[offset] = newValue }
+    }
+  }
+
+  private func offset(of indices: [Int]) -> Int {
+    precondition(indices.count == rank, "\(indices.count) indices for shape \(shape)")
+    return zip(indices, shape).reduce(0) { offset, axis in
+      precondition(axis.0 >= 0 && axis.0 < axis.1, "index \(indices) outside shape \(shape)")
+      return offset * axis.1 + axis.0
+    }
+  }
+
+  /// The tensors one after another along a new first axis; all must have the same shape.
+  public static func stacking(_ tensors: [Tensor]) -> Tensor {
+    precondition(!tensors.isEmpty, "nothing to stack")
+    let shape = tensors[0].shape
+    let stride = tensors[0].count
+    return Tensor(shape: [tensors.count] + shape) { target in
+      for (index, tensor) in tensors.enumerated() {
+        precondition(tensor.shape == shape, "cannot stack shapes \(shape) and \(tensor.shape)")
+        tensor.withUnsafeBuffer { source in
+          _ = UnsafeMutableBufferPointer(rebasing: target[index * stride..<(index + 1) * stride])
+            .update(fromContentsOf: source)
+        }
+      }
+    }
+  }
+}
+
+extension Tensor: Equatable {
+  /// Equal shapes and equal elements (so a NaN differs from itself).
+  public static func == (left: Tensor, right: Tensor) -> Bool {
+    left.shape == right.shape
+      && left.withUnsafeBuffer { l in right.withUnsafeBuffer { r in l.elementsEqual(r) } }
+  }
+}
+
+/// Reads several tensors at once without nesting closures.
+public func withPointers<each Scalar: TensorScalar, Result>(
+  _ tensors: repeat Tensor<each Scalar>, in body: (repeat UnsafePointer<each Scalar>) throws -> Result
+) rethrows -> Result {
+  // `withExtendedLifetime` over the pack keeps every storage alive while `body` runs.
+  try withExtendedLifetime((repeat each tensors)) {
+    try body(repeat (each tensors).withUnsafeBuffer { UnsafePointer($0.baseAddress!) })
+  }
+}
+
+/// The memory of a tensor: allocated once, aligned for SIMD and FFTW, freed with the last reference.
+///
+/// Sendable because `Tensor` writes only to storage that it owns alone.
+final class TensorStorage<Scalar: TensorScalar>: @unchecked Sendable {
+  static var alignment: Int { 64 }
+
+  let start: UnsafeMutablePointer<Scalar>
+  let count: Int
+
+  init(count: Int) {
+    self.count = count
+    let raw = UnsafeMutableRawPointer.allocate(
+      byteCount: max(1, count) * MemoryLayout<Scalar>.stride, alignment: Self.alignment)
+    start = raw.bindMemory(to: Scalar.self, capacity: max(1, count))
+  }
+
+  convenience init(copying other: TensorStorage) {
+    self.init(count: other.count)
+    start.update(from: other.start, count: other.count)
+  }
+
+  deinit { UnsafeMutableRawPointer(start).deallocate() }
+}
