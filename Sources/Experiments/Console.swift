@@ -25,7 +25,8 @@ public final class Console: Sendable {
   public init(isQuiet: Bool = false, isJSON: Bool = false, isLive: Bool? = nil) {
     self.isQuiet = isQuiet
     self.isJSON = isJSON
-    self.isLive = isLive ?? (isatty(STDERR_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb")
+    self.isLive =
+      isLive ?? (isatty(STDERR_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb")
     // A broken pipe is then an error of `write`, not the death of the process.
     signal(SIGPIPE, SIG_IGN)
   }

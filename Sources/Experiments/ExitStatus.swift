@@ -37,7 +37,8 @@ public struct Failure: Sendable, Equatable {
     case let error as InputError: self.init(.noInput, error.description)
     case let error as OutputError:
       self.init(error.kind == .writeFailed ? .inputOutput : .cannotCreate, error.description)
-    case let error as HDF5Error: self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
+    case let error as HDF5Error:
+      self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
     case let error as SolverError:
       if case .invalidProblem = error {
         self.init(.usage, error.description)
@@ -48,7 +49,9 @@ public struct Failure: Sendable, Equatable {
       self.init(Interruption.exitStatus, "stopped on request")
     default:
       self.init(
-        .defect, "\(String(describing: error).firstLine)\nThis is a defect of the tool: please report it with the output of 'phalarope doctor'.")
+        .defect,
+        "\(String(describing: error).firstLine)\nThis is a defect of the tool: please report it with the output of 'phalarope doctor'."
+      )
     }
   }
 

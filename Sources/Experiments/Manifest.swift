@@ -54,7 +54,8 @@ public struct Manifest: Codable, Sendable, Equatable {
   public var machine = Machine()
   /// The numerical libraries by name.
   public var libraries: [String: String] = Dictionary(
-    Parallelism.libraries.map { ($0.name, $0.version) }) { first, _ in first }
+    Parallelism.libraries.map { ($0.name, $0.version) }
+  ) { first, _ in first }
   /// The seeds by purpose.
   public var seeds: [String: Int] = [:]
   /// The checksums of the data files by path.

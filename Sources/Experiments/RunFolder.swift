@@ -56,7 +56,9 @@ public struct RunFolder: Sendable {
         case .create:
           throw OutputError(
             .exists, path: path,
-            reason: "exists already; continue it with --resume, replace it with --overwrite, or name another output")
+            reason:
+              "exists already; continue it with --resume, replace it with --overwrite, or name another output"
+          )
         case .overwrite: try removeRun()
         case .resume: try requireSameConfiguration(configuration, changeable: changeable)
         }
@@ -171,7 +173,8 @@ public enum EventValue: Encodable, Sendable, ExpressibleByStringLiteral, Express
     var container = encoder.singleValueContainer()
     switch self {
     case .text(let text): try container.encode(text)
-    case .number(let number): if number.isFinite { try container.encode(number) } else { try container.encodeNil() }
+    case .number(let number):
+      if number.isFinite { try container.encode(number) } else { try container.encodeNil() }
     case .integer(let number): try container.encode(number)
     }
   }

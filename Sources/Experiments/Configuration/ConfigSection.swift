@@ -27,6 +27,8 @@ public final class ConfigSection {
   private let origin: ConfigOrigin
   private let entries: [(key: String, value: ConfigNode)]
   private var resolved: [(key: String, value: Resolved)] = []
+  /// False for a section that was written as something else: its keys are then not missed.
+  private var isSound = true
 
   /// Parses a configuration and applies `key=value` overrides to it.
   ///
@@ -205,17 +207,20 @@ public final class ConfigSection {
     declare(key)
     let node = entry(key)
     var children: [(key: String, value: ConfigNode)] = []
+    var isSection = true
     if let node {
       switch node.content {
       case .section(let entries): children = entries
       case .scalar("", true): break  // "key:" with nothing below it
       default:
+        isSection = false
         report(
           node.origin, "'\(qualified(key))' is \(node.shown); it must be a section with keys of its own")
       }
     }
     let section = ConfigSection(
       document, path: qualified(key), origin: node?.origin ?? origin, entries: children)
+    section.isSound = isSound && isSection
     resolved.append((key, .section(section)))
     return section
   }
@@ -235,7 +240,8 @@ public final class ConfigSection {
   ///
   /// The condition is evaluated only while the configuration has no other mistake, so it may rely on every
   /// value being in its range. The message completes the sentence "'key' is VALUE; …".
-  public func check(_ key: String, _ condition: @autoclosure () -> Bool, _ message: @autoclosure () -> String) {
+  public func check(_ key: String, _ condition: @autoclosure () -> Bool, _ message: @autoclosure () -> String)
+  {
     guard document.mistakes.isEmpty, !condition() else { return }
     let shown = entry(key)?.shown ?? resolvedText(key)
     report(entry(key)?.origin ?? origin, "'\(qualified(key))' is \(shown); \(message())")
@@ -258,7 +264,9 @@ public final class ConfigSection {
     return failure
   }
 
-  private var failure: ConfigError { ConfigError(document.mistakes.sorted { $0.origin.rank < $1.origin.rank }) }
+  private var failure: ConfigError {
+    ConfigError(document.mistakes.sorted { $0.origin.rank < $1.origin.rank })
+  }
 
   /// Reports keys that nothing has asked for, then throws all mistakes if there are any.
   ///
@@ -315,6 +323,7 @@ public final class ConfigSection {
   }
 
   private func reportMissing(_ key: String, _ kind: String) {
+    guard isSound else { return }
     // A misspelt key is reported as unknown by `finish()`; that it is missing too would only confuse.
     let isMisspelt = entries.contains {
       !document.validPaths.contains(qualified($0.key)) && Spelling.areNear($0.key, key)
@@ -351,8 +360,9 @@ public final class ConfigSection {
     for (key, node) in entries where !document.validPaths.contains(qualified(key)) {
       let nearest = Spelling.nearest(to: qualified(key), among: document.validPaths)
       let siblings = document.validPaths.filter {
-        $0.hasPrefix(path.isEmpty ? "" : path + ".") && $0.dropFirst(path.isEmpty ? 0 : path.count + 1)
-          .firstIndex(of: ".") == nil
+        $0.hasPrefix(path.isEmpty ? "" : path + ".")
+          && $0.dropFirst(path.isEmpty ? 0 : path.count + 1)
+            .firstIndex(of: ".") == nil
       }
       let help =
         nearest.map { "did you mean '\($0)'?" } ?? "valid keys: \(siblings.joined(separator: ", "))"

@@ -1,9 +1,9 @@
 /// What a user may have meant by a word that is not known.
-enum Spelling {
+package enum Spelling {
   /// The number of insertions, deletions, replacements and swaps of neighbours between two words.
   ///
   /// The optimal string alignment distance.
-  static func distance(_ a: String, _ b: String) -> Int {
+  package static func distance(_ a: String, _ b: String) -> Int {
     let a = Array(a.utf8)
     let b = Array(b.utf8)
     guard !a.isEmpty, !b.isEmpty else { return max(a.count, b.count) }
@@ -24,14 +24,16 @@ enum Spelling {
     return last[b.count]
   }
 
-  /// Whether one word may be a misspelling of the other: at most a third of its letters differ.
+  /// Whether one word may be a misspelling of the other: about a third of its letters differ.
   static func areNear(_ a: String, _ b: String) -> Bool {
-    distance(a, b) <= max(1, max(a.utf8.count, b.utf8.count) / 3)
+    distance(a, b) <= (max(a.utf8.count, b.utf8.count) + 1) / 3
   }
 
   /// The candidate closest to a dotted path; one with the same last name in another section is close too.
   static func nearest(to path: String, among candidates: [String]) -> String? {
-    func name(_ path: String) -> Substring { path[(path.lastIndex(of: ".").map(path.index(after:)) ?? path.startIndex)...] }
+    func name(_ path: String) -> Substring {
+      path[(path.lastIndex(of: ".").map(path.index(after:)) ?? path.startIndex)...]
+    }
     func score(_ candidate: String) -> Int {
       name(candidate) == name(path) ? min(1, distance(path, candidate)) : distance(path, candidate)
     }

@@ -66,7 +66,9 @@ public struct TrainConfig: Sendable, Equatable {
   public struct Data: Sendable, Equatable {
     /// The dataset file of the training samples: its first ones.
     public let train: String
-    /// The dataset file of the test samples: its last ones. May be the same file.
+    /// The dataset file of the test samples: its last ones.
+    ///
+    /// May be the same file.
     public let test: String
     /// The number of training samples.
     public let trainSamples: Int
@@ -179,7 +181,8 @@ public struct TrainConfig: Sendable, Equatable {
       layers: section.int("layers", default: 4, in: .between(1, 64)),
       projectionWidth: section.int("projection_width", default: 128, in: .between(1, 65_536)),
       activation: section.choice("activation", of: Activation.self, default: .gelu) ?? .gelu,
-      normalization: section.choice("normalization", of: LayerNormalization.self, default: LayerNormalization.none)
+      normalization: section.choice(
+        "normalization", of: LayerNormalization.self, default: LayerNormalization.none)
         ?? .none,
       padding: section.int("padding", default: 0, in: .nonNegative),
       coordinates: section.choice("coordinates", of: Coordinates.self, default: .unit) ?? .unit)
