@@ -1,3 +1,4 @@
+import Datasets
 import HDF5
 import Solvers
 
@@ -38,6 +39,8 @@ public struct Failure: Sendable, Equatable {
     case let error as OutputError:
       self.init(error.kind == .writeFailed ? .inputOutput : .cannotCreate, error.description)
     case let error as HDF5Error:
+      self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
+    case let error as DatasetError:
       self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
     case let error as SolverError:
       if case .invalidProblem = error {

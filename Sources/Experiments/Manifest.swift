@@ -111,6 +111,10 @@ public enum Version {
   public static let name = "phalarope"
   /// The version, by semantic versioning.
   public static let number = "0.1.0"
+  /// Name, version and revision in one line.
+  static var line: String {
+    "\(name) \(number)" + (GitRevision.ofExecutable.map { " (git \($0))" } ?? "")
+  }
   /// The compiler that built the program.
   public static var compiler: String {
     #if compiler(>=6.3)

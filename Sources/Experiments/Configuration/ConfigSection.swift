@@ -90,6 +90,19 @@ public final class ConfigSection {
     return entry(key) == nil ? nil : double(key, in: range)
   }
 
+  /// A number, or a word that stands for leaving the choice to the program; nil for the word.
+  public func double(
+    _ key: String, or word: String, default fallback: Double? = nil, in range: ConfigRange<Double>
+  ) -> Double? {
+    let words = ConfigRange<Double?>("\(range.words), or \(word)") { $0.map(range.contains) ?? true }
+    return value(key, .some(fallback), words, "a number, or \(word)", nil) { node -> Double?? in
+      if case .scalar(word, true) = node.content { return .some(nil) }
+      return numberValue(node).map { .some($0) }
+    } _: {
+      Node($0.map(ConfigScalar.text) ?? word)
+    }
+  }
+
   /// A text.
   public func string(_ key: String, default fallback: String? = nil) -> String {
     value(key, fallback, ConfigRange("a text") { !$0.isEmpty }, "a text", "", textValue, textNode)

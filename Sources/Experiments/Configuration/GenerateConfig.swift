@@ -1,3 +1,6 @@
+import Datasets
+import Solvers
+
 /// What `generate` is to compute: an equation, the law of its inputs, a solver, a grid, a number of samples.
 public struct GenerateConfig: Sendable, Equatable {
   /// The equations that data can be generated for.
@@ -10,14 +13,22 @@ public struct GenerateConfig: Sendable, Equatable {
     case navierStokes = "navier-stokes"
   }
 
+  /// What drives the Navier-Stokes flow.
+  public enum Forcing: String, CaseIterable, Sendable {
+    /// f = 0.1 (sin 2π(x + y) + cos 2π(x + y)), that of the papers.
+    case kolmogorovDiagonal = "kolmogorov-diagonal"
+    /// Nothing.
+    case none
+  }
+
   /// An equation with its parameters.
   public enum Equation: Sendable, Equatable {
     /// Viscosity and recorded times.
     case burgers(viscosity: Double, times: [Double])
     /// Permeability where the Gaussian field is positive and where it is negative, and the source term.
-    case darcy(permeability: (above: Double, below: Double), source: Double)
-    /// Viscosity, amplitude of f = amplitude (sin 2π(x+y) + cos 2π(x+y)), and recorded times.
-    case navierStokes(viscosity: Double, forcing: Double, times: [Double])
+    case darcy(permeabilityAbove: Double, permeabilityBelow: Double, source: Double)
+    /// Viscosity, forcing and recorded times.
+    case navierStokes(viscosity: Double, forcing: Forcing, times: [Double])
 
     /// Which equation it is.
     public var kind: EquationKind {
@@ -27,25 +38,6 @@ public struct GenerateConfig: Sendable, Equatable {
       case .navierStokes: .navierStokes
       }
     }
-
-    /// Equal kinds and parameters.
-    public static func == (left: Equation, right: Equation) -> Bool {
-      switch (left, right) {
-      case (.burgers(let a, let b), .burgers(let c, let d)): a == c && b == d
-      case (.darcy(let a, let b), .darcy(let c, let d)): a == c && b == d
-      case (.navierStokes(let a, let b, let c), .navierStokes(let d, let e, let f)):
-        a == d && b == e && c == f
-      default: false
-      }
-    }
-  }
-
-  /// The precision of the stored fields.
-  public enum Precision: String, CaseIterable, Sendable {
-    /// 32 bits.
-    case single
-    /// 64 bits.
-    case double
   }
 
   /// The equation and its parameters.
@@ -63,7 +55,7 @@ public struct GenerateConfig: Sendable, Equatable {
   /// The seed of all random numbers.
   public let seed: Int
   /// The precision of the stored fields.
-  public let precision: Precision
+  public let precision: StoredPrecision
   /// The level of compression, 0 (none) to 9.
   public let deflate: Int
   /// The dataset file to write.
@@ -89,7 +81,7 @@ public struct GenerateConfig: Sendable, Equatable {
     storedGrid = section.int("stored_grid", default: grid, in: .atLeast(2))
     samples = section.int("samples", in: .atLeast(1))
     seed = section.int("seed", default: 0, in: .nonNegative)
-    precision = section.choice("precision", of: Precision.self, default: .single) ?? .single
+    precision = section.choice("precision", of: StoredPrecision.self, default: .single) ?? .single
     deflate = section.int("deflate", default: 0, in: .between(0, 9))
     output = section.string("output")
     section.check("stored_grid", storedGrid <= grid, "it must be at most 'grid', which is \(grid)")
@@ -114,10 +106,11 @@ public struct GenerateConfig: Sendable, Equatable {
       let above = section.double("permeability_above", default: 12, in: .positive)
       let below = section.double("permeability_below", default: 3, in: .positive)
       return .darcy(
-        permeability: (above, below), source: section.double("source", default: 1))
+        permeabilityAbove: above, permeabilityBelow: below, source: section.double("source", default: 1))
     case .navierStokes:
       let viscosity = section.double("viscosity", in: .positive)
-      let forcing = section.double("forcing", default: 0.1)
+      let forcing =
+        section.choice("forcing", of: Forcing.self, default: .kolmogorovDiagonal) ?? .kolmogorovDiagonal
       return .navierStokes(viscosity: viscosity, forcing: forcing, times: times(section))
     }
   }
@@ -137,49 +130,5 @@ public struct GenerateConfig: Sendable, Equatable {
     let finalTime = section.double("final_time", in: .positive)
     let frames = section.int("frames", default: 1, in: .atLeast(1))
     return (1...max(1, frames)).map { finalTime * Double($0) / Double(frames) }
-  }
-}
-
-/// The Gaussian random field with covariance σ² (−Δ + τ² I)^(−α).
-///
-/// The spectrum of Δ is that of the unit interval or square, whatever the length of the equation's domain.
-public struct PriorConfig: Sendable, Equatable {
-  /// The scale σ.
-  public let sigma: Double
-  /// The inverse length scale τ.
-  public let tau: Double
-  /// The smoothness α.
-  public let alpha: Double
-
-  /// A random field of given parameters.
-  public init(sigma: Double, tau: Double, alpha: Double) {
-    self.sigma = sigma
-    self.tau = tau
-    self.alpha = alpha
-  }
-
-  /// The law of the inputs in the papers' data.
-  ///
-  /// Burgers: 625 (−Δ + 25 I)^(−2). Darcy: (−Δ + 9 I)^(−2) with Neumann conditions, scaled by τ^(α−1); the
-  /// scale does not matter below a threshold. Navier-Stokes: 2 · 7³ (−Δ + 49 I)^(−2.5), which is what the
-  /// published generator computes, not the printed 7^(3/2).
-  public init(paperFor kind: GenerateConfig.EquationKind) {
-    switch kind {
-    case .burgers: self.init(sigma: 25, tau: 5, alpha: 2)
-    case .darcy: self.init(sigma: 3, tau: 3, alpha: 2)
-    case .navierStokes: self.init(sigma: 686.0.squareRoot(), tau: 7, alpha: 2.5)
-    }
-  }
-
-  /// Reads the field's parameters; by default those of the papers.
-  init(_ section: ConfigSection, for kind: GenerateConfig.EquationKind) {
-    let paper = PriorConfig(paperFor: kind)
-    sigma = section.double("sigma", default: paper.sigma, in: .positive)
-    tau = section.double("tau", default: paper.tau, in: .nonNegative)
-    let dimensions = kind == .burgers ? 1 : 2
-    // Below α = d/2 the point values have no finite variance.
-    alpha = section.double(
-      "alpha", default: paper.alpha,
-      in: ConfigRange("greater than \(Double(dimensions) / 2)") { $0 > Double(dimensions) / 2 })
   }
 }
