@@ -310,6 +310,18 @@ public final class ConfigSection {
     return values
   }
 
+  /// Where each resolved value was written, by dotted key; what was not is left to the file.
+  var origins: [String: ConfigOrigin] {
+    var origins: [String: ConfigOrigin] = [:]
+    for (key, value) in resolved {
+      switch value {
+      case .value: origins[qualified(key)] = entry(key)?.origin ?? .file(path: document.path, line: nil)
+      case .section(let section): origins.merge(section.origins) { $1 }
+      }
+    }
+    return origins
+  }
+
   /// The dotted keys that have been asked for so far, in order.
   public var validKeys: [String] { document.validPaths }
 

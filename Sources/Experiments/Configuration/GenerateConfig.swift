@@ -2,7 +2,7 @@ import Datasets
 import Solvers
 
 /// What `generate` is to compute: an equation, the law of its inputs, a solver, a grid, a number of samples.
-public struct GenerateConfig: Sendable, Equatable {
+public struct GenerateConfig: Sendable {
   /// The equations that data can be generated for.
   public enum EquationKind: String, CaseIterable, Sendable {
     /// u_t + (u²/2)_x = ν u_xx, periodic on (0, 2π).

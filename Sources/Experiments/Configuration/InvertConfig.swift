@@ -1,5 +1,5 @@
 /// What `invert` is to recover: an initial vorticity from noisy observations of a later one at few points.
-public struct InvertConfig: Sendable, Equatable {
+public struct InvertConfig: Sendable {
   /// What maps an initial vorticity to the observed time.
   public enum Surrogate: Sendable, Equatable {
     /// The classical solver, with the settings stated in the dataset file.
@@ -70,6 +70,8 @@ public struct InvertConfig: Sendable, Equatable {
   public let output: String
   /// The resolved configuration as YAML.
   public let resolvedYAML: String
+  /// Where each key was written, for mistakes that only show against the data.
+  let origins: [String: ConfigOrigin]
 
   /// Reads and checks a configuration.
   ///
@@ -92,6 +94,12 @@ public struct InvertConfig: Sendable, Equatable {
     output = section.string("output")
     try section.finish()
     resolvedYAML = section.resolvedYAML
+    origins = section.origins
+  }
+
+  /// The error of a key whose value does not fit the data.
+  func mistake(_ key: String, _ message: String) -> ConfigError {
+    ConfigError(origins[key] ?? .defaultValue, "'\(key)' \(message)")
   }
 
   private static func observations(_ section: ConfigSection) -> Observations {

@@ -1,5 +1,9 @@
+import Autodiff
+import Datasets
+import NeuralOperators
+
 /// What `train` is to do: a model, its data, an optimizer, a number of epochs.
-public struct TrainConfig: Sendable, Equatable {
+public struct TrainConfig: Sendable {
   /// The models that can be trained.
   public enum ModelKind: String, CaseIterable, Sendable {
     /// The Fourier neural operator.
@@ -14,29 +18,13 @@ public struct TrainConfig: Sendable, Equatable {
     case relu
   }
 
-  /// What follows each Fourier layer.
-  public enum LayerNormalization: String, CaseIterable, Sendable {
-    /// Nothing, as in the later code of the FNO paper.
-    case none
-    /// Batch normalization over channels, as in the first.
-    case batch
-  }
-
-  /// Which points the coordinate channels hold.
-  public enum Coordinates: String, CaseIterable, Sendable {
-    /// No coordinate channels.
-    case none
-    /// The points of the data, from 0 to 1 as on the unit interval or square.
-    case unit
-  }
-
   /// The model and its size.
   public struct Model: Sendable, Equatable {
     /// The kind of model.
     public let kind: ModelKind
     /// The channels of every hidden layer.
     public let width: Int
-    /// The Fourier modes that are kept along each axis.
+    /// The Fourier modes that are kept along each axis; one number is for all axes.
     public let modes: [Int]
     /// The number of Fourier layers.
     public let layers: Int
@@ -45,21 +33,11 @@ public struct TrainConfig: Sendable, Equatable {
     /// The nonlinearity.
     public let activation: Activation
     /// What follows each layer.
-    public let normalization: LayerNormalization
-    /// Zeros added at the end of each bounded axis, removed before the projection.
-    public let padding: Int
+    public let normalization: FNO.Configuration.Normalization
+    /// Zeros added at the end of each axis, removed before the projection; one number is for all axes.
+    public let padding: [Int]
     /// The coordinate channels beside the input.
     public let coordinates: Coordinates
-  }
-
-  /// How a field is scaled for the network.
-  public enum Scaling: String, CaseIterable, Sendable {
-    /// Not at all.
-    case none
-    /// By one mean and one standard deviation.
-    case global
-    /// By mean and standard deviation at each point.
-    case pointwise
   }
 
   /// The data files and what is taken from them.
@@ -81,9 +59,9 @@ public struct TrainConfig: Sendable, Equatable {
     /// The frames of the target; by default the last.
     public let targetFrames: [Int]?
     /// The scaling of the input.
-    public let inputScaling: Scaling
+    public let inputScaling: Normalizer.Kind
     /// The scaling of the target.
-    public let targetScaling: Scaling
+    public let targetScaling: Normalizer.Kind
   }
 
   /// How the learning rate changes from epoch to epoch.
@@ -145,6 +123,8 @@ public struct TrainConfig: Sendable, Equatable {
   public let checkpointEvery: Int
   /// The resolved configuration as YAML.
   public let resolvedYAML: String
+  /// Where each key was written, for mistakes that only show against the data.
+  let origins: [String: ConfigOrigin]
 
   /// Reads and checks a configuration.
   ///
@@ -171,10 +151,17 @@ public struct TrainConfig: Sendable, Equatable {
       "it must be at most 'data.train_samples', which is \(data.trainSamples)")
     try section.finish()
     resolvedYAML = section.resolvedYAML
+    origins = section.origins
+  }
+
+  /// The error of a key whose value does not fit the data.
+  func mistake(_ key: String, _ message: String) -> ConfigError {
+    ConfigError(origins[key] ?? .defaultValue, "'\(key)' \(message)")
   }
 
   private static func model(_ kind: ModelKind, _ section: ConfigSection) -> Model {
-    Model(
+    let withoutNormalization = FNO.Configuration.Normalization.none
+    return Model(
       kind: kind,
       width: section.int("width", in: .between(1, 4096)),
       modes: section.intList("modes", in: .atLeast(1)),
@@ -182,10 +169,11 @@ public struct TrainConfig: Sendable, Equatable {
       projectionWidth: section.int("projection_width", default: 128, in: .between(1, 65_536)),
       activation: section.choice("activation", of: Activation.self, default: .gelu) ?? .gelu,
       normalization: section.choice(
-        "normalization", of: LayerNormalization.self, default: LayerNormalization.none)
-        ?? .none,
-      padding: section.int("padding", default: 0, in: .nonNegative),
-      coordinates: section.choice("coordinates", of: Coordinates.self, default: .unit) ?? .unit)
+        "normalization", of: FNO.Configuration.Normalization.self, default: withoutNormalization)
+        ?? withoutNormalization,
+      padding: section.intList("padding", default: [0], in: .nonNegative),
+      coordinates: section.choice("coordinates", of: Coordinates.self, default: .inclusive)
+        ?? .inclusive)
   }
 
   private static func data(_ section: ConfigSection) -> Data {
@@ -201,8 +189,8 @@ public struct TrainConfig: Sendable, Equatable {
     return Data(
       train: train, test: test, trainSamples: trainSamples, testSamples: testSamples, stride: stride,
       inputFrames: inputFrames, targetFrames: targetFrames,
-      inputScaling: normalization.choice("input", of: Scaling.self, default: Scaling.none) ?? .none,
-      targetScaling: normalization.choice("target", of: Scaling.self, default: Scaling.none) ?? .none)
+      inputScaling: normalization.choice("input", of: Normalizer.Kind.self, default: Normalizer.Kind.none) ?? .none,
+      targetScaling: normalization.choice("target", of: Normalizer.Kind.self, default: Normalizer.Kind.none) ?? .none)
   }
 
   private static func optimizer(_ section: ConfigSection) -> Optimizer {
