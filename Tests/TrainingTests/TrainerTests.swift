@@ -1,0 +1,183 @@
+import Autodiff
+import Foundation
+import NeuralOperators
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+/// A problem that a small model learns in seconds: the derivative and the square of smooth random fields.
+enum SmallProblem {
+  static func data(samples: Int, points: Int = 32, first: Int = 0) -> TrainingData {
+    let field = PeriodicField(points: points)
+    let pairs = (0..<samples).map { field.sample(first + $0) }
+    return TrainingData(
+      inputs: Tensor.stacking(pairs.map(\.input)), targets: Tensor.stacking(pairs.map(\.target)))
+  }
+
+  static let model = ModelConfiguration.fno(.modern(dimensions: 1, width: 12, modes: 6))
+
+  static func configuration(epochs: Int, schedule: Schedule = .constant) -> TrainingConfiguration {
+    TrainingConfiguration(
+      epochs: epochs, batchSize: 8, optimizer: Adam.Configuration(learningRate: 5e-3, weightDecay: 1e-5),
+      schedule: schedule, seed: 7)
+  }
+}
+
+/// Random trigonometric polynomials u, and u' + u²/2.
+struct PeriodicField {
+  let points: Int
+
+  func sample(_ index: Int) -> (input: Tensor<Float>, target: Tensor<Float>) {
+    var random = Philox(seed: 5, stream: .inputs, sample: index)
+    let coefficients = (1...4).map {
+      ($0, random.nextNormal() / Double($0), random.nextNormal() / Double($0))
+    }
+    var (input, target) = ([Float](), [Float]())
+    for point in 0..<points {
+      let x = 2 * Double.pi * Double(point) / Double(points)
+      var (u, derivative) = (0.0, 0.0)
+      for (k, a, b) in coefficients {
+        let (cosine, sine) = (cos(Double(k) * x), sin(Double(k) * x))
+        u += a * cosine + b * sine
+        derivative += Double(k) * (b * cosine - a * sine)
+      }
+      input.append(Float(u))
+      target.append(Float(derivative + u * u / 2))
+    }
+    return (Tensor(shape: [1, points], scalars: input), Tensor(shape: [1, points], scalars: target))
+  }
+}
+
+@Suite struct TrainerTests {
+  @Test func theErrorFalls() throws {
+    let trainer = Trainer(SmallProblem.model, configuration: SmallProblem.configuration(epochs: 40))
+    let test = SmallProblem.data(samples: 32, first: 1000)
+    let before = MetricSummary(try trainer.evaluate(test)).mean
+    try trainer.fit(SmallProblem.data(samples: 128), test: test)
+    let after = try #require(trainer.history.last?.testError)
+    // An untrained network is as good as predicting 0 (error 1); a linear one cannot get the square.
+    #expect(before > 0.8 && after < 0.1, "from \(before) to \(after)")
+    #expect(trainer.history.count == 40)
+    #expect(trainer.history.map(\.epoch) == Array(1...40))
+    #expect(MetricSummary(try trainer.evaluate(test)).mean == after)
+  }
+
+  @Test func runsOfOneSeedAreEqualWhateverTheThreads() throws {
+    let data = SmallProblem.data(samples: 20)
+    let runs = try withThreadCounts([1, 2, 3]) {
+      let trainer = Trainer(SmallProblem.model, configuration: SmallProblem.configuration(epochs: 3))
+      try trainer.fit(data, test: data)
+      return trainer.checkpoint
+    }
+    #expect(sameState(runs[0], runs[1]))
+    #expect(sameState(runs[0], runs[2]))
+  }
+
+  @Test(arguments: [
+    ModelConfiguration.fno(.modern(dimensions: 1, width: 12, modes: 6)),
+    .fno(.fno2020(dimensions: 1, width: 12, modes: 6)),
+  ])
+  func aContinuedRunGivesTheSameBits(model: ModelConfiguration) throws {
+    try withTemporaryFolder { folder in
+      let (data, test) = (SmallProblem.data(samples: 20), SmallProblem.data(samples: 8, first: 50))
+      let configuration = SmallProblem.configuration(
+        epochs: 6, schedule: .cosine(warmUpEpochs: 1, finalFactor: 0.01))
+      let whole = Trainer(model, configuration: configuration)
+      try whole.fit(data, test: test)
+
+      // Stopped after the epoch 2, then in the middle of the epoch 4.
+      struct Stop: Error {}
+      let path = folder + "/last"
+      let first = Trainer(model, configuration: configuration)
+      #expect(throws: Stop.self) {
+        try first.fit(data, test: test) { _ in
+        } afterEpoch: {
+          if $0.epoch == 2 { throw Stop() }
+        }
+      }
+      try first.checkpoint.write(to: path)
+      let second = try Trainer(resuming: Checkpoint(contentsOf: path))
+      #expect(throws: CancellationError.self) {
+        try second.fit(data, test: test) { if $0.epoch == 4 && $0.batch == 2 { throw CancellationError() } }
+      }
+      #expect(second.position.epoch == 3 && second.position.batch == 2)
+      try second.checkpoint.write(to: path)
+      let third = try withThreadCounts([3]) {
+        let trainer = try Trainer(resuming: Checkpoint(contentsOf: path))
+        try trainer.fit(data, test: test)
+        return trainer
+      }[0]
+      #expect(sameState(third.checkpoint, whole.checkpoint))
+    }
+  }
+
+  @Test func anInfiniteLossStopsBeforeTheWeightsAreTouched() throws {
+    var inputs = SmallProblem.data(samples: 16).inputs
+    let targets = SmallProblem.data(samples: 16).targets
+    inputs[3, 0, 5] = .nan
+    let trainer = Trainer(SmallProblem.model, configuration: SmallProblem.configuration(epochs: 1))
+    var batches = 0
+    var last = trainer.checkpoint
+    let error = #expect(throws: TrainingError.self) {
+      try trainer.fit(TrainingData(inputs: inputs, targets: targets)) { _ in
+        batches += 1
+        last = trainer.checkpoint
+      }
+    }
+    guard case .diverged(epoch: 1, let batch, let loss) = error else {
+      Issue.record("not a divergence: \(String(describing: error))")
+      return
+    }
+    #expect(batch == batches + 1 && loss.isNaN)
+    #expect(sameState(trainer.checkpoint, last))
+  }
+
+  @Test func dataOfAnotherShapeAreExplained() {
+    let trainer = Trainer(SmallProblem.model, configuration: SmallProblem.configuration(epochs: 1))
+    #expect(
+      throws: TrainingError.invalidData(
+        "6 modes do not fit the 8 points of axis 0, which hold at most 5")
+    ) { try trainer.fit(SmallProblem.data(samples: 4, points: 8)) }
+    let wide = TrainingData(
+      inputs: Tensor(shape: [2, 2, 32]), targets: Tensor(shape: [2, 1, 32]))
+    #expect(
+      throws: TrainingError.invalidData("the model maps 1 channels to 1, the data have 2 and 1")
+    ) { try trainer.fit(wide) }
+  }
+
+  /// The loss is of physical fields: with targets scaled by 1000 and decoding, the errors stay the same up to
+  /// the rounding of the scaling.
+  @Test func theLossIsThatOfDecodedFields() throws {
+    let data = SmallProblem.data(samples: 16)
+    let large = TrainingData(
+      inputs: data.inputs,
+      targets: Tensor(shape: data.targets.shape, scalars: data.targets.scalars.map { 1024 * $0 }))
+    let scaling = FieldScaling(
+      mean: Tensor(shape: [1]), scale: Tensor(shape: [1], repeating: 1024))
+    let plain = Trainer(SmallProblem.model, configuration: SmallProblem.configuration(epochs: 2))
+    let scaled = Trainer(
+      SmallProblem.model, configuration: SmallProblem.configuration(epochs: 2), outputScaling: scaling)
+    try plain.fit(data)
+    try scaled.fit(large)
+    for (left, right) in zip(plain.history, scaled.history) {
+      // Powers of two scale exactly; only the products in the gradient's factor round differently.
+      #expect(abs(left.trainingError - right.trainingError) < 1e-4)
+    }
+  }
+}
+
+/// Equal weights, moments, counts and errors; the seconds may differ.
+func sameState(_ left: Checkpoint, _ right: Checkpoint) -> Bool {
+  func equal(_ a: [(name: String, value: Tensor<Float>)], _ b: [(name: String, value: Tensor<Float>)]) -> Bool
+  {
+    a.count == b.count && zip(a, b).allSatisfy { $0.name == $1.name && $0.value == $1.value }
+  }
+  return equal(left.weights, right.weights) && equal(left.firstMoments, right.firstMoments)
+    && equal(left.secondMoments, right.secondMoments) && left.stepCount == right.stepCount
+    && left.position.epoch == right.position.epoch && left.position.batch == right.position.batch
+    && left.position.errorSum == right.position.errorSum
+    && left.history.map(\.trainingError) == right.history.map(\.trainingError)
+    && left.history.map(\.testError) == right.history.map(\.testError)
+    && left.history.map(\.learningRate) == right.history.map(\.learningRate)
+}
