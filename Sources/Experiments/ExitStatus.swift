@@ -1,5 +1,6 @@
 import Datasets
 import HDF5
+import InverseProblems
 import Solvers
 import Training
 
@@ -51,6 +52,7 @@ public struct Failure: Sendable, Equatable {
       }
     case let error as TrainingError:
       self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
+    case let error as ChainCheckpoint.Failure: self.init(.badData, error.description)
     case is CancellationError:
       self.init(Interruption.exitStatus, "stopped on request")
     default:

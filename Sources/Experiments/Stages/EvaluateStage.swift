@@ -15,7 +15,7 @@ public enum EvaluateStage {
     _ path: String, data: String?, grid: Int?, usesBest: Bool, _ console: Console
   ) throws {
     let run = try RunFolder(opening: path)
-    let config = try TrainConfig(ConfigSection(contentsOf: run.configurationFile))
+    let config = try run.trainConfig()
     let file = try DatasetFile(opening: data ?? config.data.test)
     let samples =
       data == nil

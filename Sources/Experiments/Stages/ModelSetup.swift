@@ -1,6 +1,5 @@
 import Datasets
 import NeuralOperators
-import Tensors
 import Training
 
 extension TrainConfig {
@@ -49,17 +48,5 @@ extension TrainConfig {
       optimizer: Adam.Configuration(
         learningRate: optimizer.learningRate, weightDecay: optimizer.weightDecay),
       schedule: schedule, lossReduction: lossReduction, seed: UInt64(seed))
-  }
-}
-
-extension FieldScaling {
-  /// The scaling that a normalizer fitted to training samples stands for; nil if it changes nothing.
-  init?(_ kind: Normalizer.Kind, fitting samples: Tensor<Float>) throws {
-    guard kind != .none else { return nil }
-    let normalizer = try Normalizer(kind, fitting: samples)
-    let shape = kind == .pointwise ? normalizer.shape : [normalizer.mean.count]
-    self.init(
-      mean: Tensor(shape: shape, scalars: normalizer.mean),
-      scale: Tensor(shape: shape, scalars: normalizer.scale))
   }
 }

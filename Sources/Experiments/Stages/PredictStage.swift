@@ -20,7 +20,7 @@ public enum PredictStage {
     _ path: String, input: String, output: String, overwrite: Bool, usesBest: Bool, _ console: Console
   ) throws {
     let run = try RunFolder(opening: path)
-    let config = try TrainConfig(ConfigSection(contentsOf: run.configurationFile))
+    let config = try run.trainConfig()
     let file = try DatasetFile(opening: input)
     let checkpoint = usesBest ? run.bestCheckpoint : run.lastCheckpoint
     let source = try Predictions(config, file, LearnedOperator(contentsOf: checkpoint))

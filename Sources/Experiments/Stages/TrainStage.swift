@@ -44,8 +44,8 @@ public enum TrainStage {
     } else {
       trainer = Trainer(
         model, configuration: config.trainingConfiguration,
-        inputScaling: try FieldScaling(config.data.inputScaling, fitting: training.inputs),
-        outputScaling: try FieldScaling(config.data.targetScaling, fitting: training.targets))
+        inputScaling: FieldScaling(try Normalizer(config.data.inputScaling, fitting: training.inputs)),
+        outputScaling: FieldScaling(try Normalizer(config.data.targetScaling, fitting: training.targets)))
     }
     var session = try RunSession(
       run, isContinuation: isContinuation, seeds: ["seed": config.seed], data: checksums)
@@ -123,9 +123,8 @@ public enum TrainStage {
             "test_relative_l2": .number(report.testError ?? .nan),
             "learning_rate": .number(report.learningRate), "seconds": .number(report.seconds),
           ])
-        let isBest = bestEpoch(trainer.history) == report.epoch
         let isDue = report.epoch.isMultiple(of: config.checkpointEvery) || report.epoch == config.epochs
-        if isBest { try trainer.checkpoint.write(to: run.bestCheckpoint) }
+        if trainer.lastEpochIsBest { try trainer.checkpoint.write(to: run.bestCheckpoint) }
         if isDue { try trainer.checkpoint.write(to: run.lastCheckpoint) }
         try Interruption.check()
       }
