@@ -7,7 +7,7 @@ import Synchronization
 public final class Progress: Sendable {
   private struct State {
     var lastShown: ContinuousClock.Instant?
-    var done = 0
+    var doneWhenShown = -1
   }
 
   private let console: Console
@@ -42,9 +42,12 @@ public final class Progress: Sendable {
     // Between two lines: fluent to the eye on a terminal, readable in a log elsewhere.
     let pause: Duration = console.isLive ? .milliseconds(100) : .seconds(5)
     let isDue = state.withLock { state in
-      state.done = max(state.done, done)
-      guard now - (state.lastShown ?? start) >= pause else { return false }
+      let elapsed = now - (state.lastShown ?? start)
+      // A log need not repeat that nothing has changed, but it should show that the work goes on.
+      guard elapsed >= pause, console.isLive || done != state.doneWhenShown || elapsed >= .seconds(60)
+      else { return false }
       state.lastShown = now
+      state.doneWhenShown = done
       return true
     }
     if isDue { console.showLive(line(done, at: now, detail: detail())) }
@@ -61,7 +64,7 @@ public final class Progress: Sendable {
     if fresh > 0, seconds > 0 {
       let rate = Double(fresh) / seconds
       parts.append(
-        rate >= 1 ? "\(Self.digits(rate)) \(unit)/s" : "\(Self.digits(1 / rate)) s per \(unit.dropLast())")
+        rate >= 1 ? "\(Self.digits(rate)) \(unit)/s" : "\(Self.digits(1 / rate)) s each")
       parts.append("\(Self.clock(Double(total - done) / rate)) left")
     }
     if !detail.isEmpty { parts.append(detail) }
