@@ -3,6 +3,7 @@ import PackageDescription
 
 // Warnings of this package are errors; a package that depends on it is not affected (SE-0480).
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+let strictC: [CSetting] = [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)]
 
 let package = Package(
   name: "phalarope",
@@ -35,7 +36,7 @@ let package = Package(
     .systemLibrary(
       name: "CPNG", pkgConfig: "libpng",
       providers: [.apt(["libpng-dev"]), .brew(["libpng"]), .yum(["libpng-devel"])]),
-    .target(name: "CKernels"),
+    .target(name: "CKernels", cSettings: strictC),
 
     // MARK: - Libraries, lowest layer first
     .target(name: "Tensors", dependencies: ["CFFTW", "COpenBLAS", "CKernels"], swiftSettings: strict),
