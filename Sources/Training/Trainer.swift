@@ -47,7 +47,8 @@ public final class Trainer {
 
   /// The run that a checkpoint holds, to be continued.
   ///
-  /// - Parameter epochs: how many epochs it is to have in all, if not as many as it was begun with.
+  /// - Parameter epochs: how many epochs it is to have in all, if not as many as it was begun with; a cosine
+  ///   schedule is stretched accordingly from here on.
   /// - Throws: `TrainingError` if the checkpoint's arrays are not those of its model.
   public convenience init(resuming checkpoint: Checkpoint, epochs: Int? = nil) throws {
     var configuration = checkpoint.training
@@ -75,6 +76,13 @@ public final class Trainer {
       position: position, history: history, inputScaling: inputScaling, outputScaling: outputScaling)
   }
 
+  /// True if no epoch had a smaller error than the last one: of the test samples, or without any of the
+  /// training samples.
+  public var lastEpochIsBest: Bool {
+    let errors = history.map { $0.testError ?? $0.trainingError }
+    return errors.last.map { last in errors.allSatisfy { last <= $0 } } ?? false
+  }
+
   /// Trains from where the run stands to its last epoch.
   ///
   /// - Parameters:
@@ -90,6 +98,11 @@ public final class Trainer {
   ) throws {
     try check(training)
     if let test { try check(test) }
+    if let samples = position.samples, samples != training.sampleCount {
+      throw TrainingError.invalidData(
+        "the run was begun with \(samples) training samples and cannot continue with \(training.sampleCount)")
+    }
+    position.samples = training.sampleCount
     let inputs = inputScaling?.encode(training.inputs) ?? training.inputs
     let testInputs = test.map { inputScaling?.encode($0.inputs) ?? $0.inputs }
     while position.epoch < configuration.epochs {
@@ -101,9 +114,8 @@ public final class Trainer {
         testError: testErrors.map { $0.reduce(0, +) / Double($0.count) },
         learningRate: learningRate(batch: steps - 1, of: steps), seconds: position.seconds)
       history.append(report)
-      let epoch = position.epoch + 1
-      position = TrainingPosition()
-      position.epoch = epoch
+      position.epoch += 1
+      (position.batch, position.errorSum, position.seconds) = (0, 0, 0)
       try afterEpoch(report)
     }
   }
@@ -193,5 +205,27 @@ public final class Trainer {
       ?? inputScaling?.problem(channels: inputs, grid: data.grid)
       ?? outputScaling?.problem(channels: outputs, grid: data.grid)
     if let problem { throw TrainingError.invalidData(problem) }
+    try checkValues(data)
+  }
+
+  /// A NaN among the data, or a target that vanishes, would only show as a loss that is not finite.
+  private func checkValues(_ data: TrainingData) throws {
+    for (name, fields) in [("input", data.inputs), ("target", data.targets)] {
+      let squares = sampleSquares(fields)
+      if let sample = squares.firstIndex(where: { !$0.isFinite }) {
+        throw TrainingError.invalidData("the \(name) of sample \(sample) holds NaN or infinite numbers")
+      }
+      if name == "target", let sample = squares.firstIndex(of: 0) {
+        throw TrainingError.invalidData(
+          "the target of sample \(sample) is 0 everywhere: it has no relative error; leave the sample out")
+      }
+    }
+  }
+
+  private func sampleSquares(_ fields: Tensor<Float>) -> [Double] {
+    let count = fields.count / max(1, fields.shape[0])
+    return withPointers(fields) { start in
+      (0..<fields.shape[0]).map { Float.dot(count, start + $0 * count, start + $0 * count) }
+    }
   }
 }

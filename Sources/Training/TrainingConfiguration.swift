@@ -40,6 +40,8 @@ public struct TrainingPosition: Codable, Sendable, Equatable {
   public var errorSum = 0.0
   /// The seconds that this epoch has taken so far.
   public var seconds = 0.0
+  /// The number of training samples, once the run has begun: the order of an epoch depends on it.
+  public var samples: Int?
 
   /// The start.
   public init() {}

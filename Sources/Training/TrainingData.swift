@@ -1,4 +1,5 @@
 import Autodiff
+import Datasets
 import Tensors
 
 /// Inputs and the outputs that belong to them, in physical units.
@@ -56,6 +57,15 @@ public struct FieldScaling: Sendable, Equatable {
     self.scale = scale
   }
 
+  /// The scaling of a normalizer fitted to training data; nil for the normalizer that does nothing.
+  public init?(_ normalizer: Normalizer) {
+    if normalizer.kind == .none { return nil }
+    let shape = normalizer.kind == .global ? [normalizer.mean.count] : normalizer.shape
+    self.init(
+      mean: Tensor(shape: shape, scalars: normalizer.mean),
+      scale: Tensor(shape: shape, scalars: normalizer.scale))
+  }
+
   /// Why fields of this shape cannot be scaled, or nil if they can.
   public func problem(channels: Int, grid: [Int]) -> String? {
     if mean.shape == [channels] || mean.shape == [channels] + grid { return nil }
@@ -66,12 +76,16 @@ public struct FieldScaling: Sendable, Equatable {
   }
 
   /// (x − mean)/scale.
+  ///
+  /// The mean is subtracted first: a field that is constant over the samples has a tiny scale, and would
+  /// otherwise become the difference of two large numbers.
   public func encode(_ fields: Tensor<Float>) -> Tensor<Float> {
-    let inverse = scale.scalars.map { 1 / $0 }
-    let shift = zip(mean.scalars, inverse).map { -$0 * $1 }
+    let centred = affine(
+      Variable(fields), scale: Tensor(shape: mean.shape, repeating: 1),
+      shift: Tensor(shape: mean.shape, scalars: mean.scalars.map { -$0 }))
     return affine(
-      Variable(fields), scale: Tensor(shape: scale.shape, scalars: inverse),
-      shift: Tensor(shape: scale.shape, scalars: shift)
+      centred, scale: Tensor(shape: scale.shape, scalars: scale.scalars.map { 1 / $0 }),
+      shift: Tensor(shape: scale.shape)
     ).value
   }
 
