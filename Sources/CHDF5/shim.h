@@ -1,3 +1,78 @@
 #pragma once
 #include <hdf5.h>
 #include <hdf5_hl.h>
+#include <string.h>
+
+// HDF5's predefined identifiers are macros that call H5open() and read a global variable: Swift imports
+// neither, so each one that is used has a function of its own.
+#define CHDF5_ID(name) \
+  static inline hid_t chdf5_##name(void) { return name; }
+CHDF5_ID(H5T_NATIVE_FLOAT)
+CHDF5_ID(H5T_NATIVE_DOUBLE)
+CHDF5_ID(H5T_NATIVE_INT8)
+CHDF5_ID(H5T_NATIVE_INT16)
+CHDF5_ID(H5T_NATIVE_INT32)
+CHDF5_ID(H5T_NATIVE_INT64)
+CHDF5_ID(H5T_NATIVE_UINT8)
+CHDF5_ID(H5T_NATIVE_UINT16)
+CHDF5_ID(H5T_NATIVE_UINT32)
+CHDF5_ID(H5T_NATIVE_UINT64)
+CHDF5_ID(H5T_IEEE_F32LE)
+CHDF5_ID(H5T_IEEE_F64LE)
+CHDF5_ID(H5T_STD_I8LE)
+CHDF5_ID(H5T_STD_I16LE)
+CHDF5_ID(H5T_STD_I32LE)
+CHDF5_ID(H5T_STD_I64LE)
+CHDF5_ID(H5T_STD_U8LE)
+CHDF5_ID(H5T_STD_U16LE)
+CHDF5_ID(H5T_STD_U32LE)
+CHDF5_ID(H5T_STD_U64LE)
+CHDF5_ID(H5T_C_S1)
+CHDF5_ID(H5P_FILE_CREATE)
+CHDF5_ID(H5P_FILE_ACCESS)
+CHDF5_ID(H5P_GROUP_CREATE)
+CHDF5_ID(H5P_DATASET_CREATE)
+CHDF5_ID(H5P_LINK_CREATE)
+#undef CHDF5_ID
+
+static inline unsigned chdf5_H5F_ACC_RDONLY(void) { return H5F_ACC_RDONLY; }
+static inline unsigned chdf5_H5F_ACC_RDWR(void) { return H5F_ACC_RDWR; }
+static inline unsigned chdf5_H5F_ACC_TRUNC(void) { return H5F_ACC_TRUNC; }
+static inline unsigned chdf5_H5F_ACC_EXCL(void) { return H5F_ACC_EXCL; }
+static inline size_t chdf5_H5T_VARIABLE(void) { return H5T_VARIABLE; }
+static inline hsize_t chdf5_H5S_UNLIMITED(void) { return H5S_UNLIMITED; }
+static inline unsigned chdf5_creation_order(void) { return H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED; }
+
+// The error stack of this thread as text, innermost message first, lines separated by '\n'.
+struct chdf5_text {
+  char *characters;
+  size_t capacity;
+};
+
+static inline herr_t chdf5_append_error(unsigned n, const H5E_error2_t *error, void *data) {
+  (void)n;
+  struct chdf5_text *text = (struct chdf5_text *)data;
+  size_t used = strlen(text->characters);
+  const char *description = error->desc ? error->desc : "";
+  size_t length = strlen(description);
+  if (used + length + 2 > text->capacity) return 0;
+  memcpy(text->characters + used, description, length);
+  text->characters[used + length] = '\n';
+  text->characters[used + length + 1] = '\0';
+  return 0;
+}
+
+static inline void chdf5_error_text(char *characters, size_t capacity) {
+  characters[0] = '\0';
+  struct chdf5_text text = {characters, capacity};
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, chdf5_append_error, &text);
+}
+
+// Without this a file system that has no locks (some network ones) refuses every file. New in 1.10.7.
+static inline void chdf5_ignore_missing_locks(hid_t access) {
+#if H5_VERSION_GE(1, 10, 7)
+  H5Pset_file_locking(access, 1, 1);
+#else
+  (void)access;
+#endif
+}

@@ -1,0 +1,124 @@
+import CHDF5
+import Glibc
+
+/// The HDF5 library: the one way in, a lock, and its errors as text.
+///
+/// Debian builds HDF5 thread-safe, other systems do not, so calls are serialised here. The lock is recursive
+/// because an operation may use another. Everything that the library's error handling keeps per thread is
+/// set on entry and cleaned on exit: an error left on a worker's stack makes the library loop at exit.
+enum Library {
+  private static let lock = RecursiveLock()
+
+  /// Files are closed by ownership; HDF5's own clean-up at exit would run after Swift's threads are gone.
+  private static let prepared: Void = {
+    _ = H5dont_atexit()
+    _ = H5open()
+  }()
+
+  /// Calls `body` while no other thread uses the library, with its messages on standard error turned off.
+  static func perform<Result>(_ body: () throws -> Result) rethrows -> Result {
+    lock.lock()
+    defer { lock.unlock() }
+    _ = prepared
+    H5Eset_auto2(0, nil, nil)
+    defer { H5Eclear2(0) }
+    return try body()
+  }
+
+  /// What the library says about the failed call, innermost message first; call it before anything else.
+  static func failureText() -> String {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 8192) { buffer in
+      chdf5_error_text(buffer.baseAddress, buffer.count)
+      return String(cString: buffer.baseAddress!)
+    }
+  }
+
+  /// The error of a failed call, its kind corrected by what the library says.
+  static func failure(
+    _ kind: HDF5Error.Kind, _ path: String, _ object: String?, _ what: String
+  ) -> HDF5Error {
+    let text = failureText()
+    var error: (kind: HDF5Error.Kind, reason: String)
+    if text.contains("No space left on device") {
+      error = (.writeFailed, "the disk is full")
+    } else if text.contains("File too large") || text.contains("quota exceeded") {
+      error = (.writeFailed, "the file may not grow: a size limit or quota is reached")
+    } else if text.contains("Input/output error") {
+      error = (kind == .writeFailed ? .writeFailed : .unreadable, "the device gave an input/output error")
+    } else if text.contains("file write failed") {
+      error = (.writeFailed, "the system refused the write")
+    } else if text.contains("Fletcher32") {
+      error = (.corrupt, "the checksum of a chunk is wrong, so the data is damaged; restore it from a copy")
+    } else if text.contains("required filter") {
+      let line = text.split(separator: "\n").first { $0.contains("required filter") }
+      error = (
+        .wrongContent, "\(line ?? "a required filter is missing"); save it again with gzip or no compression"
+      )
+    } else {
+      let reason = text.split(separator: "\n").first.map(String.init)
+      error = (kind, reason ?? "HDF5 gives no reason")
+    }
+    return HDF5Error(error.kind, path: path, object: object, "\(what): \(error.reason)")
+  }
+}
+
+/// A lock that its owner may take again.
+private final class RecursiveLock: @unchecked Sendable {
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+
+  init() {
+    var attributes = pthread_mutexattr_t()
+    pthread_mutexattr_init(&attributes)
+    pthread_mutexattr_settype(&attributes, Int32(PTHREAD_MUTEX_RECURSIVE))
+    pthread_mutex_init(mutex, &attributes)
+    pthread_mutexattr_destroy(&attributes)
+  }
+
+  func lock() { pthread_mutex_lock(mutex) }
+  func unlock() { pthread_mutex_unlock(mutex) }
+}
+
+/// An identifier of the library, closed with its last reference.
+final class Identifier: @unchecked Sendable {
+  let number: hid_t
+  private let close: (hid_t) -> herr_t
+  /// Closing the file closed everything in it already.
+  private let file: OpenFile?
+
+  init(_ number: hid_t, in file: OpenFile? = nil, closedBy close: @escaping (hid_t) -> herr_t) {
+    self.number = number
+    self.file = file
+    self.close = close
+  }
+
+  deinit {
+    Library.perform {
+      if file?.isOpen ?? true { _ = close(number) }
+    }
+  }
+}
+
+/// An open file, closed with its last reference.
+///
+/// Everything that was opened in it keeps it alive.
+final class OpenFile: @unchecked Sendable {
+  let number: hid_t
+  let path: String
+  let isWritable: Bool
+  private(set) var isOpen = true
+
+  init(_ number: hid_t, path: String, isWritable: Bool) {
+    self.number = number
+    self.path = path
+    self.isWritable = isWritable
+  }
+
+  /// Closes the file whatever happens; the result is the library's status.
+  func close() -> herr_t {
+    guard isOpen else { return 0 }
+    isOpen = false
+    return H5Fclose(number)
+  }
+
+  deinit { Library.perform { _ = close() } }
+}
