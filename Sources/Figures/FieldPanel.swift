@@ -1,4 +1,4 @@
-/// A two-dimensional field with its axes, title and colour bar.
+/// A two-dimensional field with its axes and title, and its colour bar below.
 public struct FieldPanel: Sendable {
   /// A place on the field, such as a sensor, with a value of its own or none.
   public struct Marker: Sendable, Equatable {
@@ -54,7 +54,7 @@ public struct FieldPanel: Sendable {
   public var showsField = true
 
   /// The width of the whole panel in CSS pixels.
-  public var width = 300.0
+  public var width = 264.0
 
   /// A panel of a field.
   ///
@@ -80,16 +80,16 @@ public struct FieldPanel: Sendable {
   /// The panel as a drawing; cells keep the proportions of the domain.
   public func drawing() -> Drawing {
     let bar = ColorBar(colorMap: colorMap, range: range, label: valueLabel)
-    let left = 40.0
-    let right = 10 + 11 + bar.tickWidth + (valueLabel.isEmpty ? 2 : 16)
+    let left = 38.0
     let top = subtitle.isEmpty ? 26.0 : 41.0
-    let plotWidth = max(60, width - left - right)
+    let plotWidth = max(60, width - left - 12)
     let proportion =
       (yExtent.upperBound - yExtent.lowerBound)
       / max(xExtent.upperBound - xExtent.lowerBound, .leastNormalMagnitude)
     let plotHeight = plotWidth * min(max(proportion, 0.2), 2)
     let area = Rectangle(x: left, y: top, width: plotWidth, height: plotHeight)
-    var drawing = Drawing(width: width, height: top + plotHeight + 34, summary: summary)
+    let barTop = top + plotHeight + 42
+    var drawing = Drawing(width: width, height: barTop + 9 + bar.captionHeight + 3, summary: summary)
     drawing.text(title, at: Point(left, 15), size: 13, bold: true)
     drawing.text(subtitle, at: Point(left, 31), size: 11, paint: .muted)
 
@@ -141,7 +141,7 @@ public struct FieldPanel: Sendable {
     drawing.text(
       yLabel, at: Point(11, area.y + area.height / 2), size: 10.5, anchor: .middle, upright: true)
     bar.draw(
-      over: Rectangle(x: area.x + area.width + 10, y: area.y, width: 11, height: area.height), on: &drawing)
+      over: Rectangle(x: area.x, y: barTop, width: area.width, height: 9), on: &drawing)
     return drawing
   }
 

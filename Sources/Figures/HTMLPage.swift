@@ -97,7 +97,7 @@ public struct HTMLPage: Sendable {
   public mutating func table(_ table: Table) { add(.table(table)) }
 
   /// Adds figures side by side, as many to a row as fit when none is narrower than `minimumWidth` pixels.
-  public mutating func figures(_ figures: [Figure], minimumWidth: Double = 250) {
+  public mutating func figures(_ figures: [Figure], minimumWidth: Double = 240) {
     if !figures.isEmpty { add(.figures(figures, minimumWidth: minimumWidth)) }
   }
 
@@ -257,7 +257,7 @@ public struct HTMLPage: Sendable {
     th { color: var(--muted); font-weight: 500; border-bottom-color: var(--rule); }
     .number { text-align: right; font-variant-numeric: tabular-nums; }
     .figures { display: grid; gap: 1.5rem 1.25rem; margin: 0 0 1.75rem; align-items: start;
-      grid-template-columns: repeat(auto-fit, minmax(min(var(--minimum), 100%), 1fr)); }
+      grid-template-columns: repeat(auto-fill, minmax(min(var(--minimum), 100%), 1fr)); }
     figure { margin: 0; min-width: 0; }
     figure svg { display: block; width: auto; max-width: 100%; height: auto; color: var(--ink);
       font-family: inherit; }

@@ -90,32 +90,30 @@ public struct ColorBar: Sendable {
     self.label = label
   }
 
-  /// The bar as an image of one column, the highest value on top.
+  /// The bar as an image of one row, the highest value on the right.
   public var image: PNGImage {
     PNGImage(
-      width: 1, height: 256,
-      bytes: colorMap.colors.reversed().flatMap { [$0.red, $0.green, $0.blue, 255] })
+      width: 256, height: 1, bytes: colorMap.colors.flatMap { [$0.red, $0.green, $0.blue, 255] })
   }
 
-  /// Draws the bar over `area`, with its ticks and label to the right.
+  /// The height that the ticks and the label take under the bar.
+  var captionHeight: Double { label.isEmpty ? 18 : 31 }
+
+  /// Draws the bar over `area`, with its ticks and label under it.
   public func draw(over area: Rectangle, on drawing: inout Drawing) {
     drawing.image(image, over: area)
     drawing.rectangle(area, fill: nil, stroke: .init(.muted, width: 0.75))
-    let ticks = Ticks(for: range, count: 5)
+    let ticks = Ticks(for: range, count: 4)
     let span = max(range.upperBound - range.lowerBound, .leastNormalMagnitude)
     for (value, label) in zip(ticks.values, ticks.labels) {
-      let y = area.y + area.height * (range.upperBound - value) / span
+      let x = area.x + area.width * (value - range.lowerBound) / span
       drawing.line(
-        [Point(area.x + area.width, y), Point(area.x + area.width + 3, y)], stroke: .init(.muted, width: 0.75))
-      drawing.text(label, at: Point(area.x + area.width + 6, y + 3.5), size: 10, paint: .muted)
+        [Point(x, area.y + area.height), Point(x, area.y + area.height + 3)],
+        stroke: .init(.muted, width: 0.75))
+      drawing.text(
+        label, at: Point(x, area.y + area.height + 14), size: 10, anchor: .middle, paint: .muted)
     }
     drawing.text(
-      label, at: Point(area.x + area.width + 10 + tickWidth, area.y + area.height / 2), size: 10.5,
-      anchor: .middle, upright: true)
-  }
-
-  /// The width that the tick labels take.
-  var tickWidth: Double {
-    10 + (Ticks(for: range, count: 5).labels.map { textWidth($0, size: 10) }.max() ?? 0)
+      label, at: Point(area.x + area.width / 2, area.y + area.height + 28), size: 10.5, anchor: .middle)
   }
 }

@@ -17,7 +17,7 @@ public struct Ticks: Sendable, Equatable {
   /// Round values inside `range`: multiples of 1, 2 or 5 times a power of ten, or powers of ten.
   ///
   /// A linear axis gets about `count` of them. A logarithmic one gets its decades, thinned to about
-  /// `count`, and the multiples 2 and 5 as well where it spans fewer than two decades.
+  /// `count`, and the multiples 2 and 5 as well where it spans fewer than two and a half decades.
   /// - Precondition: the range is finite, and positive on a logarithmic scale.
   public init(for range: ClosedRange<Double>, scale: AxisScale = .linear, count: Int = 5) {
     precondition(range.lowerBound.isFinite && range.upperBound.isFinite, "axis over \(range)")
@@ -46,7 +46,7 @@ public struct Ticks: Sendable, Equatable {
   private static func logarithmic(_ range: ClosedRange<Double>, count: Int) -> [Double] {
     let low = decimalLogarithm(range.lowerBound)
     let high = decimalLogarithm(range.upperBound)
-    let multiples: [Double] = high - low < 2 ? [1, 2, 5] : [1]
+    let multiples: [Double] = high - low < 2.5 ? [1, 2, 5] : [1]
     let interval = max(1, Int(((high - low) / Double(max(1, count) + 1)).rounded(.up)))
     let bounds = range.lowerBound * (1 - 1e-9)...range.upperBound * (1 + 1e-9)
     let first = Int(low.rounded(.down))
