@@ -21,6 +21,9 @@ public enum FourierTransformKind: Hashable, Sendable {
   case cosineSynthesis
   /// DCT-II (FFTW's REDFT10) along every axis: from values at cell centres to cosine coefficients.
   case cosineAnalysis
+  /// DCT-I (FFTW's REDFT00) along every axis: from cosine coefficients to values at n ≥ 2 vertices, both
+  /// ends included; its own inverse up to the factor 2(n − 1) per axis.
+  case cosineVertices
   /// DST-I (FFTW's RODFT00) along every axis, its own inverse up to the factor 2(n + 1) per axis.
   case sine
 
@@ -28,6 +31,7 @@ public enum FourierTransformKind: Hashable, Sendable {
     switch self {
     case .cosineSynthesis: FFTW_REDFT01
     case .cosineAnalysis: FFTW_REDFT10
+    case .cosineVertices: FFTW_REDFT00
     default: FFTW_RODFT00
     }
   }
@@ -168,7 +172,7 @@ public struct FourierPlanKey: Hashable, Sendable {
 
   var inputCount: Int {
     switch kind {
-    case .realToComplex, .cosineSynthesis, .cosineAnalysis, .sine: points
+    case .realToComplex, .cosineSynthesis, .cosineAnalysis, .cosineVertices, .sine: points
     case .complexToReal: 2 * halfSpectrum
     case .complexForward, .complexBackward: 2 * points
     }
@@ -176,7 +180,7 @@ public struct FourierPlanKey: Hashable, Sendable {
 
   var outputCount: Int {
     switch kind {
-    case .complexToReal, .cosineSynthesis, .cosineAnalysis, .sine: points
+    case .complexToReal, .cosineSynthesis, .cosineAnalysis, .cosineVertices, .sine: points
     case .realToComplex: 2 * halfSpectrum
     case .complexForward, .complexBackward: 2 * points
     }

@@ -88,7 +88,7 @@ public struct Philox: RandomNumberGenerator, Sendable, Equatable, Codable {
   public mutating func permutation(_ count: Int) -> [Int] { Array(0..<count).shuffled(using: &self) }
 
   /// The ten rounds of Philox4x32.
-  static func block(counter: SIMD4<UInt32>, key: SIMD2<UInt32>) -> SIMD4<UInt32> {
+  package static func block(counter: SIMD4<UInt32>, key: SIMD2<UInt32>) -> SIMD4<UInt32> {
     var c = counter
     var k = key
     for _ in 0..<10 {

@@ -168,7 +168,7 @@ extension Float: TensorScalar {
           rank, n, many, complexInput, nil, key.stride, key.isInterleaved ? 1 : inputDistance / 2,
           complexOutput, nil, key.stride, key.isInterleaved ? 1 : outputDistance / 2,
           key.kind == .complexForward ? FFTW_FORWARD : FFTW_BACKWARD, flags)
-      case .cosineSynthesis, .cosineAnalysis, .sine:
+      case .cosineSynthesis, .cosineAnalysis, .cosineVertices, .sine:
         let kinds = [fftw_r2r_kind](repeating: key.kind.realKind, count: n.count)
         return fftwf_plan_many_r2r(
           rank, n, many, input, nil, 1, inputDistance, output, nil, 1, outputDistance, kinds, flags)
@@ -186,7 +186,7 @@ extension Float: TensorScalar {
     case .realToComplex: fftwf_execute_dft_r2c(plan, input, complexOutput)
     case .complexToReal: fftwf_execute_dft_c2r(plan, complexInput, output)
     case .complexForward, .complexBackward: fftwf_execute_dft(plan, complexInput, complexOutput)
-    case .cosineSynthesis, .cosineAnalysis, .sine: fftwf_execute_r2r(plan, input, output)
+    case .cosineSynthesis, .cosineAnalysis, .cosineVertices, .sine: fftwf_execute_r2r(plan, input, output)
     }
   }
 }
@@ -266,7 +266,7 @@ extension Double: TensorScalar {
           rank, n, many, complexInput, nil, key.stride, key.isInterleaved ? 1 : inputDistance / 2,
           complexOutput, nil, key.stride, key.isInterleaved ? 1 : outputDistance / 2,
           key.kind == .complexForward ? FFTW_FORWARD : FFTW_BACKWARD, flags)
-      case .cosineSynthesis, .cosineAnalysis, .sine:
+      case .cosineSynthesis, .cosineAnalysis, .cosineVertices, .sine:
         let kinds = [fftw_r2r_kind](repeating: key.kind.realKind, count: n.count)
         return fftw_plan_many_r2r(
           rank, n, many, input, nil, 1, inputDistance, output, nil, 1, outputDistance, kinds, flags)
@@ -284,7 +284,7 @@ extension Double: TensorScalar {
     case .realToComplex: fftw_execute_dft_r2c(plan, input, complexOutput)
     case .complexToReal: fftw_execute_dft_c2r(plan, complexInput, output)
     case .complexForward, .complexBackward: fftw_execute_dft(plan, complexInput, complexOutput)
-    case .cosineSynthesis, .cosineAnalysis, .sine: fftw_execute_r2r(plan, input, output)
+    case .cosineSynthesis, .cosineAnalysis, .cosineVertices, .sine: fftw_execute_r2r(plan, input, output)
     }
   }
 }

@@ -39,3 +39,63 @@ double ck_dot_f64(size_t n, const double *x, const double *y);
 /// The sum of (x - y)^2, accumulated in double precision.
 double ck_squared_distance_f32(size_t n, const float *x, const float *y);
 double ck_squared_distance_f64(size_t n, const double *x, const double *y);
+
+/// state = keep * state + gain * (current_weight * current + previous_weight * previous): one step of a
+/// semi-implicit scheme for complex coefficients under a linear operator that is diagonal and real.
+void ck_semi_implicit_update_f64(
+    size_t modes, const double *keep, const double *gain, double current_weight, const double *current,
+    double previous_weight, const double *previous, double *state);
+
+/// output = i * factor * input for complex numbers: a derivative in Fourier space.
+void ck_multiply_imaginary_f64(size_t modes, const double *factor, const double *input, double *output);
+
+/// u = u^2 / 2 for n values on a periodic grid; bounds = largest |u| and largest |difference of neighbours|
+/// before.
+void ck_half_square_f64(size_t n, double *u, double *bounds);
+
+/// pair = (i along_x vorticity, i along_y vorticity): pair is [rows][2][columns] complex.
+void ck_velocity_spectra_f64(
+    size_t rows, size_t columns, const double *along_x, const double *along_y, const double *vorticity,
+    double *pair);
+
+/// Rows of n complex numbers whose backward transforms are u + i v, from the half spectra of the real u and v.
+/// Only wave numbers below `columns` are there; 2 * columns - 1 <= n.
+void ck_join_half_spectra_f64(size_t rows, size_t n, size_t columns, const double *pair, double *joined);
+
+/// The reverse: the half spectra of the real and the imaginary parts, wave numbers below `columns`.
+void ck_split_half_spectra_f64(size_t rows, size_t n, size_t columns, const double *joined, double *pair);
+
+/// z = u v + i (v^2 - u^2) from z = u + i v, in place; the largest |u| + |v|.
+double ck_velocity_products_f64(size_t points, double *z);
+
+/// tendency = forcing + p a + q b for the pair (a, b) of [rows][2][columns] complex numbers; p, q real.
+void ck_vorticity_tendency_f64(
+    size_t rows, size_t columns, const double *p, const double *q, const double *forcing, const double *pair,
+    double *tendency);
+
+/// Symmetric nine-point stencils on side * side points with a zero boundary; see solvers.c for the layout.
+/// y = A x.
+void ck_stencil_multiply_f64(size_t side, const double *stencil, const double *x, double *y);
+
+/// y = b - A x.
+void ck_stencil_residual_f64(size_t side, const double *stencil, const double *x, const double *b, double *y);
+
+/// One Gauss-Seidel sweep in row-major order, or in the reverse order; `row` is scratch of `side` numbers.
+void ck_stencil_sweep_f64(
+    size_t side, const double *stencil, const double *b, int backward, double *x, double *row);
+
+/// y += P x, bilinear interpolation: fine point i lies between coarse points parent[i] and parent[i] + 1, at
+/// the fraction weight[i]. `row` is scratch of `coarse` numbers.
+void ck_bilinear_prolong_f64(
+    size_t fine, size_t coarse, const size_t *parent, const double *weight, const double *x, double *y,
+    double *row);
+
+/// y = P^T x, zero on the boundary.
+void ck_bilinear_restrict_f64(
+    size_t fine, size_t coarse, const size_t *parent, const double *weight, const double *x, double *y,
+    double *row);
+
+/// The stencil of P^T A P.
+void ck_galerkin_stencil_f64(
+    size_t fine, size_t coarse, const size_t *parent, const double *weight, const double *stencil,
+    double *result);

@@ -1,0 +1,59 @@
+/// Why a dataset cannot be written or used.
+public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The output exists and is not to be overwritten.
+  case alreadyExists(path: String)
+  /// A partial file was made with other settings.
+  case otherConfiguration(partial: String)
+  /// Another process writes the same dataset.
+  case inUse(path: String)
+  /// A file of the system's that belongs to a dataset cannot be written.
+  case writeFailed(path: String, reason: String)
+  /// An HDF5 file that is no dataset of this layout.
+  case wrongLayout(path: String, reason: String)
+  /// A dataset that was not finished.
+  case incomplete(path: String, completed: Int, of: Int)
+  /// A number of a stored field is not finite.
+  case nonFinite(path: String, field: String, sample: Int)
+  /// A number of a solution is not finite, so it was not stored.
+  case nonFiniteSolution(field: String, sample: Int)
+  /// The stored fields of a sample are not those that were written.
+  case wrongChecksum(path: String, sample: Int)
+  /// More samples are asked for than there are, or some for training and testing both.
+  case invalidSplit(String)
+  /// A normalizer meets fields that it was not fitted to, or cannot be fitted.
+  case invalidNormalizer(String)
+  /// A part of a field that is not there, or a stride that misses a boundary.
+  case invalidSelection(path: String, reason: String)
+
+  /// One line: what, where, what to do.
+  public var description: String {
+    switch self {
+    case .alreadyExists(let path): "\(path): exists already; choose another output, or overwrite it"
+    case .otherConfiguration(let partial):
+      "\(partial): was begun with other settings; finish it with those, remove it, or overwrite it"
+    case .inUse(let path): "\(path): another process is writing it"
+    case .writeFailed(let path, let reason): "\(path): writing failed: \(reason)"
+    case .wrongLayout(let path, let reason): "\(path): not a dataset in the layout of The Well: \(reason)"
+    case .incomplete(let path, let completed, let count):
+      "\(path): incomplete, \(completed) of \(count) samples; run the same generate again to continue it"
+    case .nonFinite(let path, let field, let sample):
+      "\(path): sample \(sample) of '\(field)' holds a number that is not finite; generate the file again"
+    case .nonFiniteSolution(let field, let sample):
+      "sample \(sample): '\(field)' is not finite in the stored precision; use a smaller time step or double"
+    case .wrongChecksum(let path, let sample):
+      "\(path): sample \(sample) is not as it was written (wrong checksum); restore the file from a copy"
+    case .invalidSplit(let text), .invalidNormalizer(let text): text
+    case .invalidSelection(let path, let reason): "\(path): \(reason)"
+    }
+  }
+
+  /// The exit status (sysexits.h) of a command that ends with this error.
+  public var exitStatus: Int32 {
+    switch self {
+    case .alreadyExists, .otherConfiguration, .inUse: 73
+    case .writeFailed: 74
+    case .wrongLayout, .incomplete, .nonFinite, .wrongChecksum, .nonFiniteSolution: 65
+    case .invalidSplit, .invalidNormalizer, .invalidSelection: 64
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import Tensors
+
+/// Samples of a dataset to be made: inputs drawn and solutions computed.
+public protocol SampleSource: Sendable {
+  /// What the samples are.
+  var description: DatasetDescription { get }
+
+  /// The fields of one sample, in the order of the description, each `[time, ...grid]` or `[...grid]`.
+  ///
+  /// Depends on `index` alone, so that samples are the same for any number of threads, shards and
+  /// interruptions. Called from several threads at once.
+  func sample(_ index: Int) throws -> [Tensor<Double>]
+}
+
+/// Where a dataset comes from: written into its file.
+public struct DatasetProvenance: Codable, Sendable, Equatable {
+  /// The full resolved configuration, as text.
+  public var config: String
+  /// The solver and its settings, as text.
+  public var solver: String
+  /// The seed of every sample's generator.
+  public var seed: UInt64
+  /// Name, version and revision of the program.
+  public var software: String
+
+  /// The provenance of a dataset.
+  public init(config: String, solver: String, seed: UInt64, software: String) {
+    self.config = config
+    self.solver = solver
+    self.seed = seed
+    self.software = software
+  }
+}
+
+/// The precision of stored fields.
+public enum StoredPrecision: String, Codable, Sendable, CaseIterable {
+  /// 32 bits.
+  case single
+  /// 64 bits.
+  case double
+
+  /// The bytes of one number.
+  public var byteCount: Int { self == .single ? 4 : 8 }
+}

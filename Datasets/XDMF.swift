@@ -1,0 +1,113 @@
+import Foundation
+
+/// The XDMF file beside a dataset, by which ParaView and VisIt open its fields.
+///
+/// Names the arrays of the HDF5 file, copies nothing. Lengths are given slowest axis first, as HDF5 has them;
+/// viewers draw the fastest axis to the right, so a field [x, y] appears with y to the right, and a
+/// one-dimensional field as a space-time image with x to the right and time upwards.
+public enum XDMF {
+  /// How many samples are listed: the file would be longer than the data otherwise.
+  static let sampleLimit = 32
+
+  /// The path of the XDMF file of a dataset.
+  public static func path(besides path: String) -> String {
+    let url = URL(fileURLWithPath: path)
+    let name = url.deletingPathExtension().lastPathComponent + ".xmf"
+    let slash = path.lastIndex(of: "/")
+    return (slash.map { String(path[...$0]) } ?? "") + name
+  }
+
+  /// Writes the XDMF file of a dataset.
+  static func write(
+    besides path: String, _ description: DatasetDescription, sampleCount: Int, precision: StoredPrecision
+  ) throws {
+    let file = URL(fileURLWithPath: path).lastPathComponent
+    let text = text(file: file, description, sampleCount: sampleCount, precision: precision)
+    try writeText(text, to: Self.path(besides: path))
+  }
+
+  /// The content of the XDMF file.
+  static func text(
+    file: String, _ description: DatasetDescription, sampleCount: Int, precision: StoredPrecision
+  ) -> String {
+    var lines = [
+      "<?xml version=\"1.0\"?>", "<!DOCTYPE Xdmf SYSTEM \"Xdmf.dtd\" []>", "<Xdmf Version=\"3.0\">",
+      "  <Domain>",
+    ]
+    let count = min(sampleCount, sampleLimit)
+    if description.times.isEmpty || description.axes.count == 1 {
+      // One collection whose steps are the samples.
+      lines.append("    <Grid Name=\"samples\" GridType=\"Collection\" CollectionType=\"Temporal\">")
+      for sample in 0..<count {
+        lines += grid(
+          file, description, sampleCount, sample: sample, frame: nil, time: Double(sample), precision)
+      }
+      lines.append("    </Grid>")
+    } else {
+      for sample in 0..<count {
+        lines.append(
+          "    <Grid Name=\"sample \(sample)\" GridType=\"Collection\" CollectionType=\"Temporal\">")
+        for (frame, time) in description.times.enumerated() {
+          lines += grid(file, description, sampleCount, sample: sample, frame: frame, time: time, precision)
+        }
+        lines.append("    </Grid>")
+      }
+    }
+    lines += ["  </Domain>", "</Xdmf>", ""]
+    return lines.joined(separator: "\n")
+  }
+
+  /// One image: a frame of a sample, or all frames of a sample in one dimension.
+  private static func grid(
+    _ file: String, _ description: DatasetDescription, _ sampleCount: Int, sample: Int, frame: Int?,
+    time: Double, _ precision: StoredPrecision
+  ) -> [String] {
+    let number = "NumberType=\"Float\" Precision=\"\(precision.byteCount)\""
+
+    var axes = description.axes.map(\.coordinates)
+    let isSpaceTime = description.axes.count == 1 && !description.times.isEmpty
+    if isSpaceTime { axes.insert(description.times, at: 0) }
+    let is3D = axes.count == 3
+    if axes.count == 1 { axes.insert([0], at: 0) }
+    let lengths = axes.map { String($0.count) }.joined(separator: " ")
+    let origin = axes.map { String($0[0]) }.joined(separator: " ")
+    let spacing = axes.map { $0.count > 1 ? String($0[1] - $0[0]) : "1" }.joined(separator: " ")
+    var lines = [
+      "      <Grid Name=\"sample \(sample)\(frame.map { " frame \($0)" } ?? "")\" GridType=\"Uniform\">",
+      "        <Time Value=\"\(time)\"/>",
+      "        <Topology TopologyType=\"\(is3D ? "3DCoRectMesh" : "2DCoRectMesh")\" Dimensions=\"\(lengths)\"/>",
+      "        <Geometry GeometryType=\"\(is3D ? "ORIGIN_DXDYDZ" : "ORIGIN_DXDY")\">",
+      "          <DataItem Dimensions=\"\(axes.count)\" NumberType=\"Float\" Precision=\"8\">\(origin)</DataItem>",
+      "          <DataItem Dimensions=\"\(axes.count)\" NumberType=\"Float\" Precision=\"8\">\(spacing)</DataItem>",
+      "        </Geometry>",
+    ]
+    for field in description.fields where !isSpaceTime || field.isTimeVarying {
+      let shape = [sampleCount] + description.shape(of: field)
+      // A field that does not vary in time is shown in every frame.
+      var start = shape.map { _ in 0 }
+      var count = shape
+      start[0] = sample
+      count[0] = 1
+      if let frame, field.isTimeVarying {
+        start[1] = frame
+        count[1] = 1
+      }
+      let rows = [start, shape.map { _ in 1 }, count].map { $0.map(String.init).joined(separator: " ") }
+      lines += [
+        "        <Attribute Name=\"\(escaped(field.name))\" AttributeType=\"Scalar\" Center=\"Node\">",
+        "          <DataItem ItemType=\"HyperSlab\" Dimensions=\"\(lengths)\" \(number)>",
+        "            <DataItem Dimensions=\"3 \(shape.count)\" NumberType=\"Int\" Format=\"XML\">"
+          + rows.joined(separator: "  ") + "</DataItem>",
+        "            <DataItem Dimensions=\"\(shape.map(String.init).joined(separator: " "))\""
+          + " \(number) Format=\"HDF\">\(escaped(file)):/t0_fields/\(escaped(field.name))</DataItem>",
+        "          </DataItem>", "        </Attribute>",
+      ]
+    }
+    return lines + ["      </Grid>"]
+  }
+
+  private static func escaped(_ text: String) -> String {
+    text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
+      .replacingOccurrences(of: "\"", with: "&quot;")
+  }
+}

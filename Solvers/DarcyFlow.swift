@@ -1,0 +1,196 @@
+import Foundation
+import Tensors
+
+/// Steady Darcy flow in the unit square: maps the permeability a to the pressure u.
+///
+/// **Equation.** −∇·(a ∇u) = f on (0, 1)², f = 1 by default.
+///
+/// **Boundary conditions.** u = 0; the boundary values of the result are exact zeros.
+///
+/// **Discretisation.** Finite volumes on the vertex grid x_i = i/(n − 1), both boundaries included: the flux
+/// through the face between two vertices is the face's coefficient times the difference quotient, which gives
+/// the symmetric five-point scheme. The face's coefficient is the arithmetic mean of the two vertices' by default,
+/// as in the published data, or the harmonic mean, which conserves the flux through a jump half way.
+///
+/// **Order.** Two for smooth coefficients, one near jumps.
+///
+/// **Solver.** Conjugate gradients, preconditioned by one multigrid V-cycle (`Multigrid`): the number of
+/// iterations does not grow with n, so work and memory grow with the number of unknowns alone. Any n ≥ 3 will do.
+///
+/// **When it fails.** Coefficients that are not positive and finite are refused. Contrasts above about 10⁵
+/// between neighbouring vertices slow the iteration down; after `maximumIterations` it ends in
+/// `SolverError.noConvergence`.
+///
+/// **Good values.** n = 85 to 421, relative residual 10⁻¹⁰: far below the error of the discretisation.
+///
+/// Reference: Li et al., "Fourier neural operator", ICLR 2021; Kovachki et al., JMLR 2023, section 6.2.
+public struct DarcyFlow: PhysicalProblem {
+  /// The right side f.
+  public enum Source: Sendable, Equatable {
+    /// The same everywhere.
+    case constant(Double)
+    /// The values of f on the grid, `[n, n]`; those on the boundary are not used.
+    case field(Tensor<Double>)
+  }
+
+  /// The coefficient between two vertices.
+  public enum FaceCoefficient: String, Sendable, CaseIterable, Codable {
+    /// (a + b) / 2.
+    case arithmeticMean = "arithmetic"
+    /// 2ab / (a + b).
+    case harmonicMean = "harmonic"
+  }
+
+  /// The number of vertices per axis, boundaries included.
+  public let grid: Int
+  /// The right side f.
+  public let source: Source
+  /// The coefficient between two vertices.
+  public let faceCoefficient: FaceCoefficient
+  /// The iteration stops at this residual, relative to the right side.
+  public let tolerance: Double
+  /// The iteration gives up after as many steps.
+  public let maximumIterations: Int
+
+  /// The problem on `grid`² vertices.
+  ///
+  /// - Throws: `SolverError.invalidProblem`.
+  public init(
+    grid: Int, source: Source = .constant(1), faceCoefficient: FaceCoefficient = .arithmeticMean,
+    tolerance: Double = 1e-10, maximumIterations: Int = 200
+  ) throws {
+    guard grid >= 3 else {
+      throw SolverError.invalidProblem("a Darcy grid needs 3 vertices per axis or more, not \(grid)")
+    }
+    guard tolerance >= 1e-13, tolerance < 1, maximumIterations > 0 else {
+      throw SolverError.invalidProblem(
+        "the tolerance must be in [1e-13, 1) and the iterations positive, not \(tolerance), \(maximumIterations)"
+      )
+    }
+    let isFinite =
+      switch source {
+      case .constant(let value): value.isFinite
+      case .field(let values): values.shape == [grid, grid] && values.scalars.allSatisfy(\.isFinite)
+      }
+    guard isFinite else {
+      throw SolverError.invalidProblem("the source must be finite, and a field of shape [\(grid), \(grid)]")
+    }
+    self.grid = grid
+    self.source = source
+    self.faceCoefficient = faceCoefficient
+    self.tolerance = tolerance
+    self.maximumIterations = maximumIterations
+  }
+
+  /// The equation as text.
+  public var equation: String {
+    let right =
+      switch source {
+      case .constant(let value): "\(value)"
+      case .field: "f, f given on the grid"
+      }
+    return "-div(a grad u) = \(right) on (0, 1)^2, u = 0 on the boundary"
+  }
+  /// The source, where it is one number.
+  public var parameters: [(name: String, value: Double)] {
+    if case .constant(let value) = source { [("f", value)] } else { [] }
+  }
+  /// Two bounded axes of length 1.
+  public var axes: [GridAxis] { [.bounded("x", count: grid), .bounded("y", count: grid)] }
+  /// Zero on the boundary.
+  public var boundaryCondition: BoundaryCondition { .zeroDirichlet }
+
+  /// The pressures `[sample, 1, n, n]` for permeabilities of the same shape.
+  ///
+  /// - Throws: `SolverError`, of the lowest sample that fails.
+  public func callAsFunction(_ inputs: Tensor<Double>) throws -> Tensor<Double> {
+    try solve(inputs, report: { _, _, _ in })
+  }
+
+  /// The same, telling `report` the iterations and the relative residual of every sample.
+  ///
+  /// `report` is called from several threads.
+  public func solve(
+    _ inputs: Tensor<Double>, report: (_ sample: Int, _ iterations: Int, _ relativeResidual: Double) -> Void
+  ) throws -> Tensor<Double> {
+    try checkInputs(inputs, of: "permeability")
+    let points = grid * grid
+    return try solveEachSample(of: inputs, outputShape: [1, grid, grid]) {
+      DarcyWorker(side: grid, source: source)
+    } solve: { worker, sample, coefficient, pressure in
+      if let point = (0..<points).first(where: { !(coefficient[$0] > 0) }) {
+        throw SolverError.invalidProblem(
+          "the permeability of sample \(sample) is not positive: \(coefficient[point]) at point "
+            + "[\(point / grid), \(point % grid)]")
+      }
+      worker.assemble(coefficient, faceCoefficient)
+      let outcome = worker.solve(tolerance: tolerance, maximumIterations: maximumIterations)
+      guard outcome.hasConverged else {
+        throw SolverError.noConvergence(
+          sample: sample, iterations: outcome.iterations, relativeResidual: outcome.relativeResidual)
+      }
+      report(sample, outcome.iterations, outcome.relativeResidual)
+      pressure.update(from: worker.solution.start, count: points)
+    }
+  }
+}
+
+/// The linear system of one worker.
+private final class DarcyWorker {
+  let solution: Workspace
+
+  private let side: Int
+  private let rightSide: Workspace
+  private let multigrid: Multigrid
+  private let conjugateGradient: ConjugateGradient
+
+  init(side: Int, source: DarcyFlow.Source) {
+    self.side = side
+    solution = Workspace(count: side * side)
+    rightSide = Workspace(count: side * side)
+    multigrid = Multigrid(side: side)
+    conjugateGradient = ConjugateGradient(count: side * side)
+    let spacing = 1 / Double(side - 1)
+    for i in 1..<side - 1 {
+      for j in 1..<side - 1 {
+        let value =
+          switch source {
+          case .constant(let value): value
+          case .field(let values): values[i, j]
+          }
+        rightSide.start[i * side + j] = value * spacing * spacing
+      }
+    }
+  }
+
+  /// Sets up h² times the five-point operator, and its coarse versions.
+  func assemble(_ a: UnsafePointer<Double>, _ mean: DarcyFlow.FaceCoefficient) {
+    let stencil = multigrid.finest
+    func face(_ p: Int, _ q: Int) -> Double {
+      switch mean {
+      case .arithmeticMean: 0.5 * (a[p] + a[q])
+      case .harmonicMean: 2 / (1 / a[p] + 1 / a[q])
+      }
+    }
+    for i in 1..<side - 1 {
+      for j in 1..<side - 1 {
+        let point = i * side + j
+        let (north, south) = (face(point, point - side), face(point, point + side))
+        let (west, east) = (face(point, point - 1), face(point, point + 1))
+        stencil[Stencil.diagonal, i, j] = north + south + west + east
+        stencil[Stencil.east, i, j] = j + 2 < side ? -east : 0
+        stencil[Stencil.south, i, j] = i + 2 < side ? -south : 0
+      }
+    }
+    multigrid.prepare()
+  }
+
+  func solve(
+    tolerance: Double, maximumIterations: Int
+  ) -> (iterations: Int, relativeResidual: Double, hasConverged: Bool) {
+    conjugateGradient.solve(
+      multiply: { multigrid.finest.multiply($0, into: $1) },
+      precondition: { multigrid.apply($0, into: $1) }, rightSide: rightSide, solution: solution,
+      tolerance: tolerance, maximumIterations: maximumIterations)
+  }
+}

@@ -1,0 +1,283 @@
+import Foundation
+import Tensors
+
+/// Periodic Gaussian random fields of mean zero on the unit torus, in one or two dimensions.
+///
+/// The covariance is σ² (−Δ + τ²)^(−α) on functions of mean zero, by the Karhunen–Loève series
+/// u = Σ √2 σ (4π²|k|² + τ²)^(−α/2) (ξ cos 2πk·x + η sin 2πk·x) over half of the wave numbers k ≠ 0, with
+/// independent standard normal ξ and η. The wave number of a grid's Nyquist frequency is left out: there the
+/// grid has a cosine but no sine, so that a field that contained it would not be stationary.
+///
+/// The series is drawn shell by shell (|k|∞ = 1, 2, …) in an order that does not depend on the grid: the
+/// same generator gives the same random function on every grid, up to the modes that a coarser one cannot
+/// hold. A generator is at different positions after sampling different grids, so give each sample its own.
+///
+/// Reference: Lord, Powell, Shardlow, "An Introduction to Computational Stochastic PDEs", 2014, chapter 7.
+public struct PeriodicGaussianField: Sendable {
+  /// The number of points per axis.
+  public let grid: [Int]
+  /// The factor σ² of the covariance is the square of this.
+  public let sigma: Double
+  /// The inverse correlation length.
+  public let tau: Double
+  /// The power: larger is smoother.
+  public let alpha: Double
+
+  private let modes: [FieldMode]
+
+  /// A field on `grid` points, covariance σ² (−Δ + τ²)^(−α).
+  ///
+  /// The series converges for 2α > d only; the field of fewer modes exists for any α.
+  public init(grid: [Int], sigma: Double, tau: Double, alpha: Double) {
+    precondition(grid.count == 1 || grid.count == 2, "periodic fields have one or two axes, not \(grid)")
+    precondition(grid.allSatisfy { $0 >= 4 }, "a periodic field needs 4 points per axis, not \(grid)")
+    precondition(sigma >= 0 && tau >= 0 && alpha >= 0, "σ, τ and α are not negative")
+    self.grid = grid
+    self.sigma = sigma
+    self.tau = tau
+    self.alpha = alpha
+    modes = Self.makeModes(grid: grid) { squaredIndex in
+      sigma * pow(4 * Double.pi * Double.pi * squaredIndex + tau * tau, -alpha / 2)
+    }
+  }
+
+  /// The initial conditions of the Burgers data: 625 (−d²/dx² + 25)^(−2), standard deviation 0.5936.
+  ///
+  /// The wave numbers are those of the unit interval, 2πk, although the equation lives on one of length 2π.
+  /// Li et al., "Fourier neural operator", ICLR 2021; Kovachki et al., JMLR 2023, section 6.3.
+  public static func burgers(grid: Int) -> PeriodicGaussianField {
+    PeriodicGaussianField(grid: [grid], sigma: 25, tau: 5, alpha: 2)
+  }
+
+  /// The three variances that the Navier-Stokes prior has had; they differ by the factor of (−Δ + 49)^(−2.5).
+  public enum NavierStokesNormalization: String, Sendable, CaseIterable, Codable {
+    /// 2 · 7³, standard deviation 0.262: the generator of 2020, which made the published data.
+    case code2020
+    /// 7³, standard deviation 0.185: the port of that generator to PyTorch's complex numbers in 2022.
+    case port2022
+    /// 7^(3/2), standard deviation 0.043: the formula as printed in the paper.
+    case paper
+
+    /// The factor σ² of the covariance.
+    public var variance: Double {
+      switch self {
+      case .code2020: 2 * 343
+      case .port2022: 343
+      case .paper: pow(7, 1.5)
+      }
+    }
+  }
+
+  /// The initial vorticity of the Navier-Stokes data on `grid`² points.
+  public static func navierStokes(
+    grid: Int, normalization: NavierStokesNormalization = .code2020
+  ) -> PeriodicGaussianField {
+    PeriodicGaussianField(
+      grid: [grid, grid], sigma: normalization.variance.squareRoot(), tau: 7, alpha: 2.5)
+  }
+
+  /// The variance at any one point, of the modes that the grid holds.
+  public var pointVariance: Double {
+    modes.reduce(0) { $1.position < 0 ? $0 : $0 + 2 * $1.amplitude * $1.amplitude }
+  }
+
+  /// One field of shape `grid`.
+  public func sample(using random: inout Philox) -> Tensor<Double> {
+    let lastHalf = grid[grid.count - 1] / 2 + 1
+    var spectrum = Tensor<Double>(shape: grid.dropLast() + [lastHalf, 2])
+    spectrum.withUnsafeMutableBuffer { spectrum in
+      for mode in modes {
+        // A cosine of amplitude √2 a is split between k and −k: each gets a/√2.
+        let scale = mode.amplitude * 0.5.squareRoot()
+        let real = scale * random.nextNormal()
+        let imaginary = -scale * random.nextNormal()
+        guard mode.position >= 0 else { continue }
+        spectrum[2 * mode.position] = real
+        spectrum[2 * mode.position + 1] = imaginary
+        if mode.mirror >= 0 {
+          spectrum[2 * mode.mirror] = real
+          spectrum[2 * mode.mirror + 1] = -imaginary
+        }
+      }
+    }
+    let transform = FourierTransform<Double>(.complexToReal, shape: grid)
+    return Tensor(shape: grid) { field in
+      spectrum.withUnsafeMutableBuffer { transform($0.baseAddress!, field.baseAddress!) }
+    }
+  }
+
+  /// Half of the wave numbers, k and −k counting once, in the order in which they are drawn.
+  private static func makeModes(grid: [Int], amplitude: (Double) -> Double) -> [FieldMode] {
+    let largest = grid.map { ($0 - 1) / 2 }
+    guard grid.count == 2 else {
+      return (1...largest[0]).map {
+        FieldMode(position: $0, mirror: -1, amplitude: amplitude(Double($0 * $0)))
+      }
+    }
+    let half = grid[1] / 2 + 1
+    func mode(_ k: Int, _ l: Int) -> FieldMode {
+      let isHeld = abs(k) <= largest[0] && l <= largest[1]
+      let row = k < 0 ? k + grid[0] : k
+      let mirrorRow = k > 0 ? grid[0] - k : -k
+      return FieldMode(
+        position: isHeld ? row * half + l : -1, mirror: isHeld && l == 0 ? mirrorRow * half : -1,
+        amplitude: isHeld ? amplitude(Double(k * k + l * l)) : 0)
+    }
+    var modes: [FieldMode] = []
+    for shell in 1...max(largest[0], largest[1]) {
+      modes.append(mode(shell, 0))
+      for l in 1..<shell {
+        modes.append(mode(shell, l))
+        modes.append(mode(-shell, l))
+      }
+      for k in -shell...shell { modes.append(mode(k, shell)) }
+    }
+    return modes
+  }
+}
+
+/// Gaussian random fields of mean zero on the unit square whose normal derivative vanishes on the boundary.
+///
+/// The covariance is σ² (−Δ + τ²)^(−α) with the zero-Neumann Laplacian, on functions of mean zero:
+/// g = Σ σ (π²|k|² + τ²)^(−α/2) ξ φ_k over k ≠ 0, φ_k the cosines of unit L² norm. Drawn shell by shell as
+/// `PeriodicGaussianField`, so that the same generator gives the same random function on every grid and for
+/// both placements, up to the modes that a coarser grid cannot hold.
+public struct NeumannGaussianField: Sendable {
+  /// Where the points of the grid are.
+  public enum Placement: String, Sendable, Codable {
+    /// x_i = i / (n − 1), both ends included: the grid of the Darcy solver.
+    case vertices
+    /// x_i = (i + ½) / n.
+    case centers
+  }
+
+  /// The number of points per axis.
+  public let grid: [Int]
+  /// Where the points are.
+  public let placement: Placement
+  /// The factor σ² of the covariance is the square of this.
+  public let sigma: Double
+  /// The inverse correlation length.
+  public let tau: Double
+  /// The power: larger is smoother.
+  public let alpha: Double
+
+  private let modes: [FieldMode]
+
+  /// A field on `grid` points, covariance σ² (−Δ + τ²)^(−α).
+  public init(
+    grid: [Int], sigma: Double, tau: Double, alpha: Double, placement: Placement = .vertices
+  ) {
+    precondition(grid.count == 2, "Neumann fields have two axes, not \(grid)")
+    precondition(grid.allSatisfy { $0 >= 2 }, "a field needs 2 points per axis, not \(grid)")
+    precondition(sigma >= 0 && tau >= 0 && alpha >= 0, "σ, τ and α are not negative")
+    self.grid = grid
+    self.sigma = sigma
+    self.tau = tau
+    self.alpha = alpha
+    self.placement = placement
+    var modes: [FieldMode] = []
+    func append(_ k: Int, _ l: Int) {
+      let isHeld = k < grid[0] && l < grid[1]
+      let squared = Double.pi * Double.pi * Double(k * k + l * l)
+      let norm = (k == 0 ? 1 : 2.0.squareRoot()) * (l == 0 ? 1 : 2.0.squareRoot())
+      modes.append(
+        FieldMode(
+          position: isHeld ? k * grid[1] + l : -1, mirror: -1,
+          amplitude: isHeld ? sigma * norm * pow(squared + tau * tau, -alpha / 2) : 0))
+    }
+    for shell in 1..<max(grid[0], grid[1]) {
+      for k in 0...shell { append(k, shell) }
+      for l in 0..<shell { append(shell, l) }
+    }
+    self.modes = modes
+  }
+
+  /// The field whose sign decides the Darcy coefficient: (−Δ + 9)^(−2).
+  public static func darcy(grid: Int, placement: Placement = .vertices) -> NeumannGaussianField {
+    NeumannGaussianField(grid: [grid, grid], sigma: 1, tau: 3, alpha: 2, placement: placement)
+  }
+
+  /// The variance at the point (x, y), of the modes that the grid holds; it is largest in the corners.
+  public func variance(x: Double, y: Double) -> Double { covariance((x, y), (x, y)) }
+
+  /// The covariance of the values at two points, of the modes that the grid holds.
+  public func covariance(_ p: (x: Double, y: Double), _ q: (x: Double, y: Double)) -> Double {
+    modes.reduce(0) { sum, mode in
+      guard mode.position >= 0 else { return sum }
+      let k = Double.pi * Double(mode.position / grid[1])
+      let l = Double.pi * Double(mode.position % grid[1])
+      return sum + mode.amplitude * mode.amplitude * cos(k * p.x) * cos(l * p.y) * cos(k * q.x) * cos(l * q.y)
+    }
+  }
+
+  /// The variance averaged over the square.
+  public var pointVariance: Double {
+    modes.reduce(0) { sum, mode in
+      guard mode.position >= 0 else { return sum }
+      let (k, l) = (mode.position / grid[1], mode.position % grid[1])
+      return sum + mode.amplitude * mode.amplitude * (k == 0 ? 1 : 0.5) * (l == 0 ? 1 : 0.5)
+    }
+  }
+
+  /// One field of shape `grid`.
+  public func sample(using random: inout Philox) -> Tensor<Double> {
+    let (rows, columns) = (grid[0], grid[1])
+    var coefficients = Tensor<Double>(shape: grid)
+    coefficients.withUnsafeMutableBuffer { coefficients in
+      for mode in modes {
+        let value = mode.amplitude * random.nextNormal()
+        guard mode.position >= 0 else { continue }
+        // FFTW's synthesis counts every cosine twice but the constant and, at vertices, the last one.
+        let (k, l) = (mode.position / columns, mode.position % columns)
+        let rowWeight = k == 0 || (placement == .vertices && k == rows - 1) ? 1 : 0.5
+        let columnWeight = l == 0 || (placement == .vertices && l == columns - 1) ? 1 : 0.5
+        coefficients[mode.position] = value * rowWeight * columnWeight
+      }
+    }
+    let transform = FourierTransform<Double>(
+      placement == .vertices ? .cosineVertices : .cosineSynthesis, shape: grid)
+    return Tensor(shape: grid) { field in
+      coefficients.withUnsafeMutableBuffer { transform($0.baseAddress!, field.baseAddress!) }
+    }
+  }
+}
+
+/// A field of two values, by the sign of a Gaussian random field: the coefficient of the Darcy data.
+///
+/// 12 where the field is not negative and 3 where it is, as in the published data (mean 7.48, standard
+/// deviation 4.50); a script that came with them says 4, and is not what made them.
+public struct ThresholdedField: Sendable {
+  /// The field whose sign decides.
+  public let field: NeumannGaussianField
+  /// The value where the field is ≥ 0.
+  public let upper: Double
+  /// The value where the field is negative.
+  public let lower: Double
+
+  /// Two values by the sign of `field`.
+  public init(_ field: NeumannGaussianField, upper: Double = 12, lower: Double = 3) {
+    self.field = field
+    self.upper = upper
+    self.lower = lower
+  }
+
+  /// The coefficient of the Darcy data on the vertex grid of `grid`² points.
+  public static func darcy(grid: Int) -> ThresholdedField { ThresholdedField(.darcy(grid: grid)) }
+
+  /// One coefficient of shape `field.grid`.
+  public func sample(using random: inout Philox) -> Tensor<Double> {
+    var result = field.sample(using: &random)
+    result.withUnsafeMutableBuffer { values in
+      for index in values.indices { values[index] = values[index] >= 0 ? upper : lower }
+    }
+    return result
+  }
+}
+
+/// One term of a series: where its coefficient goes (−1: not on this grid), and how large it is.
+private struct FieldMode: Sendable {
+  let position: Int
+  let mirror: Int
+  let amplitude: Double
+}

@@ -1,0 +1,155 @@
+import CKernels
+import Tensors
+
+/// The running mean and variance of batch normalisation: gathered in training, used otherwise.
+public struct RunningStatistics {
+  /// `[channel]`, starts at 0.
+  public let mean: Parameter
+  /// `[channel]`, starts at 1.
+  public let variance: Parameter
+  /// How far one batch moves them.
+  public let momentum: Float
+
+  /// Statistics that start as those of a normalised field.
+  public init(channels: Int, momentum: Float = 0.1) {
+    mean = Parameter(Tensor(shape: [channels]), isTrainable: false)
+    variance = Parameter(Tensor(shape: [channels], repeating: 1), isTrainable: false)
+    self.momentum = momentum
+  }
+}
+
+/// Batch normalisation: (u − mean)/√(variance + ε) · scale + shift, channel by channel.
+///
+/// Shapes: u `[sample, channel, ...grid]`; scale, shift `[channel]`. In training, mean and (biased) variance
+/// are those of the batch over samples and grid points, and the running statistics move towards them (the
+/// variance unbiased), as in PyTorch; otherwise the running statistics are used. Ioffe and Szegedy 2015.
+public func batchNormalization(
+  _ u: Variable, scale: Variable, shift: Variable, running: RunningStatistics, isTraining: Bool,
+  epsilon: Float = 1e-5
+) -> Variable {
+  let kernel = BatchNormalizationKernel(input: FieldShape(u.shape), epsilon: Double(epsilon))
+  let channels = kernel.input.channels
+  precondition(
+    scale.shape == [channels] && shift.shape == [channels] && running.mean.value.shape == [channels],
+    "batch normalisation of \(scale.shape[0]) channels applied to \(channels)")
+  let statistics: [(mean: Double, variance: Double)]
+  if isTraining {
+    statistics = kernel.statistics(u.value)
+    running.move(towards: statistics, count: kernel.count)
+  } else {
+    statistics = zip(running.mean.value.scalars, running.variance.value.scalars).map {
+      (Double($0), Double($1))
+    }
+  }
+  let value = kernel.forward(u.value, scale.value, shift.value, statistics)
+  return Variable(value, from: [u, scale, shift]) {
+    [u = u.value, scale = scale.value] gradient in
+    kernel.adjoint(gradient, u, scale, statistics, isTraining: isTraining)
+  }
+}
+
+extension RunningStatistics {
+  fileprivate func move(towards statistics: [(mean: Double, variance: Double)], count: Int) {
+    let unbiased = Float(Double(count) / Double(max(1, count - 1)))
+    for (channel, batch) in statistics.enumerated() {
+      mean.value[channel] += momentum * (Float(batch.mean) - mean.value[channel])
+      variance.value[channel] +=
+        momentum * (Float(batch.variance) * unbiased - variance.value[channel])
+    }
+  }
+}
+
+private struct BatchNormalizationKernel {
+  let input: FieldShape
+  let epsilon: Double
+
+  /// The number of values per channel.
+  var count: Int { input.samples * input.points }
+
+  /// Where the values of a channel start, one block of grid points per sample.
+  private func blocks(_ channel: Int) -> StrideTo<Int> {
+    stride(from: channel * input.points, to: input.samples * input.sampleCount, by: input.sampleCount)
+  }
+
+  func statistics(_ u: Tensor<Float>) -> [(mean: Double, variance: Double)] {
+    perChannel { channel in
+      u.start { u in
+        var sum = 0.0
+        for block in blocks(channel) { sum += ck_sum_f32(input.points, u + block) }
+        let mean = sum / Double(count)
+        var squares = 0.0
+        for block in blocks(channel) { squares += ck_squared_deviation_f32(input.points, mean, u + block) }
+        return (mean, squares / Double(count))
+      }
+    }
+  }
+
+  func forward(
+    _ u: Tensor<Float>, _ scale: Tensor<Float>, _ shift: Tensor<Float>,
+    _ statistics: [(mean: Double, variance: Double)]
+  ) -> Tensor<Float> {
+    withPointers(u, scale, shift) { u, scale, shift in
+      Tensor<Float>.filled(input.shape(channels: input.channels)) { y in
+        parallelFor(input.channels) { range in
+          for channel in range {
+            let (mean, variance) = statistics[channel]
+            let factor = Double(scale[channel]) / (variance + epsilon).squareRoot()
+            let summand = Double(shift[channel]) - mean * factor
+            for block in blocks(channel) {
+              ck_affine_f32(input.points, Float(factor), Float(summand), u + block, y + block)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// With x̂ the normalised value: dscale = Σ dy x̂, dshift = Σ dy and, in training,
+  /// du = scale/√(variance + ε) (dy − mean(dy) − x̂ mean(dy x̂)).
+  func adjoint(
+    _ gradient: consuming Tensor<Float>, _ u: Tensor<Float>, _ scale: Tensor<Float>,
+    _ statistics: [(mean: Double, variance: Double)], isTraining: Bool
+  ) -> [Tensor<Float>?] {
+    var result = gradient
+    let sums: [(scale: Double, shift: Double)] = result.withUnsafeMutableBuffer { gradient in
+      let gradient = gradient.baseAddress!
+      return withPointers(u, scale) { u, scale in
+        perChannel { channel in
+          let (mean, variance) = statistics[channel]
+          let inverse = 1 / (variance + epsilon).squareRoot()
+          var (sum, product) = (0.0, 0.0)
+          for block in blocks(channel) {
+            sum += ck_sum_f32(input.points, gradient + block)
+            product += Float.dot(input.points, gradient + block, u + block)
+          }
+          let normalizedProduct = (product - mean * sum) * inverse
+          let factor = Double(scale[channel]) * inverse
+          // du = factor dy + slope u + summand
+          let slope = isTraining ? -factor * inverse * normalizedProduct / Double(count) : 0
+          let summand = isTraining ? -factor * sum / Double(count) - slope * mean : 0
+          for block in blocks(channel) {
+            ck_normalization_adjoint_f32(
+              input.points, Float(factor), Float(slope), Float(summand), u + block, gradient + block)
+          }
+          return (normalizedProduct, sum)
+        }
+      }
+    }
+    return [
+      result, Tensor(shape: [input.channels], scalars: sums.map { Float($0.scale) }),
+      Tensor(shape: [input.channels], scalars: sums.map { Float($0.shift) }),
+    ]
+  }
+
+  /// One result per channel, computed in parallel.
+  private func perChannel(_ body: (Int) -> (Double, Double)) -> [(Double, Double)] {
+    var results = [(Double, Double)](repeating: (0, 0), count: input.channels)
+    results.withUnsafeMutableBufferPointer { results in
+      nonisolated(unsafe) let results = results
+      parallelFor(input.channels) { range in
+        for channel in range { results[channel] = body(channel) }
+      }
+    }
+    return results
+  }
+}

@@ -1,0 +1,64 @@
+import Tensors
+
+/// The coordinates that a model may get as extra input channels, on the unit interval or square.
+public enum Coordinates: String, Codable, Sendable, CaseIterable {
+  /// No coordinate channels.
+  case none
+  /// i/(n−1): both end points belong to the grid, as on a domain with boundaries.
+  case inclusive
+  /// i/n: the end point is the first point again, as on a periodic domain.
+  case periodic
+
+  /// The coordinates of the points of an axis, or nil for `none`.
+  public func values(points: Int) -> [Float]? {
+    switch self {
+    case .none: nil
+    case .inclusive: (0..<points).map { Float(Double($0) / Double(max(1, points - 1))) }
+    case .periodic: (0..<points).map { Float(Double($0) / Double(points)) }
+    }
+  }
+}
+
+/// The field with one more channel per axis behind its own, which holds the coordinate along that axis.
+///
+/// `[sample, C, ...grid]` to `[sample, C + axes, ...grid]`.
+public func appendCoordinates(_ u: Variable, _ coordinates: Coordinates) -> Variable {
+  if coordinates == .none { return u }
+  let input = FieldShape(u.shape)
+  let (points, sampleCount) = (input.points, input.sampleCount)
+  let extra = coordinateChannels(input.grid, coordinates)
+  let stride = sampleCount + extra.count
+  let value = withPointers(u.value, extra) { u, channels in
+    Tensor<Float>.filled(input.shape(channels: input.channels + input.grid.count)) { result in
+      for sample in 0..<input.samples {
+        let target = result + sample * stride
+        target.update(from: u + sample * sampleCount, count: sampleCount)
+        (target + sampleCount).update(from: channels, count: input.grid.count * points)
+      }
+    }
+  }
+  return Variable(value, from: [u]) { gradient in
+    let gradient = gradient
+    return [
+      gradient.start { gradient in
+        Tensor<Float>.filled(input.shape(channels: input.channels)) { du in
+          for sample in 0..<input.samples {
+            (du + sample * sampleCount).update(from: gradient + sample * stride, count: sampleCount)
+          }
+        }
+      }
+    ]
+  }
+}
+
+/// `[axis, ...grid]`: at every point its coordinate along each axis.
+private func coordinateChannels(_ grid: [Int], _ coordinates: Coordinates) -> Tensor<Float> {
+  let points = grid.reduce(1, *)
+  return Tensor<Float>.filled([grid.count] + grid) { channels in
+    for axis in grid.indices {
+      let values = coordinates.values(points: grid[axis]) ?? []
+      let inner = grid[(axis + 1)...].reduce(1, *)
+      for point in 0..<points { channels[axis * points + point] = values[point / inner % grid[axis]] }
+    }
+  }
+}

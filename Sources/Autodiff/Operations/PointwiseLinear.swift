@@ -1,0 +1,84 @@
+import CKernels
+import Tensors
+
+/// A linear map of the channels, the same at every grid point (a 1×1 convolution): y = W u + b.
+///
+/// Shapes: u `[sample, I, ...grid]`, weight `[O, I]`, bias `[O]`, result `[sample, O, ...grid]`. One matrix
+/// product per sample.
+public func pointwiseLinear(_ u: Variable, weight: Variable, bias: Variable) -> Variable {
+  let input = FieldShape(u.shape)
+  let (outputs, inputs) = (weight.shape[0], input.channels)
+  precondition(
+    weight.shape == [outputs, inputs] && bias.shape == [outputs],
+    "weight \(weight.shape) and bias \(bias.shape) do not map \(inputs) channels")
+  let points = input.points
+  let value = withPointers(u.value, weight.value, bias.value) { u, w, b in
+    Tensor<Float>.filled(input.shape(channels: outputs)) { y in
+      parallelFor(input.samples) { samples in
+        for sample in samples {
+          let target = y + sample * outputs * points
+          for output in 0..<outputs {
+            (target + output * points).update(repeating: b[output], count: points)
+          }
+          Float.gemm(
+            MatrixProduct(rows: outputs, columns: points, inner: inputs), 1, w,
+            u + sample * inputs * points, 1, target)
+        }
+      }
+    }
+  }
+  return Variable(value, from: [u, weight, bias]) {
+    [u = u.value, weight = weight.value, uNeedsGradient = u.needsGradient] gradient in
+    let gradient = gradient
+    var inputGradient: Tensor<Float>?
+    if uNeedsGradient {
+      inputGradient = withPointers(gradient, weight) { dy, w in
+        Tensor<Float>.filled(u.shape) { du in
+          parallelFor(input.samples) { samples in
+            for sample in samples {
+              Float.gemm(
+                MatrixProduct(rows: inputs, columns: points, inner: outputs, left: .transpose), 1, w,
+                dy + sample * outputs * points, 0, du + sample * inputs * points)
+            }
+          }
+        }
+      }
+    }
+    let terms = linearGradientTerms(of: u, gradient, outputs: outputs)
+    return [
+      inputGradient, sumOverFirstAxis(terms, shape: [outputs, inputs]),
+      sumOverFirstAxis(terms, shape: [outputs], from: outputs * inputs),
+    ]
+  }
+}
+
+/// Per sample, the gradients of a pointwise linear map's weight and, behind it, bias.
+private func linearGradientTerms(
+  of u: Tensor<Float>, _ gradient: Tensor<Float>, outputs: Int
+) -> Tensor<Float> {
+  let input = FieldShape(u.shape)
+  let (points, inputs) = (input.points, input.channels)
+  return withPointers(u, gradient) { u, dy in
+    Tensor<Float>.filled([input.samples, outputs * (inputs + 1)]) { terms in
+      parallelFor(input.samples) { samples in
+        for sample in samples {
+          linearGradient(
+            inputs: inputs, outputs: outputs, points: points, u + sample * inputs * points,
+            dy + sample * outputs * points, terms + sample * outputs * (inputs + 1))
+        }
+      }
+    }
+  }
+}
+
+/// dW = dy uᵀ and db = Σ dy for one sample, one after the other.
+func linearGradient(
+  inputs: Int, outputs: Int, points: Int, _ u: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
+  _ result: UnsafeMutablePointer<Float>
+) {
+  Float.gemm(
+    MatrixProduct(rows: outputs, columns: inputs, inner: points, right: .transpose), 1, dy, u, 0, result)
+  for output in 0..<outputs {
+    result[outputs * inputs + output] = Float(ck_sum_f32(points, dy + output * points))
+  }
+}

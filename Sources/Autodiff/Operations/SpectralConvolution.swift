@@ -1,0 +1,271 @@
+import CKernels
+import Tensors
+
+/// The Fourier integral operator of an FNO: every kept mode's channels are multiplied by a complex matrix of
+/// that mode, all other modes are dropped.
+///
+/// Shapes: u `[sample, I, ...grid]`, result `[sample, O, ...grid]`; weight `[m, 2, I, O]` in one dimension, and
+/// in two `[2m₁, m₂, 2, I, O]` whose rows are the frequencies 0..m₁−1, then −m₁..−1, which have weights of their
+/// own. The axis of length 2 holds the real and the imaginary matrices (planar: the innermost loop runs over
+/// O). Li et al., "Fourier neural operator for parametric partial differential equations", ICLR 2021.
+public func spectralConvolution(_ u: Variable, weight: Variable) -> Variable {
+  let kernel = FourierLayerKernel(input: FieldShape(u.shape), weight: weight.shape)
+  let (value, spectrum, _) = kernel.forward(
+    u.value, weight.value, skip: nil, activation: .identity, keeping: weight.needsGradient)
+  return Variable(value, from: [u, weight]) {
+    [weight = weight.value, uNeedsGradient = u.needsGradient] gradient in
+    let gradients = kernel.adjoint(
+      gradient, u: nil, weight, skipWeight: nil, spectrum: spectrum, preactivation: nil,
+      activation: .identity, inputGradient: uNeedsGradient)
+    return [gradients.u, gradients.weight]
+  }
+}
+
+/// A whole Fourier layer: activation(spectralConvolution(u) + W u + b).
+///
+/// Shapes as for `spectralConvolution` and `pointwiseLinear` (skipWeight `[O, I]`, skipBias `[O]`). Fused:
+/// every sample's output is finished while it is in the cache.
+public func fourierLayer(
+  _ u: Variable, weight: Variable, skipWeight: Variable, skipBias: Variable, activation: Activation
+) -> Variable {
+  let kernel = FourierLayerKernel(input: FieldShape(u.shape), weight: weight.shape)
+  precondition(
+    skipWeight.shape == [kernel.outputs, kernel.inputs] && skipBias.shape == [kernel.outputs],
+    "skip weight \(skipWeight.shape) does not map \(kernel.inputs) to \(kernel.outputs) channels")
+  let inputs = [u, weight, skipWeight, skipBias]
+  let (value, spectrum, preactivation) = kernel.forward(
+    u.value, weight.value, skip: (skipWeight.value, skipBias.value), activation: activation,
+    keeping: inputs.contains(where: \.needsGradient))
+  return Variable(value, from: inputs) {
+    [u = u.value, weight = weight.value, skipWeight = skipWeight.value, uNeedsGradient = u.needsGradient]
+    gradient in
+    let gradients = kernel.adjoint(
+      gradient, u: u, weight, skipWeight: skipWeight, spectrum: spectrum,
+      preactivation: activation.needsPreactivation ? preactivation : value, activation: activation,
+      inputGradient: uNeedsGradient)
+    return [gradients.u, gradients.weight, gradients.skipWeight, gradients.skipBias]
+  }
+}
+
+/// The two directions of a Fourier layer, with or without its skip connection.
+private struct FourierLayerKernel {
+  let input: FieldShape
+  let weightShape: [Int]
+  let transform: TruncatedFourierTransform
+
+  var inputs: Int { input.channels }
+  var outputs: Int { weightShape[weightShape.count - 1] }
+  private var points: Int { input.points }
+  private var samples: Int { input.samples }
+  private var modeCount: Int { transform.modeCount }
+  private var scratchCount: Int { transform.scratchCount(channels: max(inputs, outputs)) }
+
+  init(input: FieldShape, weight: [Int]) {
+    let dimensions = input.grid.count
+    precondition(
+      weight.count == dimensions + 3 && weight[dimensions] == 2 && weight[dimensions + 1] == input.channels
+        && (dimensions == 1 || weight[0] % 2 == 0),
+      "spectral weight \(weight) does not fit \(input.channels) channels on a grid \(input.grid)")
+    self.input = input
+    weightShape = weight
+    transform = .cached(
+      grid: input.grid, modes: dimensions == 1 ? [weight[0]] : [weight[0] / 2, weight[1]])
+  }
+
+  /// The result, the input's modes and, where the adjoint needs it, the value before the activation.
+  func forward(
+    _ u: Tensor<Float>, _ weight: Tensor<Float>, skip: (weight: Tensor<Float>, bias: Tensor<Float>)?,
+    activation: Activation, keeping: Bool
+  ) -> (value: Tensor<Float>, spectrum: Tensor<Float>?, preactivation: Tensor<Float>?) {
+    let spectrum = analyse(.forward, u, channels: inputs)
+    let mixed = mix(spectrum, weight)
+    var preactivation: Tensor<Float>?
+    let keepsPreactivation = keeping && activation.needsPreactivation
+    let value = Tensor<Float>.filled(input.shape(channels: outputs)) { value in
+      if keepsPreactivation {
+        preactivation = .filled(input.shape(channels: outputs)) { z in
+          finish(u, mixed, skip, activation, z, out: value)
+        }
+      } else {
+        finish(u, mixed, skip, activation, value, out: nil)
+      }
+    }
+    return (value, keeping ? spectrum : nil, preactivation)
+  }
+
+  /// Back to the grid, plus the skip connection, through the activation, sample by sample.
+  private func finish(
+    _ u: Tensor<Float>, _ mixed: Tensor<Float>, _ skip: (weight: Tensor<Float>, bias: Tensor<Float>)?,
+    _ activation: Activation, _ z: UnsafeMutablePointer<Float>, out: UnsafeMutablePointer<Float>?
+  ) {
+    withPointers(u, mixed, skip?.weight ?? u, skip?.bias ?? u) { u, mixed, skipWeight, skipBias in
+      parallelFor(samples) { range in
+        withScratch(scratchCount) { scratch in
+          for sample in range {
+            let offset = sample * outputs * points
+            if skip != nil {
+              Float.gemm(
+                MatrixProduct(rows: outputs, columns: points, inner: inputs), 1, skipWeight,
+                u + sample * inputs * points, 0, z + offset)
+            }
+            transform.synthesise(
+              .forward, channels: outputs, mixed + sample * 2 * outputs, stride: samples * 2 * outputs,
+              into: z + offset, previous: skip == nil ? 0 : 1, scratch: scratch)
+            guard skip != nil else { continue }
+            for channel in 0..<outputs {
+              let row = offset + channel * points
+              activation.apply(points, bias: skipBias[channel], z + row, out: out.map { $0 + row })
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// The gradients of everything that `forward` took.
+  func adjoint(
+    _ gradient: consuming Tensor<Float>, u: Tensor<Float>?, _ weight: Tensor<Float>,
+    skipWeight: Tensor<Float>?, spectrum: Tensor<Float>?, preactivation: Tensor<Float>?,
+    activation: Activation, inputGradient: Bool
+  ) -> (u: Tensor<Float>?, weight: Tensor<Float>?, skipWeight: Tensor<Float>?, skipBias: Tensor<Float>?) {
+    // Through the activation, in place; then the gradients of the skip connection and of the modes.
+    let termCount = outputs * (inputs + 1)
+    var dz: Tensor<Float> = gradient
+    var terms: Tensor<Float>?
+    if let u {
+      terms = .filled([samples, termCount]) { terms in
+        dz.withUnsafeMutableBuffer { dz in
+          let dz = dz.baseAddress!
+          withPointers(u, preactivation ?? u) { u, z in
+            parallelFor(samples) { range in
+              for sample in range {
+                let offset = sample * outputs * points
+                activation.adjoint(outputs * points, z + offset, dz + offset)
+                linearGradient(
+                  inputs: inputs, outputs: outputs, points: points, u + sample * inputs * points,
+                  dz + offset, terms + sample * termCount)
+              }
+            }
+          }
+        }
+      }
+    }
+    let dmixed = analyse(.adjoint, dz, channels: outputs)
+
+    let weightGradient = spectrum.map { self.weightGradient($0, dmixed) }
+    var du: Tensor<Float>?
+    if inputGradient {
+      let dspectrum = mixAdjoint(dmixed, weight)
+      du = withPointers(dz, dspectrum, skipWeight ?? weight) { dz, dspectrum, skipWeightStart in
+        Tensor<Float>.filled(input.shape(channels: inputs)) { du in
+          parallelFor(samples) { range in
+            withScratch(scratchCount) { scratch in
+              for sample in range {
+                let target = du + sample * inputs * points
+                if skipWeight != nil {
+                  Float.gemm(
+                    MatrixProduct(rows: inputs, columns: points, inner: outputs, left: .transpose), 1,
+                    skipWeightStart, dz + sample * outputs * points, 0, target)
+                }
+                transform.synthesise(
+                  .adjoint, channels: inputs, dspectrum + sample * 2 * inputs, stride: samples * 2 * inputs,
+                  into: target, previous: skipWeight == nil ? 0 : 1, scratch: scratch)
+              }
+            }
+          }
+        }
+      }
+    }
+    return (
+      du, weightGradient, terms.map { sumOverFirstAxis($0, shape: [outputs, inputs]) },
+      terms.map { sumOverFirstAxis($0, shape: [outputs], from: outputs * inputs) }
+    )
+  }
+
+  /// The modes of a batch: `[mode][sample][re, im][channel]`.
+  private func analyse(
+    _ direction: TruncatedFourierTransform.Direction, _ field: Tensor<Float>, channels: Int
+  ) -> Tensor<Float> {
+    .filled([modeCount, samples, 2, channels]) { spectrum in
+      field.start { field in
+        parallelFor(samples) { range in
+          withScratch(scratchCount) { scratch in
+            for sample in range {
+              transform.analyse(
+                direction, channels: channels, field + sample * channels * points,
+                into: spectrum + sample * 2 * channels, stride: samples * 2 * channels, scratch: scratch)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// The fewest modes that are worth a thread: about 50 µs of work.
+  private var grain: Int { max(1, 500_000 / (samples * inputs * outputs)) }
+
+  /// mixed[mode] = spectrum[mode] · R[mode], complex products over the batch.
+  private func mix(_ spectrum: Tensor<Float>, _ weight: Tensor<Float>) -> Tensor<Float> {
+    let batch = planar(row: 2 * inputs, imaginary: inputs)
+    let matrix = planar(row: outputs, imaginary: inputs * outputs)
+    let result = planar(row: 2 * outputs, imaginary: outputs)
+    return withPointers(spectrum, weight) { x, r in
+      Tensor<Float>.filled([modeCount, samples, 2, outputs]) { y in
+        parallelFor(modeCount, grain: grain) { range in
+          for mode in range {
+            ck_planar_product(
+              samples, outputs, inputs, batch, x + mode * samples * 2 * inputs, matrix,
+              r + mode * 2 * inputs * outputs, result, y + mode * samples * 2 * outputs)
+          }
+        }
+      }
+    }
+  }
+
+  /// dspectrum[mode] = dmixed[mode] · R[mode]ᴴ.
+  private func mixAdjoint(_ dmixed: Tensor<Float>, _ weight: Tensor<Float>) -> Tensor<Float> {
+    let batch = planar(row: 2 * outputs, imaginary: outputs)
+    let matrix = planar(row: inputs, imaginary: inputs * outputs, conjugate: true)
+    let result = planar(row: 2 * inputs, imaginary: inputs)
+    return withPointers(dmixed, weight) { dy, r in
+      Tensor<Float>.filled([modeCount, samples, 2, inputs]) { dx in
+        parallelFor(modeCount, grain: grain) { range in
+          withScratch(2 * inputs * outputs) { transposed in
+            for mode in range {
+              for part in 0..<2 {
+                ck_transpose(
+                  inputs, outputs, r + (mode * 2 + part) * inputs * outputs,
+                  transposed + part * inputs * outputs)
+              }
+              ck_planar_product(
+                samples, inputs, outputs, batch, dy + mode * samples * 2 * outputs, matrix, transposed,
+                result, dx + mode * samples * 2 * inputs)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// dR[mode] = spectrum[mode]ᴴ · dmixed[mode]: the sum over the batch is the inner one of the product.
+  private func weightGradient(_ spectrum: Tensor<Float>, _ dmixed: Tensor<Float>) -> Tensor<Float> {
+    let left = ck_planar(row: 1, column: 2 * inputs, imaginary: inputs, conjugate: 1)
+    let right = planar(row: 2 * outputs, imaginary: outputs)
+    let result = planar(row: outputs, imaginary: inputs * outputs)
+    return withPointers(spectrum, dmixed) { x, dy in
+      Tensor<Float>.filled(weightShape) { dr in
+        parallelFor(modeCount, grain: grain) { range in
+          for mode in range {
+            ck_planar_product(
+              inputs, outputs, samples, left, x + mode * samples * 2 * inputs, right,
+              dy + mode * samples * 2 * outputs, result, dr + mode * 2 * inputs * outputs)
+          }
+        }
+      }
+    }
+  }
+
+  private func planar(row: Int, imaginary: Int, conjugate: Bool = false) -> ck_planar {
+    ck_planar(row: row, column: 1, imaginary: imaginary, conjugate: conjugate ? 1 : 0)
+  }
+}

@@ -1,0 +1,43 @@
+import Tensors
+
+/// Numbers that training changes: a value, and the gradient of the last loss with respect to it.
+///
+/// The only class in a model. The tape, the optimiser and the checkpoint hold references to the same
+/// parameter, so none of them needs to know how the model is put together. Its name is that of the property
+/// that holds it (see `Module.namedParameters`). Not Sendable: one training loop owns a model.
+public final class Parameter {
+  /// The numbers.
+  public var value: Tensor<Float>
+  /// The sum of the gradients since it was last set to nil; of the same shape as `value`.
+  public var gradient: Tensor<Float>?
+  /// False for what belongs in a checkpoint but is not found by descent (running statistics), and for
+  /// frozen weights.
+  public var isTrainable: Bool
+
+  /// A parameter with its initial value.
+  public init(_ value: Tensor<Float>, isTrainable: Bool = true) {
+    self.value = value
+    self.isTrainable = isTrainable
+  }
+
+  /// Adds to the gradient.
+  func accumulate(_ contribution: Tensor<Float>) {
+    precondition(
+      contribution.shape == value.shape, "gradient \(contribution.shape) of a parameter \(value.shape)")
+    add(contribution, to: &gradient)
+  }
+}
+
+/// Adds a tensor to a sum that may still be empty.
+func add(_ contribution: Tensor<Float>, to sum: inout Tensor<Float>?) {
+  guard var total = sum.take() else {
+    sum = contribution
+    return
+  }
+  precondition(
+    total.shape == contribution.shape, "gradients \(total.shape) and \(contribution.shape) differ in shape")
+  total.withUnsafeMutableBuffer { total in
+    contribution.withUnsafeBuffer { Float.axpy(total.count, 1, $0.baseAddress!, total.baseAddress!) }
+  }
+  sum = total
+}

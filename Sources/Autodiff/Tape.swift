@@ -1,0 +1,180 @@
+import Tensors
+
+/// The record of a computation, from which gradients are found by walking back.
+///
+/// An array of nodes with integer ids: sorted by construction, without the deep recursion of linked nodes
+/// when it is freed. One tape serves one forward and at most one backward pass, on one thread; the
+/// primitives use all threads inside. Every primitive is a whole block with a hand-written adjoint, so the
+/// bookkeeping (about a microsecond per node) does not count.
+public final class Tape {
+  /// From the gradient of an operation's result to those of its inputs, in order, nil where none is needed.
+  ///
+  /// The gradient may be changed in place.
+  public typealias Pullback = (_ gradient: consuming Tensor<Float>) -> [Tensor<Float>?]
+
+  private enum Node {
+    case leaf(Parameter)
+    case operation(inputs: [Int], pullback: Pullback)
+  }
+
+  /// True while a model is trained: batch normalisation then uses and gathers the statistics of the batch.
+  public let isTraining: Bool
+  /// False on a tape that only computes values and keeps nothing.
+  public let isRecording: Bool
+
+  private var nodes: [Node] = []
+  private var leaves: [ObjectIdentifier: Int] = [:]
+
+  /// A recording tape.
+  ///
+  /// - Parameter training: false for the gradient of a trained model, as in inverse problems.
+  public init(training: Bool = true) {
+    isTraining = training
+    isRecording = true
+  }
+
+  private init(inference: Void) {
+    isTraining = false
+    isRecording = false
+  }
+
+  /// A tape that records nothing: for predictions.
+  public static var inference: Tape { Tape(inference: ()) }
+
+  /// The number of nodes recorded so far.
+  public var nodeCount: Int { nodes.count }
+
+  /// The value of a parameter in this computation; its gradient is found if the parameter is trainable.
+  public func callAsFunction(_ parameter: Parameter) -> Variable {
+    guard isRecording, parameter.isTrainable else { return Variable(parameter.value) }
+    let key = ObjectIdentifier(parameter)
+    if let node = leaves[key] { return Variable(parameter.value, tape: self, node: node) }
+    nodes.append(.leaf(parameter))
+    leaves[key] = nodes.count - 1
+    return Variable(parameter.value, tape: self, node: nodes.count - 1)
+  }
+
+  func record(_ inputs: [Int], _ pullback: @escaping Pullback) -> Int {
+    nodes.append(.operation(inputs: inputs, pullback: pullback))
+    return nodes.count - 1
+  }
+
+  /// Adds the gradient of a scalar to the `gradient` of every trainable parameter that it depends on.
+  ///
+  /// Nodes are removed while walking back, so that activations are freed as soon as they have served; the
+  /// tape is empty afterwards.
+  public func backward(from loss: Variable) {
+    precondition(loss.value.count == 1, "backward needs a scalar, not \(loss.shape)")
+    precondition(loss.tape === self && loss.node < nodes.count, "backward needs a variable of this tape")
+    var gradients = [Tensor<Float>?](repeating: nil, count: nodes.count)
+    gradients[loss.node] = Tensor(shape: loss.shape, repeating: 1)
+    while let node = nodes.popLast() {
+      guard let gradient = gradients.removeLast() else { continue }
+      switch node {
+      case .leaf(let parameter): parameter.accumulate(gradient)
+      case .operation(let inputs, let pullback):
+        let contributions = pullback(gradient)
+        precondition(contributions.count == inputs.count, "a pullback must answer every input")
+        for (input, contribution) in zip(inputs, contributions) {
+          if input >= 0, let contribution { add(contribution, to: &gradients[input]) }
+        }
+      }
+    }
+    leaves = [:]
+  }
+}
+
+/// A value in a computation, and its place on the tape if gradients flow through it.
+public struct Variable {
+  /// The value.
+  public let value: Tensor<Float>
+  let tape: Tape?
+  let node: Int
+
+  /// The shape of the value: `[sample, channel, ...grid]` for fields.
+  public var shape: [Int] { value.shape }
+
+  /// True if something trainable lies behind this variable.
+  public var needsGradient: Bool { node >= 0 }
+
+  /// A constant.
+  public init(_ value: Tensor<Float>) {
+    self.value = value
+    tape = nil
+    node = -1
+  }
+
+  init(_ value: Tensor<Float>, tape: Tape, node: Int) {
+    self.value = value
+    self.tape = tape
+    self.node = node
+  }
+
+  /// The result of an operation on `inputs`; `pullback` is its adjoint.
+  ///
+  /// A constant, and `pullback` dropped, when no input needs a gradient.
+  public init(_ value: Tensor<Float>, from inputs: [Variable], pullback: @escaping Tape.Pullback) {
+    self.value = value
+    let tape = inputs.lazy.compactMap(\.tape).first
+    precondition(
+      inputs.allSatisfy { $0.tape == nil || $0.tape === tape }, "the inputs belong to different tapes")
+    self.tape = tape
+    node = tape?.record(inputs.map(\.node), pullback) ?? -1
+  }
+}
+
+/// The axes of a batch of fields.
+struct FieldShape {
+  let samples: Int
+  let channels: Int
+  let grid: [Int]
+
+  /// The number of grid points.
+  var points: Int { grid.reduce(1, *) }
+  /// The number of elements of one sample.
+  var sampleCount: Int { channels * points }
+
+  init(_ shape: [Int]) {
+    precondition(shape.count >= 3, "\(shape) is not [sample, channel, ...grid]")
+    samples = shape[0]
+    channels = shape[1]
+    grid = Array(shape.dropFirst(2))
+  }
+
+  /// The same samples and grid with another number of channels.
+  func shape(channels: Int) -> [Int] { [samples, channels] + grid }
+}
+
+/// Scratch memory of one thread inside one kernel call, aligned like a tensor.
+func withScratch<Result>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Result) -> Result {
+  let raw = UnsafeMutableRawPointer.allocate(byteCount: max(1, count) * 4, alignment: 64)
+  defer { raw.deallocate() }
+  return body(raw.bindMemory(to: Float.self, capacity: max(1, count)))
+}
+
+/// The sum over the first axis, in order: per-sample gradients of shared weights.
+///
+/// The order of the sum does not depend on the threads that computed the terms.
+func sumOverFirstAxis(_ terms: Tensor<Float>, shape: [Int], from offset: Int = 0) -> Tensor<Float> {
+  let stride = terms.count / max(1, terms.shape[0])
+  return Tensor(shape: shape) { (sum: UnsafeMutableBufferPointer<Float>) in
+    sum.update(repeating: 0)
+    terms.withUnsafeBuffer { terms in
+      for start in Swift.stride(from: offset, to: terms.count, by: stride) {
+        Float.axpy(sum.count, 1, terms.baseAddress! + start, sum.baseAddress!)
+      }
+    }
+  }
+}
+
+extension Tensor {
+  /// Calls `body` with the start of the elements, for kernels.
+  func start<Result>(_ body: (UnsafePointer<Scalar>) -> Result) -> Result {
+    withUnsafeBuffer { body($0.baseAddress!) }
+  }
+
+  /// A tensor that `body` fills, all of it, through a pointer to its start.
+  static func filled(_ shape: [Int], _ body: (UnsafeMutablePointer<Scalar>) -> Void) -> Tensor {
+    Tensor(shape: shape) { body($0.baseAddress!) }
+  }
+}

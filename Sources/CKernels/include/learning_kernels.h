@@ -1,0 +1,80 @@
+/// Hot loops of training: activations, mixing of Fourier modes, normalisation, the Adam update.
+///
+/// Single precision throughout; sums are accumulated in double precision.
+#pragma once
+
+#include "kernels.h"
+
+/// The activation functions, by the numbers that Swift passes.
+enum ck_activation { CK_IDENTITY = 0, CK_RELU = 1, CK_GELU = 2 };
+
+/// z += bias, then out = activation(z); out and z must not overlap.
+void ck_activate(enum ck_activation kind, size_t n, float bias, float *z, float *out);
+
+/// z = activation(z + bias).
+void ck_activate_in_place(enum ck_activation kind, size_t n, float bias, float *z);
+
+/// gradient *= activation'(z).
+void ck_activation_adjoint(enum ck_activation kind, size_t n, const float *z, float *gradient);
+
+/// One factor or result of ck_planar_product: element (r, c) has its real part at r row + c column and its
+/// imaginary part `imaginary` floats behind it; conjugated when `conjugate` is not 0.
+struct ck_planar {
+  size_t row, column, imaginary;
+  int conjugate;
+};
+
+/// The complex product C = A B, `rows` by `columns`, sums of length `inner`, of planar matrices.
+///
+/// The rows of B and C must be contiguous (column stride 1). C must not overlap A or B.
+void ck_planar_product(size_t rows, size_t columns, size_t inner, struct ck_planar a_layout, const float *a,
+                       struct ck_planar b_layout, const float *b, struct ck_planar c_layout, float *c);
+
+/// out[column][row] = in[row][column].
+void ck_transpose(size_t rows, size_t columns, const float *in, float *out);
+
+/// From sums with cosines and sines along the first axis to modes.
+///
+/// folded is [2 m1 + 1][channels][m2][2]: rows 0..m1 hold the cosine sums P_f, rows m1 + f the sine sums Q_f;
+/// P - iQ is the mode f, P + iQ the mode -f. The mode of row k1 (0..m1-1, then -m1..-1) and column k2 goes to
+/// modes[(k1 m2 + k2) stride + {0, channels} + channel].
+void ck_unfold_modes(size_t m1, size_t m2, size_t channels, const float *folded, size_t stride, float *modes);
+
+/// The transpose of ck_unfold_modes: the factors of the cosines and sines in the sum over the modes.
+void ck_fold_modes(size_t m1, size_t m2, size_t channels, const float *modes, size_t stride, float *folded);
+
+/// modes[k stride + {0, channels} + channel] = in[channel][k][{0, 1}], m modes.
+void ck_scatter_modes(size_t m, size_t channels, const float *in, size_t stride, float *modes);
+
+/// The inverse of ck_scatter_modes.
+void ck_gather_modes(size_t m, size_t channels, const float *modes, size_t stride, float *out);
+
+/// The sum of n elements.
+double ck_sum_f32(size_t n, const float *x);
+
+/// The sum of (x - mean)^2.
+double ck_squared_deviation_f32(size_t n, double mean, const float *x);
+
+/// y = a x + b.
+void ck_affine_f32(size_t n, float a, float b, const float *x, float *y);
+
+/// y = a x + b with a factor and a summand for every element.
+void ck_affine_pointwise_f32(size_t n, const float *a, const float *b, const float *x, float *y);
+
+/// y *= a, element by element.
+void ck_multiply_f32(size_t n, const float *a, float *y);
+
+/// gradient = a gradient + b x + c: the adjoint of batch normalisation.
+void ck_normalization_adjoint_f32(size_t n, float a, float b, float c, const float *x, float *gradient);
+
+/// out = a (x - y).
+void ck_scaled_difference_f32(size_t n, float a, const float *x, const float *y, float *out);
+
+/// The constants of one Adam step; the bias corrections are 1 / (1 - beta^t) and 1 / sqrt(1 - beta2^t).
+struct ck_adam {
+  float rate, beta1, beta2, epsilon, weight_decay, first_correction, second_correction;
+};
+
+/// One Adam step: moments and value are updated in place.
+void ck_adam_f32(size_t n, struct ck_adam settings, const float *gradient, float *first, float *second,
+                 float *value);

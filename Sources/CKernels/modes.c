@@ -1,0 +1,141 @@
+#include "learning_kernels.h"
+
+#include <string.h>
+
+// A vector of 16 floats that may lie anywhere; two AVX2 or four SSE registers where there is no AVX-512.
+enum { LANES = 16 };
+typedef float lanes __attribute__((vector_size(64)));
+typedef float lanes_in_memory __attribute__((vector_size(64), aligned(4), may_alias));
+
+#define INLINE static inline __attribute__((always_inline))
+#define LOAD(pointer) (*(const lanes_in_memory *)(pointer))
+#define STORE(pointer, value) (*(lanes_in_memory *)(pointer) = (value))
+
+/// `height` rows by 16 columns of the product, kept in registers over the whole sum.
+INLINE void planar_block(size_t height, size_t inner, struct ck_planar la, const float *a, struct ck_planar lb,
+                         const float *b, struct ck_planar lc, float *c) {
+  lanes re[4] = {{0}}, im[4] = {{0}};
+  float sign_a = la.conjugate ? -1.0f : 1.0f, sign_b = lb.conjugate ? -1.0f : 1.0f;
+  for (size_t k = 0; k < inner; k++) {
+    lanes br = LOAD(b + k * lb.row), bi = sign_b * LOAD(b + k * lb.row + lb.imaginary);
+    for (size_t r = 0; r < height; r++) {
+      float ar = a[r * la.row + k * la.column], ai = sign_a * a[r * la.row + k * la.column + la.imaginary];
+      re[r] += ar * br;
+      re[r] -= ai * bi;
+      im[r] += ar * bi;
+      im[r] += ai * br;
+    }
+  }
+  for (size_t r = 0; r < height; r++) {
+    STORE(c + r * lc.row, re[r]);
+    STORE(c + r * lc.row + lc.imaginary, im[r]);
+  }
+}
+
+/// The same for any number of columns, for rows shorter than a vector.
+INLINE void planar_narrow(size_t rows, size_t columns, size_t inner, struct ck_planar la, const float *a,
+                          struct ck_planar lb, const float *b, struct ck_planar lc, float *c) {
+  float sign_a = la.conjugate ? -1.0f : 1.0f, sign_b = lb.conjugate ? -1.0f : 1.0f;
+  for (size_t r = 0; r < rows; r++) {
+    float re[LANES] = {0}, im[LANES] = {0};
+    for (size_t k = 0; k < inner; k++) {
+      float ar = a[r * la.row + k * la.column], ai = sign_a * a[r * la.row + k * la.column + la.imaginary];
+      const float *br = b + k * lb.row, *bi = br + lb.imaginary;
+      for (size_t j = 0; j < columns; j++) {
+        re[j] += ar * br[j] - ai * (sign_b * bi[j]);
+        im[j] += ar * (sign_b * bi[j]) + ai * br[j];
+      }
+    }
+    memcpy(c + r * lc.row, re, columns * sizeof *c);
+    memcpy(c + r * lc.row + lc.imaginary, im, columns * sizeof *c);
+  }
+}
+
+CK_MULTIVERSION void ck_planar_product(size_t rows, size_t columns, size_t inner, struct ck_planar la,
+                                       const float *a, struct ck_planar lb, const float *b,
+                                       struct ck_planar lc, float *c) {
+  if (columns < LANES) {
+    planar_narrow(rows, columns, inner, la, a, lb, b, lc, c);
+    return;
+  }
+  for (size_t start = 0; start < columns; start += LANES) {
+    // The last block overlaps the one before it instead of being narrower; what it repeats is equal.
+    size_t j = start + LANES <= columns ? start : columns - LANES;
+    size_t r = 0;
+    for (; r + 4 <= rows; r += 4)
+      planar_block(4, inner, la, a + r * la.row, lb, b + j, lc, c + r * lc.row + j);
+    for (; r + 2 <= rows; r += 2)
+      planar_block(2, inner, la, a + r * la.row, lb, b + j, lc, c + r * lc.row + j);
+    if (r < rows) planar_block(1, inner, la, a + r * la.row, lb, b + j, lc, c + r * lc.row + j);
+  }
+}
+
+CK_MULTIVERSION void ck_transpose(size_t rows, size_t columns, const float *restrict in,
+                                  float *restrict out) {
+  for (size_t j = 0; j < columns; j++)
+    for (size_t r = 0; r < rows; r++) out[j * rows + r] = in[r * columns + j];
+}
+
+void ck_unfold_modes(size_t m1, size_t m2, size_t channels, const float *folded, size_t stride,
+                     float *modes) {
+  size_t row = channels * m2 * 2;
+  for (size_t f = 0; f <= m1; f++) {
+    const float *p = folded + f * row, *q = folded + (m1 + f) * row;
+    for (size_t k = 0; k < m2; k++) {
+      // Mode f lies in row f (f < m1), mode -f in row 2 m1 - f (f > 0).
+      float *positive = modes + (f * m2 + k) * stride;
+      float *negative = modes + ((2 * m1 - f) * m2 + k) * stride;
+      for (size_t c = 0; c < channels; c++) {
+        size_t at = (c * m2 + k) * 2;
+        float pr = p[at], pi = p[at + 1];
+        float qr = f > 0 ? q[at] : 0, qi = f > 0 ? q[at + 1] : 0;
+        if (f < m1) {
+          positive[c] = pr + qi;
+          positive[channels + c] = pi - qr;
+        }
+        if (f > 0) {
+          negative[c] = pr - qi;
+          negative[channels + c] = pi + qr;
+        }
+      }
+    }
+  }
+}
+
+void ck_fold_modes(size_t m1, size_t m2, size_t channels, const float *modes, size_t stride, float *folded) {
+  size_t row = channels * m2 * 2;
+  for (size_t f = 0; f <= m1; f++) {
+    float *p = folded + f * row, *q = folded + (m1 + f) * row;
+    for (size_t k = 0; k < m2; k++) {
+      const float *positive = modes + (f * m2 + k) * stride;
+      const float *negative = modes + ((2 * m1 - f) * m2 + k) * stride;
+      for (size_t c = 0; c < channels; c++) {
+        size_t at = (c * m2 + k) * 2;
+        float pr = f < m1 ? positive[c] : 0, pi = f < m1 ? positive[channels + c] : 0;
+        float nr = f > 0 ? negative[c] : 0, ni = f > 0 ? negative[channels + c] : 0;
+        p[at] = pr + nr;
+        p[at + 1] = pi + ni;
+        if (f > 0) {
+          q[at] = ni - pi;
+          q[at + 1] = pr - nr;
+        }
+      }
+    }
+  }
+}
+
+void ck_scatter_modes(size_t m, size_t channels, const float *in, size_t stride, float *modes) {
+  for (size_t k = 0; k < m; k++)
+    for (size_t c = 0; c < channels; c++) {
+      modes[k * stride + c] = in[(c * m + k) * 2];
+      modes[k * stride + channels + c] = in[(c * m + k) * 2 + 1];
+    }
+}
+
+void ck_gather_modes(size_t m, size_t channels, const float *modes, size_t stride, float *out) {
+  for (size_t k = 0; k < m; k++)
+    for (size_t c = 0; c < channels; c++) {
+      out[(c * m + k) * 2] = modes[k * stride + c];
+      out[(c * m + k) * 2 + 1] = modes[k * stride + channels + c];
+    }
+}

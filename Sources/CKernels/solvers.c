@@ -1,0 +1,283 @@
+#include "kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+// MARK: - Time stepping in Fourier space
+
+CK_MULTIVERSION void ck_semi_implicit_update_f64(
+    size_t modes, const double *restrict keep, const double *restrict gain, double current_weight,
+    const double *restrict current, double previous_weight, const double *restrict previous,
+    double *restrict state) {
+  for (size_t m = 0; m < modes; m++)
+    for (size_t c = 2 * m; c < 2 * m + 2; c++)
+      state[c] = keep[m] * state[c]
+               + gain[m] * (current_weight * current[c] + previous_weight * previous[c]);
+}
+
+CK_MULTIVERSION void ck_multiply_imaginary_f64(
+    size_t modes, const double *restrict factor, const double *restrict input, double *restrict output) {
+  for (size_t m = 0; m < modes; m++) {
+    output[2 * m] = -factor[m] * input[2 * m + 1];
+    output[2 * m + 1] = factor[m] * input[2 * m];
+  }
+}
+
+// MARK: - Burgers
+
+CK_MULTIVERSION void ck_half_square_f64(size_t n, double *restrict u, double *restrict bounds) {
+  enum { lanes = 8 };
+  double size[lanes] = {0}, rise[lanes] = {0};
+  size_t whole = (n - 1) / lanes * lanes;
+  for (size_t i = 0; i < whole; i += lanes)
+    for (size_t l = 0; l < lanes; l++) {
+      double a = fabs(u[i + l]), d = fabs(u[i + l + 1] - u[i + l]);
+      size[l] = a > size[l] ? a : size[l];
+      rise[l] = d > rise[l] ? d : rise[l];
+    }
+  double first = u[0], largest = 0, steepest = 0;
+  for (size_t i = whole; i < n; i++) {
+    double a = fabs(u[i]), d = fabs((i + 1 < n ? u[i + 1] : first) - u[i]);
+    largest = a > largest ? a : largest;
+    steepest = d > steepest ? d : steepest;
+  }
+  for (size_t l = 0; l < lanes; l++) {
+    largest = size[l] > largest ? size[l] : largest;
+    steepest = rise[l] > steepest ? rise[l] : steepest;
+  }
+  bounds[0] = largest;
+  bounds[1] = steepest;
+  for (size_t i = 0; i < n; i++) u[i] *= 0.5 * u[i];
+}
+
+// MARK: - Navier-Stokes
+
+CK_MULTIVERSION void ck_velocity_spectra_f64(
+    size_t rows, size_t columns, const double *restrict along_x, const double *restrict along_y,
+    const double *restrict vorticity, double *restrict pair) {
+  for (size_t r = 0; r < rows; r++) {
+    const double *w = vorticity + 2 * r * columns;
+    const double *gx = along_x + r * columns, *gy = along_y + r * columns;
+    double *u = pair + 4 * r * columns, *v = u + 2 * columns;
+    for (size_t c = 0; c < columns; c++) {
+      u[2 * c] = -gx[c] * w[2 * c + 1];
+      u[2 * c + 1] = gx[c] * w[2 * c];
+    }
+    for (size_t c = 0; c < columns; c++) {
+      v[2 * c] = -gy[c] * w[2 * c + 1];
+      v[2 * c + 1] = gy[c] * w[2 * c];
+    }
+  }
+}
+
+CK_MULTIVERSION void ck_join_half_spectra_f64(
+    size_t rows, size_t n, size_t columns, const double *restrict pair, double *restrict joined) {
+  for (size_t r = 0; r < rows; r++) {
+    const double *u = pair + 4 * r * columns, *v = u + 2 * columns;
+    double *z = joined + 2 * r * n;
+    z[0] = u[0];
+    z[1] = v[0];
+    for (size_t c = 1; c < columns; c++) {
+      z[2 * c] = u[2 * c] - v[2 * c + 1];
+      z[2 * c + 1] = u[2 * c + 1] + v[2 * c];
+    }
+    memset(z + 2 * columns, 0, 2 * (n - 2 * columns + 1) * sizeof *z);
+    for (size_t c = 1; c < columns; c++) {
+      z[2 * (n - c)] = u[2 * c] + v[2 * c + 1];
+      z[2 * (n - c) + 1] = v[2 * c] - u[2 * c + 1];
+    }
+  }
+}
+
+CK_MULTIVERSION void ck_split_half_spectra_f64(
+    size_t rows, size_t n, size_t columns, const double *restrict joined, double *restrict pair) {
+  for (size_t r = 0; r < rows; r++) {
+    const double *z = joined + 2 * r * n;
+    double *a = pair + 4 * r * columns, *b = a + 2 * columns;
+    a[0] = z[0];
+    a[1] = 0;
+    b[0] = z[1];
+    b[1] = 0;
+    for (size_t c = 1; c < columns; c++) {
+      double re = z[2 * c], im = z[2 * c + 1];
+      double mirror_re = z[2 * (n - c)], mirror_im = z[2 * (n - c) + 1];
+      a[2 * c] = 0.5 * (re + mirror_re);
+      a[2 * c + 1] = 0.5 * (im - mirror_im);
+      b[2 * c] = 0.5 * (im + mirror_im);
+      b[2 * c + 1] = 0.5 * (mirror_re - re);
+    }
+  }
+}
+
+CK_MULTIVERSION double ck_velocity_products_f64(size_t points, double *restrict z) {
+  enum { lanes = 4 };
+  double fastest[lanes] = {0};
+  size_t whole = points / lanes * lanes;
+  for (size_t i = 0; i < whole; i += lanes)
+    for (size_t l = 0; l < lanes; l++) {
+      double u = z[2 * (i + l)], v = z[2 * (i + l) + 1], speed = fabs(u) + fabs(v);
+      fastest[l] = speed > fastest[l] ? speed : fastest[l];
+      z[2 * (i + l)] = u * v;
+      z[2 * (i + l) + 1] = v * v - u * u;
+    }
+  double result = 0;
+  for (size_t l = 0; l < lanes; l++) result = fastest[l] > result ? fastest[l] : result;
+  for (size_t i = whole; i < points; i++) {
+    double u = z[2 * i], v = z[2 * i + 1], speed = fabs(u) + fabs(v);
+    result = speed > result ? speed : result;
+    z[2 * i] = u * v;
+    z[2 * i + 1] = v * v - u * u;
+  }
+  return result;
+}
+
+CK_MULTIVERSION void ck_vorticity_tendency_f64(
+    size_t rows, size_t columns, const double *restrict p, const double *restrict q,
+    const double *restrict forcing, const double *restrict pair, double *restrict tendency) {
+  for (size_t r = 0; r < rows; r++) {
+    const double *a = pair + 4 * r * columns, *b = a + 2 * columns;
+    size_t start = r * columns;
+    for (size_t c = 0; c < columns; c++)
+      for (size_t k = 2 * c; k < 2 * c + 2; k++)
+        tendency[2 * start + k] = forcing[2 * start + k] + p[start + c] * a[k] + q[start + c] * b[k];
+  }
+}
+
+// MARK: - Nine-point stencils
+//
+// A stencil is five arrays of side * side numbers: the diagonal and the couplings to the neighbours
+// (i, j + 1), (i + 1, j - 1), (i + 1, j), (i + 1, j + 1); the other four follow by symmetry. The outermost
+// points carry the zero boundary value and are never written.
+
+enum { east = 1, southwest = 2, south = 3, southeast = 4 };
+
+CK_MULTIVERSION void ck_stencil_multiply_f64(
+    size_t side, const double *restrict stencil, const double *restrict x, double *restrict y) {
+  size_t plane = side * side;
+  const double *d = stencil, *e = d + east * plane, *sw = d + southwest * plane, *s = d + south * plane,
+               *se = d + southeast * plane;
+  for (size_t i = 1; i + 1 < side; i++)
+    for (size_t c = i * side + 1; c < (i + 1) * side - 1; c++)
+      y[c] = d[c] * x[c] + e[c] * x[c + 1] + e[c - 1] * x[c - 1]
+           + sw[c] * x[c + side - 1] + s[c] * x[c + side] + se[c] * x[c + side + 1]
+           + sw[c - side + 1] * x[c - side + 1] + s[c - side] * x[c - side] + se[c - side - 1] * x[c - side - 1];
+}
+
+CK_MULTIVERSION void ck_stencil_residual_f64(
+    size_t side, const double *restrict stencil, const double *restrict x, const double *restrict b,
+    double *restrict y) {
+  size_t plane = side * side;
+  const double *d = stencil, *e = d + east * plane, *sw = d + southwest * plane, *s = d + south * plane,
+               *se = d + southeast * plane;
+  for (size_t i = 1; i + 1 < side; i++)
+    for (size_t c = i * side + 1; c < (i + 1) * side - 1; c++)
+      y[c] = b[c] - d[c] * x[c] - e[c] * x[c + 1] - e[c - 1] * x[c - 1]
+           - sw[c] * x[c + side - 1] - s[c] * x[c + side] - se[c] * x[c + side + 1]
+           - sw[c - side + 1] * x[c - side + 1] - s[c - side] * x[c - side] - se[c - side - 1] * x[c - side - 1];
+}
+
+CK_MULTIVERSION void ck_stencil_sweep_f64(
+    size_t side, const double *restrict stencil, const double *restrict b, int backward, double *restrict x,
+    double *restrict row) {
+  size_t plane = side * side;
+  const double *d = stencil, *e = d + east * plane, *sw = d + southwest * plane, *s = d + south * plane,
+               *se = d + southeast * plane;
+  for (size_t k = 1; k + 1 < side; k++) {
+    size_t start = (backward ? side - 1 - k : k) * side;
+    // What does not depend on this sweep's values of the same row, vectorised; then the recurrence.
+    for (size_t j = 1; j + 1 < side; j++) {
+      size_t c = start + j;
+      row[j] = b[c] - sw[c] * x[c + side - 1] - s[c] * x[c + side] - se[c] * x[c + side + 1]
+             - sw[c - side + 1] * x[c - side + 1] - s[c - side] * x[c - side]
+             - se[c - side - 1] * x[c - side - 1];
+    }
+    if (backward) {
+      for (size_t j = 1; j + 1 < side; j++) row[j] = (row[j] - e[start + j - 1] * x[start + j - 1]) / d[start + j];
+      double right = 0;
+      for (size_t j = side - 2; j >= 1; j--)
+        x[start + j] = right = row[j] - e[start + j] / d[start + j] * right;
+    } else {
+      for (size_t j = 1; j + 1 < side; j++) row[j] = (row[j] - e[start + j] * x[start + j + 1]) / d[start + j];
+      double left = 0;
+      for (size_t j = 1; j + 1 < side; j++)
+        x[start + j] = left = row[j] - e[start + j - 1] / d[start + j] * left;
+    }
+  }
+}
+
+CK_MULTIVERSION void ck_bilinear_prolong_f64(
+    size_t fine, size_t coarse, const size_t *restrict parent, const double *restrict weight,
+    const double *restrict x, double *restrict y, double *restrict row) {
+  for (size_t i = 1; i + 1 < fine; i++) {
+    const double *low = x + parent[i] * coarse;
+    const double *high = low + coarse;
+    for (size_t j = 0; j < coarse; j++) row[j] = (1 - weight[i]) * low[j] + weight[i] * high[j];
+    for (size_t j = 1; j + 1 < fine; j++)
+      y[i * fine + j] += (1 - weight[j]) * row[parent[j]] + weight[j] * row[parent[j] + 1];
+  }
+}
+
+CK_MULTIVERSION void ck_bilinear_restrict_f64(
+    size_t fine, size_t coarse, const size_t *restrict parent, const double *restrict weight,
+    const double *restrict x, double *restrict y, double *restrict row) {
+  memset(y, 0, coarse * coarse * sizeof *y);
+  for (size_t i = 1; i + 1 < fine; i++) {
+    memset(row, 0, coarse * sizeof *row);
+    for (size_t j = 1; j + 1 < fine; j++) {
+      row[parent[j]] += (1 - weight[j]) * x[i * fine + j];
+      row[parent[j] + 1] += weight[j] * x[i * fine + j];
+    }
+    double *low = y + parent[i] * coarse, *high = low + coarse;
+    for (size_t j = 0; j < coarse; j++) low[j] += (1 - weight[i]) * row[j];
+    for (size_t j = 0; j < coarse; j++) high[j] += weight[i] * row[j];
+  }
+  for (size_t j = 0; j < coarse; j++) {
+    y[j] = y[(coarse - 1) * coarse + j] = 0;
+    y[j * coarse] = y[j * coarse + coarse - 1] = 0;
+  }
+}
+
+CK_MULTIVERSION void ck_galerkin_stencil_f64(
+    size_t fine, size_t coarse, const size_t *restrict parent, const double *restrict weight,
+    const double *restrict stencil, double *restrict result) {
+  size_t plane = fine * fine, coarse_plane = coarse * coarse;
+  memset(result, 0, 5 * coarse_plane * sizeof *result);
+  // Every coupling of two fine points couples their coarse parents, in proportion to the two weights.
+  static const int row_step[5] = {0, 0, 1, 1, 1}, column_step[5] = {0, 1, -1, 0, 1};
+  for (size_t i = 1; i + 1 < fine; i++)
+    for (size_t j = 1; j + 1 < fine; j++)
+      for (int direction = 0; direction < 5; direction++) {
+        size_t k = i + row_step[direction], l = j + column_step[direction];
+        double coupling = stencil[direction * plane + i * fine + j];
+        if (coupling == 0 || k == fine - 1 || l == 0 || l == fine - 1) continue;
+        for (int a = 0; a < 2; a++) {
+          double wa = coupling * (a ? weight[i] : 1 - weight[i]);
+          if (wa == 0) continue;
+          for (int b = 0; b < 2; b++) {
+            double wb = wa * (b ? weight[j] : 1 - weight[j]);
+            if (wb == 0) continue;
+            for (int c = 0; c < 2; c++) {
+              double wc = wb * (c ? weight[k] : 1 - weight[k]);
+              if (wc == 0) continue;
+              for (int g = 0; g < 2; g++) {
+                double value = wc * (g ? weight[l] : 1 - weight[l]);
+                if (value == 0) continue;
+                size_t p = parent[i] + a, q = parent[j] + b, r = parent[k] + c, t = parent[l] + g;
+                int down = (int)r - (int)p, right = (int)t - (int)q;
+                // The pair stands for itself and its transpose: store it once, at its upper left end.
+                if (down < 0 || (down == 0 && right < 0)) {
+                  p = r;
+                  q = t;
+                  down = -down;
+                  right = -right;
+                }
+                int slot = down == 0 ? right : south + right;
+                double share = direction && down == 0 && right == 0 ? 2 * value : value;
+                if (direction == 0 && slot) share = 0.5 * value;
+                result[slot * coarse_plane + p * coarse + q] += share;
+              }
+            }
+          }
+        }
+      }
+}

@@ -1,0 +1,52 @@
+#include "learning_kernels.h"
+
+CK_MULTIVERSION double ck_sum_f32(size_t n, const float *x) {
+  _Pragma("clang fp reassociate(on)")
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += (double)x[i];
+  return sum;
+}
+
+CK_MULTIVERSION double ck_squared_deviation_f32(size_t n, double mean, const float *x) {
+  _Pragma("clang fp reassociate(on) contract(fast)")
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) {
+    double deviation = (double)x[i] - mean;
+    sum += deviation * deviation;
+  }
+  return sum;
+}
+
+CK_MULTIVERSION void ck_affine_f32(size_t n, float a, float b, const float *restrict x, float *restrict y) {
+  for (size_t i = 0; i < n; i++) y[i] = a * x[i] + b;
+}
+
+CK_MULTIVERSION void ck_affine_pointwise_f32(size_t n, const float *restrict a, const float *restrict b,
+                                             const float *restrict x, float *restrict y) {
+  for (size_t i = 0; i < n; i++) y[i] = a[i] * x[i] + b[i];
+}
+
+CK_MULTIVERSION void ck_multiply_f32(size_t n, const float *restrict a, float *restrict y) {
+  for (size_t i = 0; i < n; i++) y[i] *= a[i];
+}
+
+CK_MULTIVERSION void ck_normalization_adjoint_f32(size_t n, float a, float b, float c,
+                                                  const float *restrict x, float *restrict gradient) {
+  for (size_t i = 0; i < n; i++) gradient[i] = a * gradient[i] + b * x[i] + c;
+}
+
+CK_MULTIVERSION void ck_scaled_difference_f32(size_t n, float a, const float *restrict x,
+                                              const float *restrict y, float *restrict out) {
+  for (size_t i = 0; i < n; i++) out[i] = a * (x[i] - y[i]);
+}
+
+CK_MULTIVERSION void ck_adam_f32(size_t n, struct ck_adam s, const float *restrict gradient,
+                                 float *restrict first, float *restrict second, float *restrict value) {
+  for (size_t i = 0; i < n; i++) {
+    float g = gradient[i] + s.weight_decay * value[i];
+    first[i] = s.beta1 * first[i] + (1 - s.beta1) * g;
+    second[i] = s.beta2 * second[i] + (1 - s.beta2) * g * g;
+    float size = __builtin_sqrtf(second[i]) * s.second_correction + s.epsilon;
+    value[i] -= s.rate * s.first_correction * first[i] / size;
+  }
+}

@@ -1,0 +1,47 @@
+import Tensors
+
+/// Values of a field at some of its grid points.
+public struct PointObservation: Sendable, Equatable {
+  /// The number of points along each axis of the observed field.
+  public let grid: [Int]
+  /// The grid index of every sensor along each axis.
+  public let sensors: [[Int]]
+
+  private let offsets: [Int]
+
+  /// Sensors at the given grid points.
+  public init(grid: [Int], sensors: [[Int]]) {
+    precondition(
+      sensors.allSatisfy { sensor in
+        sensor.count == grid.count && zip(sensor, grid).allSatisfy { $0 >= 0 && $0 < $1 }
+      }, "sensor outside the grid \(grid)")
+    self.grid = grid
+    self.sensors = sensors
+    offsets = sensors.map { sensor in zip(sensor, grid).reduce(0) { $0 * $1.1 + $1.0 } }
+  }
+
+  /// A uniform grid of `perAxis` interior sensors along each axis, at i / (perAxis + 1), i = 1…perAxis.
+  ///
+  /// With 7 per axis these are the 49 observations of the FNO paper's inverse problem. Positions are
+  /// rounded to the nearest grid point.
+  public init(grid: [Int], perAxis: Int) {
+    let positions = grid.map { points in
+      (1...perAxis).map { (2 * $0 * points + perAxis + 1) / (2 * (perAxis + 1)) }
+    }
+    var sensors: [[Int]] = [[]]
+    for axis in positions { sensors = sensors.flatMap { sensor in axis.map { sensor + [$0] } } }
+    self.init(grid: grid, sensors: sensors)
+  }
+
+  /// The number of observed values.
+  public var count: Int { sensors.count }
+
+  /// The observed values of one field of the grid's shape.
+  public func callAsFunction(_ field: UnsafePointer<Double>) -> [Double] { offsets.map { field[$0] } }
+
+  /// The observed values of one field, a tensor with as many elements as the grid has points.
+  public func callAsFunction(_ field: Tensor<Double>) -> [Double] {
+    precondition(field.count == grid.reduce(1, *), "field \(field.shape) is not on the grid \(grid)")
+    return withPointers(field) { self($0) }
+  }
+}

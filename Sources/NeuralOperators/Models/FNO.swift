@@ -1,0 +1,160 @@
+import Autodiff
+import Tensors
+
+/// The Fourier neural operator in one or two dimensions: lifting, Fourier layers, projection.
+///
+/// Input `[sample, inputChannels, ...grid]`, output `[sample, outputChannels, ...grid]`, on any grid that holds
+/// the modes: the same weights serve every resolution. Coordinates are appended to the input channels, the
+/// lifting maps them to `width` channels, the grid is padded with zeros, the layers act, the last one without
+/// activation, the padding is cropped, and the projection maps each point through `projectionWidth` hidden
+/// channels to the output. Li et al., "Fourier neural operator for parametric partial differential
+/// equations", ICLR 2021.
+public struct FNO: Module {
+  /// What determines an FNO but for its weights.
+  public struct Configuration: Codable, Sendable, Equatable {
+    /// What stands between a layer and its activation.
+    public enum Normalization: String, Codable, Sendable, CaseIterable {
+      /// Nothing: the code since January 2021.
+      case none
+      /// Batch normalisation: the code behind the first paper's tables.
+      case batch
+    }
+
+    /// The number of axes of the grid: 1 or 2.
+    public var dimensions: Int
+    /// The channels of the input, without coordinates.
+    public var inputChannels: Int
+    /// The channels of the output.
+    public var outputChannels: Int
+    /// The channels of every layer.
+    public var width: Int
+    /// The modes kept along every axis: frequencies below this number along the last axis, and from minus
+    /// this number along the others.
+    public var modes: [Int]
+    /// The number of Fourier layers.
+    public var layers: Int
+    /// The hidden channels of the projection.
+    public var projectionWidth: Int
+    /// The activation of layers and projection.
+    public var activation: Activation
+    /// The normalisation of every layer.
+    public var normalization: Normalization
+    /// How many points of zeros are added at the end of every axis.
+    public var padding: [Int]
+    /// The coordinates that are appended to the input channels.
+    public var coordinates: Coordinates
+
+    /// Any combination; `fno2020` and `modern` give the customary ones.
+    public init(
+      dimensions: Int, inputChannels: Int, outputChannels: Int, width: Int, modes: [Int], layers: Int = 4,
+      projectionWidth: Int = 128, activation: Activation, normalization: Normalization, padding: [Int],
+      coordinates: Coordinates
+    ) {
+      self.dimensions = dimensions
+      self.inputChannels = inputChannels
+      self.outputChannels = outputChannels
+      self.width = width
+      self.modes = modes
+      self.layers = layers
+      self.projectionWidth = projectionWidth
+      self.activation = activation
+      self.normalization = normalization
+      self.padding = padding
+      self.coordinates = coordinates
+    }
+
+    /// The model of the first paper and of its comparisons: ReLU, batch normalisation, no padding.
+    public static func fno2020(
+      dimensions: Int, inputChannels: Int = 1, outputChannels: Int = 1, width: Int, modes: Int
+    ) -> Configuration {
+      Configuration(
+        dimensions: dimensions, inputChannels: inputChannels, outputChannels: outputChannels, width: width,
+        modes: Array(repeating: modes, count: dimensions), activation: .relu, normalization: .batch,
+        padding: Array(repeating: 0, count: dimensions), coordinates: .inclusive)
+    }
+
+    /// The model of the later code: GELU, no normalisation, and padding where the domain is not periodic.
+    public static func modern(
+      dimensions: Int, inputChannels: Int = 1, outputChannels: Int = 1, width: Int, modes: Int,
+      padding: Int = 0
+    ) -> Configuration {
+      Configuration(
+        dimensions: dimensions, inputChannels: inputChannels, outputChannels: outputChannels, width: width,
+        modes: Array(repeating: modes, count: dimensions), activation: .gelu, normalization: .none,
+        padding: Array(repeating: padding, count: dimensions), coordinates: .inclusive)
+    }
+
+    /// Why no model has this configuration, or nil if one has.
+    public var problem: String? {
+      guard dimensions == 1 || dimensions == 2 else {
+        return "an FNO has 1 or 2 dimensions, not \(dimensions)"
+      }
+      for (name, value) in [
+        ("inputChannels", inputChannels), ("outputChannels", outputChannels), ("width", width),
+        ("layers", layers), ("projectionWidth", projectionWidth),
+      ] where value < 1 {
+        return "\(name) must be at least 1, not \(value)"
+      }
+      if modes.count != dimensions || modes.contains(where: { $0 < 1 }) {
+        return "modes must be \(dimensions) positive numbers, not \(modes)"
+      }
+      if padding.count != dimensions || padding.contains(where: { $0 < 0 }) {
+        return "padding must be \(dimensions) numbers of points, not \(padding)"
+      }
+      return nil
+    }
+
+    /// Why this model cannot be applied to fields on `grid`, or nil if it can.
+    public func problem(grid: [Int]) -> String? {
+      if let problem { return problem }
+      guard grid.count == dimensions else {
+        return "the model is for grids of \(dimensions) axes, not \(grid)"
+      }
+      let padded = zip(grid, padding).map(+)
+      return TruncatedFourierTransform.problem(grid: padded, modes: modes).map {
+        padded == grid ? $0 : "\($0) (\(grid) points with a padding of \(padding))"
+      }
+    }
+  }
+
+  /// What the model is made from.
+  public let configuration: Configuration
+  /// From the input and coordinate channels to `width` channels.
+  public let lifting: PointwiseLinear
+  /// The Fourier layers, in order.
+  public let layers: [FourierLayer]
+  /// From `width` channels to the output.
+  public let projection: Perceptron
+
+  /// A model with fresh weights, the same for equal seeds.
+  public init(_ configuration: Configuration, seed: UInt64) {
+    if let problem = configuration.problem { preconditionFailure(problem) }
+    self.configuration = configuration
+    var initializer = Initializer(seed: seed)
+    let coordinateCount = configuration.coordinates == .none ? 0 : configuration.dimensions
+    lifting = PointwiseLinear(
+      inputs: configuration.inputChannels + coordinateCount, outputs: configuration.width,
+      using: &initializer)
+    layers = (0..<configuration.layers).map { index in
+      FourierLayer(
+        width: configuration.width, modes: configuration.modes,
+        normalizes: configuration.normalization == .batch,
+        activation: index < configuration.layers - 1 ? configuration.activation : .identity,
+        using: &initializer)
+    }
+    projection = Perceptron(
+      inputs: configuration.width, hidden: configuration.projectionWidth,
+      outputs: configuration.outputChannels, activation: configuration.activation, using: &initializer)
+  }
+
+  /// The output fields.
+  public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
+    precondition(
+      u.shape.count == configuration.dimensions + 2 && u.shape[1] == configuration.inputChannels,
+      "an FNO for \(configuration.inputChannels) channels in \(configuration.dimensions)-d got \(u.shape)")
+    var v = lifting(appendCoordinates(u, configuration.coordinates), on: tape)
+    v = pad(v, by: configuration.padding)
+    for layer in layers { v = layer(v, on: tape) }
+    return projection(crop(v, by: configuration.padding), on: tape)
+  }
+}

@@ -1,0 +1,69 @@
+import Autodiff
+import Tensors
+
+/// A part of a model, or a whole one: a map of fields with parameters.
+///
+/// Modules are structs that hold `Parameter`s and other modules; applying one means calling it with a tape.
+/// The names of the properties are the names of the parameters in checkpoints: renaming one breaks old
+/// checkpoints, so a test pins the names of every model.
+public protocol Module {
+  /// The value of this map at `u`, `[sample, channel, ...grid]`.
+  func callAsFunction(_ u: Variable, on tape: Tape) -> Variable
+}
+
+extension Module {
+  /// Every parameter with its path, such as `layers.0.spectral.weight`, in the order of declaration.
+  ///
+  /// Found by reflection: call it once and keep the result.
+  public var namedParameters: [(name: String, parameter: Parameter)] {
+    NeuralOperators.namedParameters(of: self, path: "")
+  }
+
+  /// Every parameter, in the order of `namedParameters`.
+  public var parameters: [Parameter] { namedParameters.map(\.parameter) }
+
+  /// The number of trainable real numbers.
+  public var parameterCount: Int {
+    parameters.reduce(0) { $0 + ($1.isTrainable ? $1.value.count : 0) }
+  }
+}
+
+private func namedParameters(of value: Any, path: String) -> [(name: String, parameter: Parameter)] {
+  if let parameter = value as? Parameter { return [(path, parameter)] }
+  let mirror = Mirror(reflecting: value)
+  if mirror.displayStyle == .optional {
+    return mirror.children.flatMap { namedParameters(of: $0.value, path: path) }
+  }
+  return mirror.children.enumerated().flatMap { index, child in
+    let name = mirror.displayStyle == .collection ? String(index) : child.label ?? String(index)
+    return namedParameters(of: child.value, path: path.isEmpty ? name : "\(path).\(name)")
+  }
+}
+
+/// Draws the initial weights of a model: every parameter from a generator of its own, in order of creation.
+public struct Initializer {
+  private let seed: UInt64
+  private var parameterIndex = 0
+
+  /// An initialiser for one model; equal seeds give equal weights.
+  public init(seed: UInt64) { self.seed = seed }
+
+  /// A parameter of independent numbers, uniform in `range`.
+  public mutating func uniform(_ shape: [Int], in range: ClosedRange<Double>) -> Parameter {
+    var random = Philox(seed: seed, stream: .weights, sample: parameterIndex)
+    parameterIndex += 1
+    let width = range.upperBound - range.lowerBound
+    return Parameter(
+      Tensor(shape: shape) { values in
+        for index in values.indices {
+          values[index] = Float(range.lowerBound + width * random.nextUniform())
+        }
+      })
+  }
+
+  /// PyTorch's default for linear layers and convolutions: U(±1/√fanIn), for weights and biases alike.
+  public mutating func linear(_ shape: [Int], fanIn: Int) -> Parameter {
+    let bound = 1 / Double(fanIn).squareRoot()
+    return uniform(shape, in: -bound...bound)
+  }
+}

@@ -1,0 +1,161 @@
+import Autodiff
+import Tensors
+import TestSupport
+import Testing
+
+/// One problem: a grid, and how many modes are kept.
+struct SpectralCase: CustomTestStringConvertible, Sendable {
+  let grid: [Int]
+  let modes: [Int]
+  var inputs = 3
+  var outputs = 2
+
+  var testDescription: String { "\(grid) with modes \(modes), \(inputs) to \(outputs) channels" }
+
+  var weightShape: [Int] {
+    (modes.count == 1 ? modes : [2 * modes[0], modes[1]]) + [2, inputs, outputs]
+  }
+}
+
+@Suite struct SpectralConvolutionTests {
+  /// Even, odd and awkward lengths; few modes, and all up to the Nyquist frequency; channels below, above
+  /// and not divisible by the width of a vector.
+  static let cases = [
+    SpectralCase(grid: [16], modes: [5]), SpectralCase(grid: [16], modes: [9]),
+    SpectralCase(grid: [15], modes: [8]), SpectralCase(grid: [1], modes: [1]),
+    SpectralCase(grid: [94], modes: [16], inputs: 5, outputs: 20),
+    SpectralCase(grid: [8, 10], modes: [2, 3]), SpectralCase(grid: [8, 10], modes: [4, 6]),
+    SpectralCase(grid: [9, 7], modes: [4, 4]), SpectralCase(grid: [7, 8], modes: [3, 5]),
+    SpectralCase(grid: [17, 12], modes: [1, 1], inputs: 2, outputs: 17),
+    SpectralCase(grid: [10, 10], modes: [3, 4], inputs: 20, outputs: 33),
+  ]
+
+  /// The layer as the papers write it: full FFT, truncation, product, zero padding, inverse FFT.
+  private func reference(_ u: Tensor<Float>, _ weight: Tensor<Float>, _ problem: SpectralCase) -> Tensor<
+    Double
+  > {
+    let grid = problem.grid
+    let dimensions = grid.count
+    let samples = u.shape[0]
+    let (n1, m1) = dimensions == 1 ? (1, 1) : (grid[0], problem.modes[0])
+    let half = grid[dimensions - 1] / 2 + 1
+    let m2 = problem.modes[dimensions - 1]
+    let spectrum = FFT.forward(Tensor<Double>(converting: u), dimensions: dimensions)
+      .reshaped(to: [samples, problem.inputs, n1, half, 2])
+    let w = Tensor<Double>(converting: weight)
+      .reshaped(to: [dimensions == 1 ? 1 : 2 * m1, m2, 2, problem.inputs, problem.outputs])
+    var mixed = Tensor<Double>(shape: [samples, problem.outputs, n1, half, 2])
+    for b in 0..<samples {
+      for row in 0..<w.shape[0] {
+        let k1 = row < m1 ? row : n1 - 2 * m1 + row
+        for k2 in 0..<m2 {
+          for o in 0..<problem.outputs {
+            for i in 0..<problem.inputs {
+              let (xr, xi) = (spectrum[b, i, k1, k2, 0], spectrum[b, i, k1, k2, 1])
+              let (rr, ri) = (w[row, k2, 0, i, o], w[row, k2, 1, i, o])
+              mixed[b, o, k1, k2, 0] += xr * rr - xi * ri
+              mixed[b, o, k1, k2, 1] += xr * ri + xi * rr
+            }
+          }
+        }
+      }
+    }
+    return FFT.inverse(
+      mixed.reshaped(to: [samples, problem.outputs] + (dimensions == 1 ? [] : [n1]) + [half, 2]), shape: grid)
+  }
+
+  @Test(arguments: cases)
+  func equalsTheTruncatedFFT(problem: SpectralCase) {
+    let u = randomTensor([3, problem.inputs] + problem.grid, sample: 1)
+    let weight = randomTensor(problem.weightShape, sample: 2)
+    let result = spectralConvolution(Variable(u), weight: Variable(weight)).value
+    // Sums of some hundred single-precision products in each of three stages.
+    #expect(relativeError(Tensor<Double>(converting: result), reference(u, weight, problem)) < 1e-6)
+  }
+
+  /// Linear in the field and in the weight: a central difference has no truncation error, so a large step
+  /// leaves rounding alone.
+  @Test(arguments: cases)
+  func gradient(problem: SpectralCase) {
+    let u = Parameter(randomTensor([3, problem.inputs] + problem.grid, sample: 1))
+    let weight = Parameter(randomTensor(problem.weightShape, sample: 2))
+    let errors = gradientDisagreements([u, weight], step: 0.5) {
+      spectralConvolution($0(u), weight: $0(weight))
+    }
+    #expect(errors.allSatisfy { $0 < 1e-4 }, "\(errors)")
+  }
+
+  @Test(arguments: [SpectralCase(grid: [16], modes: [9]), SpectralCase(grid: [9, 8], modes: [4, 5])])
+  func gradientOfTheWholeLayer(problem: SpectralCase) {
+    let u = Parameter(randomTensor([3, problem.inputs] + problem.grid, sample: 1))
+    let weight = Parameter(randomTensor(problem.weightShape, sample: 2))
+    let skipWeight = Parameter(randomTensor([problem.outputs, problem.inputs], sample: 3))
+    let skipBias = Parameter(randomTensor([problem.outputs], sample: 4))
+    let parameters = [u, weight, skipWeight, skipBias]
+    let errors = gradientDisagreements(parameters, step: 3e-3) {
+      fourierLayer(
+        $0(u), weight: $0(weight), skipWeight: $0(skipWeight), skipBias: $0(skipBias), activation: .gelu)
+    }
+    #expect(errors.allSatisfy { $0 < 2e-3 }, "\(errors)")  // the curvature of GELU at step 3e-3
+  }
+
+  @Test(arguments: [Activation.identity, .relu, .gelu])
+  func theFusedLayerEqualsItsParts(kind: Activation) {
+    let problem = SpectralCase(grid: [10, 9], modes: [3, 4], inputs: 4, outputs: 18)
+    let values = [
+      randomTensor([2, 4, 10, 9], sample: 1), randomTensor(problem.weightShape, sample: 2),
+      randomTensor([18, 4], sample: 3), randomTensor([18], sample: 4),
+    ]
+    let ones = randomTensor([2, 18, 10, 9], sample: 5)
+    func gradients(_ layer: (Tape, [Parameter]) -> Variable) -> [Tensor<Float>] {
+      let parameters = values.map { Parameter($0) }
+      let tape = Tape()
+      let result = layer(tape, parameters)
+      tape.backward(from: innerProduct(result, ones))
+      return [result.value] + parameters.map { $0.gradient! }
+    }
+    let fused = gradients { tape, p in
+      fourierLayer(
+        tape(p[0]), weight: tape(p[1]), skipWeight: tape(p[2]), skipBias: tape(p[3]), activation: kind)
+    }
+    let parts = gradients { tape, p in
+      let u = tape(p[0])
+      return activation(
+        add(
+          spectralConvolution(u, weight: tape(p[1])),
+          pointwiseLinear(u, weight: tape(p[2]), bias: tape(p[3]))), kind)
+    }
+    for (left, right) in zip(fused, parts) { #expect(relativeError(left, right) < 1e-6) }  // order of sums
+  }
+
+  @Test func gradientsDoNotDependOnTheNumberOfThreads() {
+    let problem = SpectralCase(grid: [12, 14], modes: [4, 5], inputs: 20, outputs: 20)
+    let values = [
+      randomTensor([7, 20, 12, 14], sample: 1), randomTensor(problem.weightShape, sample: 2),
+      randomTensor([20, 20], sample: 3), randomTensor([20], sample: 4),
+    ]
+    let weights = randomTensor([7, 20, 12, 14], sample: 5)
+    let results = withThreadCounts([1, 2, 3]) {
+      let p = values.map { Parameter($0) }
+      let tape = Tape()
+      let result = fourierLayer(
+        tape(p[0]), weight: tape(p[1]), skipWeight: tape(p[2]), skipBias: tape(p[3]), activation: .gelu)
+      tape.backward(from: innerProduct(result, weights))
+      return [result.value] + p.map { $0.gradient! }
+    }
+    #expect(results[0] == results[1])
+    #expect(results[0] == results[2])
+  }
+
+  @Test func tooManyModesAreExplained() {
+    #expect(TruncatedFourierTransform.problem(grid: [16], modes: [9]) == nil)
+    #expect(
+      TruncatedFourierTransform.problem(grid: [16], modes: [10])
+        == "10 modes do not fit the 16 points of axis 0, which hold at most 9")
+    #expect(TruncatedFourierTransform.problem(grid: [9, 8], modes: [4, 5]) == nil)
+    #expect(
+      TruncatedFourierTransform.problem(grid: [9, 8], modes: [5, 5])
+        == "5 modes do not fit the 9 points of axis 0, which hold at most 4")
+    #expect(TruncatedFourierTransform.problem(grid: [8, 8], modes: [3]) != nil)
+  }
+}

@@ -1,0 +1,33 @@
+import Synchronization
+import Tensors
+import Testing
+
+@Suite(.serialized) struct ParallelismTests {
+  @Test(arguments: [0, 1, 2, 7, 100], [1, 2, 5])
+  func everyIndexIsVisitedOnce(count: Int, threads: Int) {
+    let saved = Parallelism.threadCount
+    defer { Parallelism.threadCount = saved }
+    Parallelism.threadCount = threads
+    let visits = Mutex([Int](repeating: 0, count: count))
+    parallelFor(count) { range in visits.withLock { visits in for i in range { visits[i] += 1 } } }
+    #expect(visits.withLock { $0 } == [Int](repeating: 1, count: count))
+    let busy = Mutex(Set<Int>())  // a worker's workspace must never be used twice at a time
+    parallelForEach(count) { index, worker in
+      #expect(busy.withLock { $0.insert(worker).inserted })
+      visits.withLock { $0[index] += 1 }
+      _ = busy.withLock { $0.remove(worker) }
+    }
+    #expect(visits.withLock { $0 } == [Int](repeating: 2, count: count))
+  }
+
+  @Test func sumsDoNotDependOnTheNumberOfThreads() {
+    let saved = Parallelism.threadCount
+    defer { Parallelism.threadCount = saved }
+    let term = { (i: Int) in 1 / Double(i + 1) }
+    let sums = [1, 2, 3, 8].map { threads in
+      Parallelism.threadCount = threads
+      return parallelSum(1001, term)
+    }
+    #expect(Set(sums).count == 1)
+  }
+}

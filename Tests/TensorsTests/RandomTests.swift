@@ -1,0 +1,80 @@
+import Foundation
+import Tensors
+import Testing
+
+@Suite struct RandomTests {
+  /// The known answers of the authors' Random123 distribution (file `kat_vectors`).
+  @Test func philoxGivesTheKnownAnswers() {
+    #expect(
+      Philox.block(counter: .zero, key: .zero)
+        == SIMD4(0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8))
+    let ones = UInt32.max
+    #expect(
+      Philox.block(counter: SIMD4(repeating: ones), key: SIMD2(repeating: ones))
+        == SIMD4(0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd))
+    #expect(
+      Philox.block(
+        counter: SIMD4(0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344),
+        key: SIMD2(0xa409_3822, 0x299f_31d0))
+        == SIMD4(0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1))
+  }
+
+  @Test func aDrawDependsOnItsKeyAlone() {
+    var first = Philox(seed: 7, stream: .inputs, sample: 3)
+    var second = Philox(seed: 7, stream: .inputs, sample: 3)
+    #expect((0..<100).allSatisfy { _ in first.next() == second.next() })
+  }
+
+  @Test func streamsSamplesAndSeedsDiffer() {
+    let generators = [
+      Philox(seed: 7, stream: .inputs, sample: 3), Philox(seed: 7, stream: .inputs, sample: 4),
+      Philox(seed: 7, stream: .noise, sample: 3), Philox(seed: 8, stream: .inputs, sample: 3),
+      Philox(seed: 7 + 1 << 40, stream: .inputs, sample: 3),
+    ]
+    let draws = Set(
+      generators.map { generator in
+        var generator = generator
+        return generator.next()
+      })
+    #expect(draws.count == generators.count)
+  }
+
+  @Test func aSavedGeneratorContinues() throws {
+    var original = Philox(seed: 1, stream: .proposals)
+    for _ in 0..<5 { _ = original.nextNormal() }
+    var restored = try JSONDecoder().decode(Philox.self, from: JSONEncoder().encode(original))
+    for _ in 0..<9 { #expect(original.nextNormal() == restored.nextNormal()) }
+  }
+
+  /// Sample moments of n draws: the standard errors are √(1/n), √(2/n) and √(96/n) for the mean, the
+  /// variance and the fourth moment; five of them are exceeded once in two million.
+  @Test func normalDeviatesHaveTheirMoments() {
+    let n = 200_000
+    var random = Philox(seed: 11, stream: .noise)
+    var (mean, square, fourth) = (0.0, 0.0, 0.0)
+    for _ in 0..<n {
+      let x = random.nextNormal()
+      mean += x
+      square += x * x
+      fourth += x * x * x * x
+    }
+    let count = Double(n)
+    #expect(abs(mean / count) < 5 * (1 / count).squareRoot())
+    #expect(abs(square / count - 1) < 5 * (2 / count).squareRoot())
+    #expect(abs(fourth / count - 3) < 5 * (96 / count).squareRoot())
+  }
+
+  @Test func uniformDeviatesFillTheirBins() {
+    var random = Philox(seed: 5, stream: .inputs)
+    var bins = [Int](repeating: 0, count: 16)
+    for _ in 0..<16_000 { bins[Int(random.nextUniform() * 16)] += 1 }
+    // χ² with 15 degrees of freedom exceeds 44.3 with probability 1e-4.
+    let statistic = bins.reduce(0.0) { $0 + pow(Double($1) - 1000, 2) / 1000 }
+    #expect(statistic < 44.3)
+  }
+
+  @Test func permutationsHoldEveryIndexOnce() {
+    var random = Philox(seed: 5, stream: .shuffling, sample: 2)
+    #expect(random.permutation(50).sorted() == Array(0..<50))
+  }
+}
