@@ -304,7 +304,8 @@ extension Drawing.Element {
     case .image(let image, let area):
       // An image that libpng cannot encode does not exist: its size and bytes were checked when made.
       guard let file = try? image.encoded() else { return }
-      text += "<image x=\"\(svgNumber(area.x))\" y=\"\(svgNumber(area.y))\" width=\"\(svgNumber(area.width))\""
+      text +=
+        "<image x=\"\(svgNumber(area.x))\" y=\"\(svgNumber(area.y))\" width=\"\(svgNumber(area.width))\""
       text += " height=\"\(svgNumber(area.height))\" preserveAspectRatio=\"none\""
       text += " style=\"image-rendering:pixelated\" href=\"data:image/png;base64,\(base64(file))\"/>\n"
     case .clipped(let area, let elements):
@@ -369,7 +370,8 @@ func escaped(_ text: String) -> String {
 func textWidth(_ text: String, size: Double) -> Double {
   text.reduce(0) { width, character in
     switch character {
-    case "i", "l", "j", "t", "f", "I", ".", ",", ":", "'", "|", " ", "(", ")", "⁻", "¹", "²", "³": width + 0.32
+    case "i", "l", "j", "t", "f", "I", ".", ",", ":", "'", "|", " ", "(", ")", "⁻", "¹", "²", "³":
+      width + 0.32
     case "m", "w", "M", "W", "×", "−", "+", "=": width + 0.8
     case "A"..."Z": width + 0.68
     default: width + 0.56

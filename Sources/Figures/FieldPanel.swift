@@ -112,7 +112,8 @@ public struct FieldPanel: Sendable {
         if let value = marker.value {
           let color = colorMap.color(at: (value - range.lowerBound) / span)
           inner.circle(
-            center, radius: 4, fill: .init(.fixed(color)), stroke: .init(.fixed(RGB(hex: 0xffffff)), width: 2.25))
+            center, radius: 4, fill: .init(.fixed(color)),
+            stroke: .init(.fixed(RGB(hex: 0xffffff)), width: 2.25))
           inner.circle(center, radius: 4.6, fill: nil, stroke: .init(.fixed(RGB(hex: 0x1d2126)), width: 0.9))
         } else {
           inner.circle(center, radius: 3, fill: nil, stroke: .init(.fixed(RGB(hex: 0xffffff)), width: 2.5))
@@ -176,5 +177,28 @@ public struct FieldPanel: Sendable {
     else { return 0...1 }
     let half = (last - first) / Double(coordinates.count - 1) / 2
     return first - half...last + half
+  }
+}
+
+extension FieldPanel {
+  /// The numbers behind panels on one grid: a line per grid point with `x,y` and a column per panel.
+  ///
+  /// - Precondition: all fields have the same grid.
+  public static func table(of panels: [FieldPanel]) -> String {
+    guard let first = panels.first else { return "x,y\n" }
+    let (xCount, yCount) = (first.field.xCount, first.field.yCount)
+    precondition(
+      panels.allSatisfy { $0.field.xCount == xCount && $0.field.yCount == yCount },
+      "panels on different grids")
+    var text = (["x", "y"] + panels.map { csvField($0.title) }).joined(separator: ",") + "\n"
+    for i in 0..<xCount {
+      for j in 0..<yCount {
+        text += "\(coordinate(i, of: xCount, over: first.xExtent))"
+        text += ",\(coordinate(j, of: yCount, over: first.yExtent))"
+        for panel in panels { text += ",\(panel.field.values[i * yCount + j])" }
+        text += "\n"
+      }
+    }
+    return text
   }
 }

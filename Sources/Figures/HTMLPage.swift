@@ -102,7 +102,9 @@ public struct HTMLPage: Sendable {
   }
 
   /// Adds preformatted text that the reader can unfold, such as a configuration.
-  public mutating func details(_ summary: String, text: String) { add(.details(summary: summary, text: text)) }
+  public mutating func details(_ summary: String, text: String) {
+    add(.details(summary: summary, text: text))
+  }
 
   private mutating func add(_ block: Block) {
     if sections.isEmpty { sections.append(Section(title: "")) }

@@ -132,13 +132,30 @@ public struct LineChart: Sendable {
     self.series = series
   }
 
+  /// A chart of how often values fall into equal intervals, about twice the square root of their number.
+  public static func histogram(
+    title: String, label: String, countLabel: String, values: [Double]
+  ) -> LineChart {
+    let range = HeatMap.range(of: values)
+    let finite = values.filter(\.isFinite)
+    let bins = max(5, min(60, Int((2 * Double(finite.count).squareRoot()).rounded())))
+    let width = (range.upperBound - range.lowerBound) / Double(bins)
+    var counts = [Double](repeating: 0, count: bins)
+    for value in finite { counts[min(bins - 1, Int((value - range.lowerBound) / width))] += 1 }
+    let centers = (0..<bins).map { range.lowerBound + (Double($0) + 0.5) * width }
+    return LineChart(
+      title: title, x: .init(label), y: .init(countLabel),
+      series: [.init("", x: centers, y: counts, mark: .bars)])
+  }
+
   // MARK: - Ranges
 
   private var xRange: ClosedRange<Double> {
     if let range = xAxis.range { return range }
     // Bars and steps reach half a spacing beyond their points.
     var values = series.flatMap { series -> [Double] in
-      guard series.mark == .bars || series.mark == .steps, let first = series.x.first, let last = series.x.last
+      guard series.mark == .bars || series.mark == .steps, let first = series.x.first,
+        let last = series.x.last
       else { return series.x }
       let half = Self.halfSpacing(series.x)
       return [first - half, last + half]
@@ -361,7 +378,8 @@ public struct LineChart: Sendable {
     var x = start.x
     for band in bands where !band.name.isEmpty {
       drawing.rectangle(
-        Rectangle(x: x, y: start.y - 9, width: 16, height: 9), fill: .init(.series(band.color), opacity: 0.25))
+        Rectangle(x: x, y: start.y - 9, width: 16, height: 9), fill: .init(.series(band.color), opacity: 0.25)
+      )
       drawing.text(band.name, at: Point(x + 21, start.y))
       x += 21 + textWidth(band.name, size: 11) + 16
     }

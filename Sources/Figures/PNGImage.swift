@@ -75,7 +75,8 @@ public struct PNGImage: Sendable, Equatable {
       return try Self.encode(
         width: width, height: height, format: cpng_format_rgba_colormap(), pixels: indices, palette: palette)
     }
-    return try Self.encode(width: width, height: height, format: cpng_format_rgba(), pixels: bytes, palette: [])
+    return try Self.encode(
+      width: width, height: height, format: cpng_format_rgba(), pixels: bytes, palette: [])
   }
 
   /// Writes the PNG file, whole or not at all.

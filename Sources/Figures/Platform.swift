@@ -12,6 +12,11 @@ func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
 
 func decimalLogarithm(_ value: Double) -> Double { log10(value) }
 
+/// The cosine and sine of a fraction of the full turn.
+func direction(_ turn: Double) -> (cosine: Double, sine: Double) {
+  (cos(2 * .pi * turn), sin(2 * .pi * turn))
+}
+
 func cubeRoot(_ value: Double) -> Double { cbrt(value) }
 
 /// An error of the module: a file that cannot be written or an image that cannot be coded.

@@ -7,7 +7,8 @@ enum SamplePage {
     (0..<n * n).map { index in
       let x = (Double(index / n) + 0.5) / Double(n)
       let y = (Double(index % n) + 0.5) / Double(n)
-      return sin(2 * .pi * (x + phase)) * cos(4 * .pi * y) + 0.5 * sin(6 * .pi * x * y + phase) + 0.8 * x - 0.4 * y
+      return sin(2 * .pi * (x + phase)) * cos(4 * .pi * y) + 0.5 * sin(6 * .pi * x * y + phase) + 0.8 * x
+        - 0.4 * y
     }
   }
 
@@ -42,7 +43,8 @@ enum SamplePage {
     let x = (0..<24).map { 0.004 + Double($0) * 0.0005 }
     return LineChart(
       title: "Error by sample", x: .init("relative L2"), y: .init("samples"),
-      series: [.init("", x: x, y: x.map { (30 * exp(-pow(($0 - 0.009) / 0.002, 2))).rounded() }, mark: .bars)])
+      series: [.init("", x: x, y: x.map { (30 * exp(-pow(($0 - 0.009) / 0.002, 2))).rounded() }, mark: .bars)]
+    )
   }
 
   static var panels: [FieldPanel] {
@@ -75,18 +77,24 @@ enum SamplePage {
       subtitle: "w_t + u·∇w = νΔw + f on the unit torus, ν = 10⁻⁴", footer: "Made by a test.")
     page.section("Summary")
     page.headlines([
-      ("Mean relative L2", "0.0123", "200 test samples"), ("Median", "0.0117", ""), ("Largest", "0.0341", "sample 171"),
+      ("Mean relative L2", "0.0123", "200 test samples"), ("Median", "0.0117", ""),
+      ("Largest", "0.0341", "sample 171"),
       ("Wall time", "2 h 5 min", "500 epochs"),
     ])
     page.facts([("Model", "FNO"), ("Width", "20"), ("Parameters", "414 517"), ("Seed", "0")])
-    page.paragraph("Text with <b>markup</b> that must not be markup & an https://example.org/ that is only text.")
+    page.paragraph(
+      "Text with <b>markup</b> that must not be markup & an https://example.org/ that is only text.")
     page.section("Training")
-    page.figures([.init(curves.drawing(), caption: "Error of each epoch."), .init(histogram.drawing())], minimumWidth: 420)
+    page.figures(
+      [.init(curves.drawing(), caption: "Error of each epoch."), .init(histogram.drawing())],
+      minimumWidth: 420)
     page.section("Fields")
     page.figures(panels.map { .init($0.drawing()) })
     page.section("Posterior")
     page.figures([.init(band.drawing())], minimumWidth: 420)
-    page.table(.init(columns: ["quantity", "ESS", "R-hat"], rows: [["misfit", "412", "1.01"]], numericColumns: [1, 2]))
+    page.table(
+      .init(
+        columns: ["quantity", "ESS", "R-hat"], rows: [["misfit", "412", "1.01"]], numericColumns: [1, 2]))
     page.details("Configuration", text: "model:\n  kind: fno\n  width: 20\n")
     return page
   }

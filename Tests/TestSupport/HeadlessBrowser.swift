@@ -33,7 +33,8 @@ public struct HeadlessBrowser {
         .first(where: { FileManager.default.isExecutableFile(atPath: $0) })
     else {
       throw Failure(
-        description: "Chromium is not installed; `make test` needs it to open the reports (README, Development: "
+        description:
+          "Chromium is not installed; `make test` needs it to open the reports (README, Development: "
           + "Debian package chromium), or set PHALAROPE_CHROMIUM to the browser's path")
     }
     executable = found
@@ -73,7 +74,8 @@ public struct HeadlessBrowser {
     }
     let messages = try String(contentsOfFile: log, encoding: .utf8)
     guard process.terminationStatus == 0 else {
-      throw Failure(description: "\(executable) ended with \(process.terminationStatus): \(messages.suffix(500))")
+      throw Failure(
+        description: "\(executable) ended with \(process.terminationStatus): \(messages.suffix(500))")
     }
     let marks = [":CONSOLE", "ERR_", "Refused to", "Content Security Policy"]
     return Visit(
