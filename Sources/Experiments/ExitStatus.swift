@@ -1,6 +1,8 @@
 import Datasets
 import HDF5
+import InverseProblems
 import Solvers
+import Training
 
 /// The exit status of the command, after BSD's sysexits.
 public enum ExitStatus: Int32, Sendable {
@@ -48,6 +50,9 @@ public struct Failure: Sendable, Equatable {
       } else {
         self.init(.badData, error.description)
       }
+    case let error as TrainingError:
+      self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
+    case let error as ChainCheckpoint.Failure: self.init(.badData, error.description)
     case is CancellationError:
       self.init(Interruption.exitStatus, "stopped on request")
     default:

@@ -35,9 +35,26 @@ enum FileSystem {
     guard isFolder(path) else {
       throw OutputError(.notCreatable, path: path, reason: "cannot be created: a file is in the way")
     }
-    guard access(path, W_OK) == 0 else {
-      throw OutputError(.notCreatable, path: path, reason: "cannot be written to: \(systemMessage(errno))")
+    try requireWritable(path)
+  }
+
+  /// Makes sure that files can be created in a folder.
+  static func requireWritable(_ folder: String) throws {
+    guard access(folder, W_OK | X_OK) == 0 else {
+      throw OutputError(
+        .notCreatable, path: folder, reason: "cannot be written to: \(systemMessage(errno))")
     }
+  }
+
+  /// Makes sure that a folder that does not exist can be made, without making it.
+  static func requireFolderCanBeMade(_ path: String) throws {
+    var parent = folder(of: path)
+    while !exists(parent) && parent != "." && parent != "/" { parent = folder(of: parent) }
+    guard isFolder(parent) else {
+      throw OutputError(
+        .notCreatable, path: path, reason: "cannot be created: \(parent) is a file, not a folder")
+    }
+    try requireWritable(parent)
   }
 
   /// Makes sure that a file can be created at a path, and that none is lost by it.

@@ -82,9 +82,10 @@ public final class Progress: Sendable {
     return decimals == 0 ? "\(Int(rounded))" : "\(rounded)"
   }
 
-  /// Hours, minutes and seconds as people write them: 3 s, 2 min 10 s, 1 h 05 min.
+  /// Hours, minutes and seconds as people write them: 0.3 s, 3 s, 2 min 10 s, 1 h 05 min.
   static func clock(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds < 1e9 else { return "unknown time" }
+    if seconds < 9.95 { return "\((seconds * 10).rounded() / 10) s" }
     let whole = Int(seconds.rounded())
     func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
     if whole < 60 { return "\(whole) s" }

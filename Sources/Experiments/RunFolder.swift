@@ -46,29 +46,8 @@ public struct RunFolder: Sendable {
     changeable: Set<String> = []
   ) throws {
     self.path = path
-    if FileSystem.exists(path) {
-      guard FileSystem.isFolder(path) else {
-        throw OutputError(.exists, path: path, reason: "is a file, not a folder; name another output")
-      }
-      let isRun = FileSystem.exists("\(path)/config.yaml")
-      if isRun {
-        switch policy {
-        case .create:
-          throw OutputError(
-            .exists, path: path,
-            reason:
-              "exists already; continue it with --resume, replace it with --overwrite, or name another output"
-          )
-        case .overwrite: try removeRun()
-        case .resume: try requireSameConfiguration(configuration, changeable: changeable)
-        }
-      } else if !FileSystem.isEmptyFolder(path) {
-        throw OutputError(
-          .exists, path: path, reason: "exists and is not a run folder; name another output")
-      }
-    } else if policy == .resume {
-      throw InputError(path: path, reason: "there is no run to continue; start it without --resume")
-    }
+    try Self.requireAvailable(path, policy: policy, configuration: configuration, changeable: changeable)
+    if policy == .overwrite { try removeRun() }
     try FileSystem.makeFolders(path)
     try FileSystem.makeFolders(checkpoints)
     try FileSystem.makeFolders(figures)
@@ -78,6 +57,40 @@ public struct RunFolder: Sendable {
 
       """
     try TextFile.write(heading + configuration, to: configurationFile)
+  }
+
+  /// Makes sure that a run folder can be prepared, without touching anything.
+  ///
+  /// For use before work that takes its time, such as reading the data.
+  /// - Throws: `OutputError`, `InputError`, as preparing does.
+  static func requireAvailable(
+    _ path: String, policy: Policy, configuration: String, changeable: Set<String>
+  ) throws {
+    guard FileSystem.exists(path) else {
+      if policy == .resume {
+        throw InputError(path: path, reason: "there is no run to continue; start it without --resume")
+      }
+      return try FileSystem.requireFolderCanBeMade(path)
+    }
+    guard FileSystem.isFolder(path) else {
+      throw OutputError(.exists, path: path, reason: "is a file, not a folder; name another output")
+    }
+    guard FileSystem.exists("\(path)/config.yaml") else {
+      if FileSystem.isEmptyFolder(path) { return try FileSystem.requireWritable(path) }
+      throw OutputError(
+        .exists, path: path, reason: "exists and is not a run folder; name another output")
+    }
+    switch policy {
+    case .create:
+      throw OutputError(
+        .exists, path: path,
+        reason: "exists already; continue it with --resume, replace it with --overwrite, "
+          + "or name another output")
+    case .overwrite: break
+    case .resume:
+      try requireSameConfiguration(configuration, in: path, changeable: changeable)
+    }
+    try FileSystem.requireWritable(path)
   }
 
   /// The resolved configuration.
@@ -128,7 +141,10 @@ public struct RunFolder: Sendable {
   }
 
   /// Continuing with another configuration would give a run that no configuration describes.
-  private func requireSameConfiguration(_ configuration: String, changeable: Set<String>) throws {
+  private static func requireSameConfiguration(
+    _ configuration: String, in path: String, changeable: Set<String>
+  ) throws {
+    let configurationFile = "\(path)/config.yaml"
     let before = try flatten(TextFile.read(configurationFile), path: configurationFile)
     let now = try flatten(configuration, path: "configuration")
     for key in Set(before.keys).union(now.keys).subtracting(changeable).subtracting(["output"]).sorted()
@@ -140,7 +156,7 @@ public struct RunFolder: Sendable {
     }
   }
 
-  private func flatten(_ text: String, path: String) throws -> [String: String] {
+  private static func flatten(_ text: String, path: String) throws -> [String: String] {
     func flatten(_ node: ConfigNode, _ key: String, into values: inout [String: String]) {
       guard case .section(let entries) = node.content else {
         values[key] = node.shown

@@ -8,10 +8,20 @@ public struct InvertConfig: Sendable {
     case run(String)
   }
 
+  /// The time step of the classical solver.
+  public enum SolverTimeStep: Sendable, Equatable {
+    /// That of the dataset.
+    case asInData
+    /// Chosen by the solver for the grid.
+    case auto
+    /// Given.
+    case fixed(Double)
+  }
+
   /// Where the sensors are, in coordinates of the unit square.
   public enum Sensors: Sendable, Equatable {
     /// A uniform grid of interior points i/(n+1).
-    case grid(Int, Int)
+    case grid([Int])
     /// Given points.
     case points([[Double]])
   }
@@ -56,6 +66,8 @@ public struct InvertConfig: Sendable {
 
   /// The forward map.
   public let surrogate: Surrogate
+  /// The classical solver's time step, if it is to differ from that of the dataset.
+  public let solverTimeStep: SolverTimeStep
   /// The data.
   public let observations: Observations
   /// The standard deviation of the observation noise.
@@ -70,6 +82,8 @@ public struct InvertConfig: Sendable {
   public let output: String
   /// The resolved configuration as YAML.
   public let resolvedYAML: String
+  /// All values but the output: two configurations with the same give the same chains.
+  let identity: String
   /// Where each key was written, for mistakes that only show against the data.
   let origins: [String: ConfigOrigin]
 
@@ -79,6 +93,12 @@ public struct InvertConfig: Sendable {
   public init(_ section: ConfigSection) throws {
     let surrogateText = section.string("surrogate")
     surrogate = surrogateText == "solver" ? .solver : .run(surrogateText)
+    if surrogate == .solver, section.contains("solver") {
+      let step = section.section("solver").double("time_step", or: "auto", in: .positive)
+      solverTimeStep = step.map { .fixed($0) } ?? .auto
+    } else {
+      solverTimeStep = .asInData
+    }
     observations = InvertConfig.observations(section.section("observations"))
     noise = section.double("noise", in: .positive)
     let priorSection = section.section("prior")
@@ -95,6 +115,16 @@ public struct InvertConfig: Sendable {
     try section.finish()
     resolvedYAML = section.resolvedYAML
     origins = section.origins
+    identity = section.resolvedValues.filter { $0.key != "output" }.sorted { $0.key < $1.key }
+      .map { "\($0.key): \($0.value)" }.joined(separator: "\n")
+  }
+
+  /// The number of observed values.
+  var sensorCount: Int {
+    switch observations.sensors {
+    case .grid(let perAxis): perAxis.reduce(1, *)
+    case .points(let points): points.count
+    }
   }
 
   /// The error of a key whose value does not fit the data.
@@ -116,7 +146,7 @@ public struct InvertConfig: Sendable {
     } else {
       let grid = section.intList("sensor_grid", default: [7, 7], in: .between(1, 1000))
       section.check("sensor_grid", grid.count == 2, "it must have two numbers, one per axis")
-      sensors = .grid(grid.first ?? 7, grid.last ?? 7)
+      sensors = .grid(grid)
     }
     return Observations(file: file, sample: sample, sensors: sensors, time: time)
   }

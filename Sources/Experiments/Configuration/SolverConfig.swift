@@ -34,6 +34,11 @@ public enum SolverConfig: Sendable, Equatable {
     }
   }
 
+  /// The step in time; nil for a steady problem, or if the solver chooses.
+  var timeStep: Double? {
+    if case .pseudospectral(_, let timeStep) = self { timeStep } else { nil }
+  }
+
   /// One line for the provenance of a dataset.
   var summary: String {
     switch self {

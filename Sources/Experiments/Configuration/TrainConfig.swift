@@ -1,6 +1,7 @@
 import Autodiff
 import Datasets
 import NeuralOperators
+import Training
 
 /// What `train` is to do: a model, its data, an optimizer, a number of epochs.
 public struct TrainConfig: Sendable {
@@ -16,6 +17,14 @@ public struct TrainConfig: Sendable {
     case gelu
     /// max(0, x).
     case relu
+
+    /// The function.
+    var function: Autodiff.Activation {
+      switch self {
+      case .gelu: .gelu
+      case .relu: .relu
+      }
+    }
   }
 
   /// The model and its size.
@@ -64,17 +73,8 @@ public struct TrainConfig: Sendable {
     public let targetScaling: Normalizer.Kind
   }
 
-  /// How the learning rate changes from epoch to epoch.
-  public enum Schedule: Sendable, Equatable {
-    /// Not at all.
-    case constant
-    /// Multiplied by `factor` every `every` epochs.
-    case step(every: Int, factor: Double)
-    /// Along half a cosine to `floor` times the initial rate at the last epoch.
-    case cosine(floor: Double)
-
-    enum Kind: String, CaseIterable { case constant, step, cosine }
-  }
+  /// The kinds of schedule.
+  enum ScheduleKind: String, CaseIterable { case constant, step, cosine }
 
   /// The optimizer and its settings.
   public struct Optimizer: Sendable, Equatable {
@@ -89,14 +89,6 @@ public struct TrainConfig: Sendable {
     public let learningRate: Double
     /// The factor of the weights that is added to their gradient.
     public let weightDecay: Double
-  }
-
-  /// How the relative L2 errors of a batch make one loss.
-  public enum LossReduction: String, CaseIterable, Sendable {
-    /// Their sum, as in the papers' code; the learning rate of Adam hardly notices.
-    case sum
-    /// Their mean.
-    case mean
   }
 
   enum LossKind: String, CaseIterable { case relativeL2 = "relative-l2" }
@@ -189,8 +181,10 @@ public struct TrainConfig: Sendable {
     return Data(
       train: train, test: test, trainSamples: trainSamples, testSamples: testSamples, stride: stride,
       inputFrames: inputFrames, targetFrames: targetFrames,
-      inputScaling: normalization.choice("input", of: Normalizer.Kind.self, default: Normalizer.Kind.none) ?? .none,
-      targetScaling: normalization.choice("target", of: Normalizer.Kind.self, default: Normalizer.Kind.none) ?? .none)
+      inputScaling: normalization.choice("input", of: Normalizer.Kind.self, default: Normalizer.Kind.none)
+        ?? .none,
+      targetScaling: normalization.choice("target", of: Normalizer.Kind.self, default: Normalizer.Kind.none)
+        ?? .none)
   }
 
   private static func optimizer(_ section: ConfigSection) -> Optimizer {
@@ -201,16 +195,18 @@ public struct TrainConfig: Sendable {
   }
 
   private static func schedule(_ section: ConfigSection) throws -> Schedule {
-    guard let kind = section.choice("kind", of: Schedule.Kind.self, default: .constant) else {
+    guard let kind = section.choice("kind", of: ScheduleKind.self, default: .constant) else {
       throw section.stop()
     }
     switch kind {
     case .constant: return .constant
     case .step:
-      return .step(
-        every: section.int("every", in: .atLeast(1)),
-        factor: section.double("factor", default: 0.5, in: .above(0, upTo: 1)))
-    case .cosine: return .cosine(floor: section.double("floor", default: 0, in: .between(0, 1)))
+      let epochs = section.int("epochs", in: .atLeast(1))
+      return .step(factor: section.double("factor", default: 0.5, in: .above(0, upTo: 1)), epochs: epochs)
+    case .cosine:
+      let warmUp = section.double("warm_up_epochs", default: 0, in: .nonNegative)
+      return .cosine(
+        warmUpEpochs: warmUp, finalFactor: section.double("final_factor", default: 0, in: .between(0, 1)))
     }
   }
 }

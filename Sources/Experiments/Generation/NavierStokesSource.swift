@@ -20,7 +20,8 @@ public struct NavierStokesSource: SampleSource {
     _ config: GenerateConfig, viscosity: Double, forcing: GenerateConfig.Forcing, times: [Double]
   ) throws {
     problem = try NavierStokes(
-      config, viscosity: viscosity, forcing: forcing, times: [0] + times, grid: config.grid)
+      config, viscosity: viscosity, forcing: forcing, times: [0] + times, grid: config.grid,
+      timeStep: config.solver.timeStep)
     initialVorticity = PeriodicGaussianField(
       grid: [config.grid, config.grid], sigma: config.prior.sigma, tau: config.prior.tau,
       alpha: config.prior.alpha)
@@ -43,11 +44,12 @@ public struct NavierStokesSource: SampleSource {
 }
 
 extension NavierStokes {
-  /// The solver of a configuration, with other times or on another grid where an inversion needs them.
+  /// The solver of a configuration.
   init(
-    _ config: GenerateConfig, viscosity: Double, forcing: GenerateConfig.Forcing, times: [Double], grid: Int
+    _ config: GenerateConfig, viscosity: Double, forcing: GenerateConfig.Forcing, times: [Double], grid: Int,
+    timeStep: Double?
   ) throws {
-    guard case .pseudospectral(let scheme, let timeStep) = config.solver else {
+    guard case .pseudospectral(let scheme, _) = config.solver else {
       preconditionFailure("the solver is read for the equation")
     }
     let field: Forcing =

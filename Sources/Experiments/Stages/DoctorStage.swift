@@ -20,7 +20,8 @@ public enum DoctorStage {
       /// The limit in force; nil if there is none.
       static func limit(_ resource: __rlimit_resource) -> UInt64? {
         var value = rlimit()
-        guard getrlimit(__rlimit_resource_t(resource.rawValue), &value) == 0, value.rlim_cur != rlim_t.max else { return nil }
+        guard getrlimit(__rlimit_resource_t(resource.rawValue), &value) == 0, value.rlim_cur != rlim_t.max
+        else { return nil }
         return UInt64(value.rlim_cur)
       }
     }

@@ -133,7 +133,9 @@ private struct DatasetContents: Encodable {
     ]
     rows += axes.map { axis in
       let range = "\(Text.number(axis.first)) to \(Text.number(axis.last))\(axis.unit.map { " " + $0 } ?? "")"
-      return ("axis \(axis.name)", "\(axis.points) points, \(range), \(axis.periodic ? "periodic" : "bounded")")
+      return (
+        "axis \(axis.name)", "\(axis.points) points, \(range), \(axis.periodic ? "periodic" : "bounded")"
+      )
     }
     if let first = times.first, let last = times.last {
       rows.append(("times", "\(times.count), \(Text.number(first)) to \(Text.number(last))"))
@@ -172,9 +174,20 @@ private struct RunContents: Encodable {
     path = run.path
     manifest = FileSystem.exists(run.manifestFile) ? try Manifest(contentsOf: run.manifestFile) : nil
     configuration = try TextFile.read(run.configurationFile)
-    let metrics = FileSystem.exists(run.metricsFile) ? try Metrics(contentsOf: run.metricsFile) : Metrics()
-    latest = metrics.latest
-    epoch = metrics.lastEpoch
+    let table = FileSystem.exists(run.metricsFile) ? try TextFile.read(run.metricsFile) : ""
+    var latest: [String: Double] = [:]
+    var epoch: Int?
+    for line in table.split(separator: "\n").dropFirst() {
+      let entries = line.split(separator: ",")
+      guard entries.count == 4, let number = Int(entries[0]), let value = Double(entries[3]) else {
+        throw InputError(
+          path: run.metricsFile, reason: "has a row that is not epoch,split,metric,value: \(line)")
+      }
+      latest["\(entries[1]) \(entries[2])"] = value
+      epoch = max(epoch ?? 0, number)
+    }
+    self.latest = latest
+    self.epoch = epoch
     files = (try? FileManager.default.subpathsOfDirectory(atPath: run.path).sorted()) ?? []
   }
 
