@@ -47,7 +47,8 @@ public final class Trainer {
 
   /// The run that a checkpoint holds, to be continued.
   ///
-  /// - Parameter epochs: how many epochs it is to have in all, if not as many as it was begun with.
+  /// - Parameter epochs: how many epochs it is to have in all, if not as many as it was begun with; a cosine
+  ///   schedule is stretched accordingly from here on.
   /// - Throws: `TrainingError` if the checkpoint's arrays are not those of its model.
   public convenience init(resuming checkpoint: Checkpoint, epochs: Int? = nil) throws {
     var configuration = checkpoint.training

@@ -149,6 +149,34 @@ func removeFolder(_ folder: String) { try? FileManager.default.removeItem(atPath
     #expect(small.kind == .writeFailed)
   }
 
+  @Test func theLibraryPrintsNothing() async throws {
+    let folder = makeTemporaryFolder()
+    defer { removeFolder(folder) }
+    let capture = "\(folder)/stderr.txt"
+    let saved = dup(2)
+    let target = open(capture, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    dup2(target, 2)
+    await withTaskGroup(of: Void.self) { group in
+      // HDF5 keeps its error handler per thread, so each thread must have turned it off.
+      for task in 0..<64 {
+        group.addTask {
+          #expect(throws: HDF5Error.self) { try HDF5File(opening: "\(folder)/none-\(task).h5") }
+          #expect(throws: HDF5Error.self) { try HDF5File(opening: capture) }
+          #expect(throws: HDF5Error.self) {
+            let file = try HDF5File(creating: "/dev/full", overwriting: true)
+            try file.close()
+          }
+        }
+      }
+    }
+    dup2(saved, 2)
+    close(saved)
+    close(target)
+    let text = try Data(contentsOf: URL(fileURLWithPath: capture))
+    FileHandle.standardError.write(text)  // other tests may have reported meanwhile
+    #expect(!String(decoding: text, as: UTF8.self).contains("HDF5-DIAG"))
+  }
+
   @Test func closedFilesSaySo() throws {
     try withTemporaryFolder { folder in
       let file = try HDF5File(creating: "\(folder)/a.h5")

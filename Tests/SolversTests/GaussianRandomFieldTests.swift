@@ -107,6 +107,31 @@ import Testing
     }
   }
 
+  @Test func cosinesAtVerticesAreTheSumOfTheCosines() {
+    let (rows, columns) = (5, 4)
+    var random = Philox(seed: 6, stream: .inputs)
+    var coefficients = random.normal(shape: [rows, columns])
+    let given = coefficients
+    let transform = FourierTransform<Double>(.cosineVertices, shape: [rows, columns])
+    let values = Tensor<Double>(shape: [rows, columns]) { output in
+      coefficients.withUnsafeMutableBuffer { transform($0.baseAddress!, output.baseAddress!) }
+    }
+    for i in 0..<rows {
+      for j in 0..<columns {
+        var sum = 0.0
+        for k in 0..<rows {
+          for l in 0..<columns {
+            let weight = (k == 0 || k == rows - 1 ? 1.0 : 2) * (l == 0 || l == columns - 1 ? 1 : 2)
+            let a = Double.pi * Double(k * i) / Double(rows - 1)
+            let b = Double.pi * Double(l * j) / Double(columns - 1)
+            sum += weight * given[k, l] * cos(a) * cos(b)
+          }
+        }
+        #expect(abs(values[i, j] - sum) < 1e-13)  // round-off of a sum of 20 terms of size 4
+      }
+    }
+  }
+
   @Test func aSampleIsTheSameFunctionOnEveryVertexGrid() {
     func coefficients(_ n: Int) -> Tensor<Double> {
       var random = Philox(seed: 3, stream: .inputs, sample: 7)
