@@ -106,7 +106,10 @@ public struct FieldPanel: Sendable {
       area.y + area.height * (yExtent.upperBound - y) / (yExtent.upperBound - yExtent.lowerBound)
     }
     let span = max(range.upperBound - range.lowerBound, .leastNormalMagnitude)
-    drawing.clip(to: area) { inner in
+    // A marker on the edge of the domain is shown whole.
+    let markerArea = Rectangle(
+      x: area.x - 6, y: area.y - 6, width: area.width + 12, height: area.height + 12)
+    drawing.clip(to: markerArea) { inner in
       for marker in markers {
         let center = Point(horizontal(marker.x), vertical(marker.y))
         if let value = marker.value {

@@ -330,7 +330,7 @@ public struct LineChart: Sendable {
   }
 
   /// At most four points per column: the first, the lowest, the highest and the last. Looks the same.
-  private static func thinned(_ points: [Point], columns: Int) -> [Point] {
+  /// At most four points per column, so that the line looks the same: its first, lowest, highest and last.
     guard points.count > 8 * columns, columns > 0 else { return points }
     var result: [Point] = []
     var start = 0
@@ -358,20 +358,24 @@ public struct LineChart: Sendable {
   private func draw(_ reference: Reference, in frame: Frame, on drawing: inout Drawing) {
     let area = frame.area
     let stroke = Drawing.Stroke(.ink, width: 1, dashes: [4, 3], opacity: 0.75)
+    let length = textWidth(reference.name, size: 10.5)
+    let corner: Point
     if reference.isVertical {
       let x = frame.x(reference.value)
       drawing.line([Point(x, area.y), Point(x, area.y + area.height)], stroke: stroke)
-      let fits = x + 5 + textWidth(reference.name, size: 10.5) < area.x + area.width
-      drawing.text(
-        reference.name, at: Point(fits ? x + 5 : x - 5, area.y + 11), size: 10.5,
-        anchor: fits ? .start : .end)
+      let fits = x + 5 + length < area.x + area.width
+      corner = Point(fits ? x + 5 : x - 5 - length, area.y + 11)
     } else {
       let y = frame.y(reference.value)
       drawing.line([Point(area.x, y), Point(area.x + area.width, y)], stroke: stroke)
-      let above = y - area.y > 16
-      drawing.text(
-        reference.name, at: Point(area.x + area.width - 4, above ? y - 5 : y + 13), size: 10.5, anchor: .end)
+      corner = Point(area.x + area.width - 4 - length, y - area.y > 18 ? y - 6 : y + 14)
     }
+    guard !reference.name.isEmpty else { return }
+    // The name stays legible over a dense trace.
+    drawing.rectangle(
+      Rectangle(x: corner.x - 3, y: corner.y - 10, width: length + 6, height: 13.5),
+      fill: .init(.background, opacity: 0.8))
+    drawing.text(reference.name, at: corner, size: 10.5)
   }
 
   private func drawLegend(from start: Point, on drawing: inout Drawing) {

@@ -70,32 +70,32 @@ private enum SampleRun {
     try HDF5File.write(to: "\(folder)/posterior.nc") { file in
       let root = file.root
       try root.createDataset("posterior_summary/vorticity_mean", mean, shape: [n, n])
-      try root.createDataset(
-        "posterior_summary/vorticity_std", truth.indices.map { 0.1 + 0.05 * sin(Double($0 % n) / 5) },
-        shape: [n, n])
+      var deviation: [Double] = []
+      for index in truth.indices { deviation.append(0.1 + 0.05 * sin(Double(index % n) / 5)) }
+      try root.createDataset("posterior_summary/vorticity_std", deviation, shape: [n, n])
       try root.createDataset("posterior_summary/quantity", ["misfit", "mode 1"])
       try root.createDataset("posterior_summary/effective_sample_size", [212.0, 87.5])
       try root.createDataset("posterior_summary/split_r_hat", [1.004, 1.021])
       try root.createDataset("constant_data/truth", truth, shape: [n, n])
-      try root.createDataset("constant_data/noise_std", 0.1.asArray, shape: [])
+      try root.createDataset("constant_data/noise_std", [0.1], shape: [])
       try root.createDataset("prior/vorticity_std", truth.map { _ in 0.26 }, shape: [n, n])
-      let sensors = (0..<49).map { (Double($0 / 7) / 7, Double($0 % 7) / 7) }
-      try root.createDataset("constant_data/sensor_x", sensors.map(\.0))
-      try root.createDataset("constant_data/sensor_y", sensors.map(\.1))
-      try root.createDataset("observed_data/observations", sensors.map { sin(6.3 * $0.0) * cos(6.3 * $0.1) })
+      let sensorX = (0..<49).map { Double($0 / 7) / 7 }
+      let sensorY = (0..<49).map { Double($0 % 7) / 7 }
+      let observations = zip(sensorX, sensorY).map { x, y in sin(6.3 * x) * cos(6.3 * y) }
+      try root.createDataset("constant_data/sensor_x", sensorX)
+      try root.createDataset("constant_data/sensor_y", sensorY)
+      try root.createDataset("observed_data/observations", observations)
       let draws = 400
-      try root.createDataset(
-        "sample_stats/misfit",
-        (0..<2 * draws).map { 24.5 + 5 * sin(Double($0 * 37 % 101)) + 10 / Double($0 % draws + 1) },
-        shape: [2, draws])
-      try root.createDataset(
-        "sample_stats/accepted", (0..<2 * draws).map { Int32($0 * 31 % 100 < 27 ? 1 : 0) }, shape: [2, draws])
+      var misfits: [Double] = []
+      var accepted: [Int32] = []
+      for index in 0..<2 * draws {
+        misfits.append(24.5 + 5 * sin(Double(index * 37 % 101)) + 10 / Double(index % draws + 1))
+        accepted.append(index * 31 % 100 < 27 ? 1 : 0)
+      }
+      try root.createDataset("sample_stats/misfit", misfits, shape: [2, draws])
+      try root.createDataset("sample_stats/accepted", accepted, shape: [2, draws])
     }
   }
-}
-
-extension Double {
-  fileprivate var asArray: [Double] { [self] }
 }
 
 @Suite struct ReportTests {

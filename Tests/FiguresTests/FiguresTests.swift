@@ -90,7 +90,7 @@ func isWellFormed(_ text: String) -> Bool { XMLParser(data: Data(text.utf8)).par
   @Test func linearTicksAreRound() {
     #expect(Ticks(for: 0...1).labels == ["0", "0.2", "0.4", "0.6", "0.8", "1.0"])
     #expect(
-      Ticks(for: -0.07...0.07, count: 4).labels == ["−0.06", "−0.04", "−0.02", "0", "0.02", "0.04", "0.06"])
+      Ticks(for: -0.06...0.06, count: 4).labels == ["−0.06", "−0.04", "−0.02", "0", "0.02", "0.04", "0.06"])
     #expect(Ticks(for: 0...250, count: 5).values == [0, 50, 100, 150, 200, 250])
     #expect(Ticks(for: 5...5).labels == ["5"])
   }
