@@ -4,13 +4,14 @@ import HDF5
 ///
 /// `dimensions`, `boundary_conditions`, `scalars`, `t0_fields` (scalars), `t1_fields` (vectors) and
 /// `t2_fields` (tensors) are there even when empty; booleans are h5py's; every field has the dimension scales
-/// `sample`, `time` and those of its axes, by which xarray and netCDF-4 name its dimensions.
+/// `sample`, `time` and those of its axes, by which xarray and netCDF-4 name its dimensions. The scales lie in
+/// `dimensions` and have a second name each in the top group, where netCDF-4 finds them.
 enum DatasetLayout {
   static let fieldGroups = ["t0_fields", "t1_fields", "t2_fields"]
   static let checksums = "provenance/checksum"
   static let seconds = "provenance/solve_seconds"
   static let seeds = "provenance/sample_seed"
-  /// Where the scales are: names of the top group, so that netCDF-4 finds them from every group below it.
+  /// Where The Well has the coordinates, which are the dimension scales.
   static let scales = "dimensions"
 
   /// Writes everything but the fields' numbers, with the space for them.
@@ -87,6 +88,8 @@ enum DatasetLayout {
       try dataset.attributes.set("sample_varying", false)
       try dataset.attributes.set("time_varying", false)
       try dataset.makeDimensionScale(named: name)
+      // netCDF-4 and h5netcdf look for dimensions in a variable's group and those above it only.
+      try root.link(name, to: "\(scales)/\(name)")
     }
   }
 

@@ -15,7 +15,7 @@ final class DatasetWriter {
   let partialPath: String
   let description: DatasetDescription
   let samples: Range<Int>
-  /// The positions (from 0) that were complete when the writer was made.
+  /// The positions (from 0) that are complete.
   private(set) var completed: Set<Int> = []
   /// What became of an earlier partial file, if that needs saying.
   private(set) var notice: String?
@@ -30,6 +30,8 @@ final class DatasetWriter {
   private var checksums: [UInt32]
   private var isResumed = false
   private var lastSynchronization = ContinuousClock.now
+  /// What the journal says is complete, to be compared with the data.
+  private let entries: [Journal.Entry]
 
   /// What must agree for a partial file to be continued.
   private struct Settings: Codable {
@@ -123,11 +125,13 @@ final class DatasetWriter {
     let opened = file
     datasets = try description.fields.map { try opened.root.dataset("t0_fields/\($0.name)") }
     chunks = try datasets.map { try $0.chunks() ?? [] }
-    try take(entries)
+    self.entries = entries
   }
 
   /// Accepts the samples of the journal whose data are those that were written.
-  private func take(_ entries: [Journal.Entry]) throws {
+  ///
+  /// - Parameter progress: Called after each with how many are complete; what it throws ends the work.
+  func acceptJournal(progress: (Int) throws -> Void) throws {
     let shapes = description.fields.map { description.shape(of: $0) }
     var damaged = 0
     for entry in entries {
@@ -137,6 +141,7 @@ final class DatasetWriter {
           completed.insert(entry.position)
           seconds[entry.position] = entry.seconds
           checksums[entry.position] = entry.checksum
+          try progress(completed.count)
           continue
         }
       } catch let error as HDF5Error where error.kind == .corrupt {

@@ -66,8 +66,14 @@ public func generateDataset(
     provenance: options.provenance, overwriting: options.overwrites)
   let start = ContinuousClock.now
   var state = GenerationProgress(
-    completed: writer.completed.count, total: samples.count, resumed: writer.completed.count, seconds: 0,
-    notice: writer.notice)
+    completed: 0, total: samples.count, resumed: 0, seconds: 0, notice: writer.notice)
+  try writer.acceptJournal { completed in
+    state.completed = completed
+    state.resumed = completed
+    state.seconds = (ContinuousClock.now - start).inSeconds
+    try progress(state)
+  }
+  state.notice = writer.notice
   let missing = (0..<samples.count).filter { !writer.completed.contains($0) }
   let queue = SolvedSamples(positions: missing, limit: 4 * Parallelism.threadCount)
   // Workers that are on a sample when this returns early end after it, which may take minutes: they are not
@@ -82,7 +88,7 @@ public func generateDataset(
         let began = ContinuousClock.now
         let result = Result {
           let fields = try source.sample(number)
-          let seconds = (ContinuousClock.now - began).inSeconds
+          let seconds = source.solveSeconds(number) ?? (ContinuousClock.now - began).inSeconds
           let stored = try StoredSample(fields, of: description, precision: precision, sample: number)
           return SolvedSamples.Solved(position: position, sample: stored, seconds: seconds)
         }

@@ -10,6 +10,14 @@ public protocol SampleSource: Sendable {
   /// Depends on `index` alone, so that samples are the same for any number of threads, shards and
   /// interruptions. Called from several threads at once.
   func sample(_ index: Int) throws -> [Tensor<Double>]
+
+  /// The seconds that solving a sample took, where `sample` only fetches it; nil to have it measured.
+  func solveSeconds(_ index: Int) -> Double?
+}
+
+extension SampleSource {
+  /// Measured.
+  public func solveSeconds(_ index: Int) -> Double? { nil }
 }
 
 /// Where a dataset comes from: written into its file.

@@ -20,8 +20,9 @@ import Tensors
 /// made the published data, with h = 10⁻⁴).
 ///
 /// **Stability.** h · 2π (n/3) · max(|u| + |v|) ≤ 0.4 (0.1 for Euler) keeps the growth that every explicit
-/// scheme of low order has on the imaginary axis below the damping; that is the chosen step, at most 0.05. Damped
-/// flows tolerate up to about three times as much: h = 10⁻² to 2 · 10⁻² on 64² points for the papers' data.
+/// scheme of low order has on the imaginary axis below the damping; that is the chosen step, at most 0.05. Well
+/// damped flows tolerate several times as much (ν = 10⁻³ on 64² points: h = 2 · 10⁻² up to t = 50, error
+/// 10⁻⁴); at ν ≤ 10⁻⁴ a fixed step of 10⁻² blows up before t = 30 as the forcing accelerates the flow.
 ///
 /// **When it fails.** A step that is too large ends in `SolverError.blowUp`, found within 16 steps by the exact
 /// bound ‖w(t)‖ ≤ ‖w(0)‖ + t ‖f‖. Flows with ν below about (max|w| / 2)(3 / 2πn)² lose their smallest scales. The

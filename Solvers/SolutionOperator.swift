@@ -29,7 +29,8 @@ public enum SolverError: Error, Equatable, CustomStringConvertible {
     case .blowUp(let sample, let time, let advice):
       "the solution of sample \(sample) blew up at t = \(time): \(advice)"
     case .noConvergence(let sample, let iterations, let residual):
-      "sample \(sample) did not converge: relative residual \(residual) after \(iterations) iterations"
+      "sample \(sample) did not converge: relative residual \(residual) after \(iterations) iterations; "
+        + "allow more iterations, loosen the tolerance, or reduce the contrast of the coefficient"
     }
   }
 }

@@ -1,6 +1,7 @@
 #include "kernels.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 // MARK: - Time stepping in Fourier space
@@ -9,10 +10,12 @@ CK_MULTIVERSION void ck_semi_implicit_update_f64(
     size_t modes, const double *restrict keep, const double *restrict gain, double current_weight,
     const double *restrict current, double previous_weight, const double *restrict previous,
     double *restrict state) {
-  for (size_t m = 0; m < modes; m++)
-    for (size_t c = 2 * m; c < 2 * m + 2; c++)
-      state[c] = keep[m] * state[c]
-               + gain[m] * (current_weight * current[c] + previous_weight * previous[c]);
+  for (size_t m = 0; m < modes; m++) {
+    double re = current_weight * current[2 * m] + previous_weight * previous[2 * m];
+    double im = current_weight * current[2 * m + 1] + previous_weight * previous[2 * m + 1];
+    state[2 * m] = keep[m] * state[2 * m] + gain[m] * re;
+    state[2 * m + 1] = keep[m] * state[2 * m + 1] + gain[m] * im;
+  }
 }
 
 CK_MULTIVERSION void ck_multiply_imaginary_f64(
@@ -23,30 +26,34 @@ CK_MULTIVERSION void ck_multiply_imaginary_f64(
   }
 }
 
+// MARK: - Maxima
+
+// Numbers that are not negative are ordered as their bits are, and a maximum of integers vectorises.
+static inline int64_t bits_of_magnitude(double x) {
+  double size = fabs(x);
+  int64_t bits;
+  memcpy(&bits, &size, sizeof bits);
+  return bits;
+}
+
+static inline double magnitude_of_bits(int64_t bits) {
+  double size;
+  memcpy(&size, &bits, sizeof size);
+  return size;
+}
+
+static inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
 // MARK: - Burgers
 
 CK_MULTIVERSION void ck_half_square_f64(size_t n, double *restrict u, double *restrict bounds) {
-  enum { lanes = 8 };
-  double size[lanes] = {0}, rise[lanes] = {0};
-  size_t whole = (n - 1) / lanes * lanes;
-  for (size_t i = 0; i < whole; i += lanes)
-    for (size_t l = 0; l < lanes; l++) {
-      double a = fabs(u[i + l]), d = fabs(u[i + l + 1] - u[i + l]);
-      size[l] = a > size[l] ? a : size[l];
-      rise[l] = d > rise[l] ? d : rise[l];
-    }
-  double first = u[0], largest = 0, steepest = 0;
-  for (size_t i = whole; i < n; i++) {
-    double a = fabs(u[i]), d = fabs((i + 1 < n ? u[i + 1] : first) - u[i]);
-    largest = a > largest ? a : largest;
-    steepest = d > steepest ? d : steepest;
+  int64_t largest = bits_of_magnitude(u[n - 1]), steepest = bits_of_magnitude(u[0] - u[n - 1]);
+  for (size_t i = 0; i + 1 < n; i++) {
+    largest = larger(largest, bits_of_magnitude(u[i]));
+    steepest = larger(steepest, bits_of_magnitude(u[i + 1] - u[i]));
   }
-  for (size_t l = 0; l < lanes; l++) {
-    largest = size[l] > largest ? size[l] : largest;
-    steepest = rise[l] > steepest ? rise[l] : steepest;
-  }
-  bounds[0] = largest;
-  bounds[1] = steepest;
+  bounds[0] = magnitude_of_bits(largest);
+  bounds[1] = magnitude_of_bits(steepest);
   for (size_t i = 0; i < n; i++) u[i] *= 0.5 * u[i];
 }
 
@@ -110,25 +117,14 @@ CK_MULTIVERSION void ck_split_half_spectra_f64(
 }
 
 CK_MULTIVERSION double ck_velocity_products_f64(size_t points, double *restrict z) {
-  enum { lanes = 4 };
-  double fastest[lanes] = {0};
-  size_t whole = points / lanes * lanes;
-  for (size_t i = 0; i < whole; i += lanes)
-    for (size_t l = 0; l < lanes; l++) {
-      double u = z[2 * (i + l)], v = z[2 * (i + l) + 1], speed = fabs(u) + fabs(v);
-      fastest[l] = speed > fastest[l] ? speed : fastest[l];
-      z[2 * (i + l)] = u * v;
-      z[2 * (i + l) + 1] = v * v - u * u;
-    }
-  double result = 0;
-  for (size_t l = 0; l < lanes; l++) result = fastest[l] > result ? fastest[l] : result;
-  for (size_t i = whole; i < points; i++) {
-    double u = z[2 * i], v = z[2 * i + 1], speed = fabs(u) + fabs(v);
-    result = speed > result ? speed : result;
+  int64_t fastest = 0;
+  for (size_t i = 0; i < points; i++) {
+    double u = z[2 * i], v = z[2 * i + 1];
+    fastest = larger(fastest, bits_of_magnitude(fabs(u) + fabs(v)));
     z[2 * i] = u * v;
     z[2 * i + 1] = v * v - u * u;
   }
-  return result;
+  return magnitude_of_bits(fastest);
 }
 
 CK_MULTIVERSION void ck_vorticity_tendency_f64(
@@ -136,10 +132,12 @@ CK_MULTIVERSION void ck_vorticity_tendency_f64(
     const double *restrict forcing, const double *restrict pair, double *restrict tendency) {
   for (size_t r = 0; r < rows; r++) {
     const double *a = pair + 4 * r * columns, *b = a + 2 * columns;
-    size_t start = r * columns;
-    for (size_t c = 0; c < columns; c++)
-      for (size_t k = 2 * c; k < 2 * c + 2; k++)
-        tendency[2 * start + k] = forcing[2 * start + k] + p[start + c] * a[k] + q[start + c] * b[k];
+    const double *f = forcing + 2 * r * columns, *pr = p + r * columns, *qr = q + r * columns;
+    double *t = tendency + 2 * r * columns;
+    for (size_t c = 0; c < columns; c++) {
+      t[2 * c] = f[2 * c] + pr[c] * a[2 * c] + qr[c] * b[2 * c];
+      t[2 * c + 1] = f[2 * c + 1] + pr[c] * a[2 * c + 1] + qr[c] * b[2 * c + 1];
+    }
   }
 }
 

@@ -7,16 +7,6 @@ CK_MULTIVERSION double ck_sum_f32(size_t n, const float *x) {
   return sum;
 }
 
-CK_MULTIVERSION double ck_squared_deviation_f32(size_t n, double mean, const float *x) {
-  _Pragma("clang fp reassociate(on) contract(fast)")
-  double sum = 0;
-  for (size_t i = 0; i < n; i++) {
-    double deviation = (double)x[i] - mean;
-    sum += deviation * deviation;
-  }
-  return sum;
-}
-
 CK_MULTIVERSION void ck_affine_f32(size_t n, float a, float b, const float *restrict x, float *restrict y) {
   for (size_t i = 0; i < n; i++) y[i] = a * x[i] + b;
 }

@@ -10,6 +10,8 @@ public protocol Prior: Sendable {
   func sample(using random: inout Philox) -> Tensor<Double>
 }
 
+extension PeriodicGaussianField: Prior {}
+
 /// An unknown input of a solution operator, seen through noisy observations of its last output channel.
 ///
 /// The data are y = O(G(w)) + η with G the operator, O the observation and η independent normal noise; a

@@ -12,12 +12,13 @@ import Testing
   @Test func geluAgreesWithTheErrorFunction() {
     let u = Variable(Tensor(shape: [1, 1, Self.points.count], scalars: Self.points))
     let values = activation(u, .gelu).value.scalars
-    for (x, value) in zip(Self.points, values) {
+    let wrong = zip(Self.points, values).filter { x, value in
       let exact = Double(x) * 0.5 * erfc(-Double(x) / 2.0.squareRoot())
       let tail = x < 0 ? Double(x * x) / 2 : 0
       let tolerance = abs(exact) * (5 + tail) * 1.2e-7 + (x < -8 ? 1e-15 : 0)
-      #expect(abs(Double(value) - exact) <= tolerance, "gelu(\(x)) = \(value), not \(exact)")
+      return !(abs(Double(value) - exact) <= tolerance)
     }
+    #expect(wrong.isEmpty, "at \(wrong.count) points, the first \(String(describing: wrong.first))")
   }
 
   @Test func geluDerivativeAgreesWithTheErrorFunction() {
@@ -25,12 +26,13 @@ import Testing
     let tape = Tape()
     let ones = Tensor<Float>(shape: parameter.value.shape, repeating: 1)
     tape.backward(from: innerProduct(activation(tape(parameter), .gelu), ones))
-    for (x, value) in zip(Self.points, parameter.gradient!.scalars) {
+    let wrong = zip(Self.points, parameter.gradient!.scalars).filter { x, value in
       let y = Double(x)
       let exact = 0.5 * erfc(-y / 2.0.squareRoot()) + y * exp(-y * y / 2) / (2 * Double.pi).squareRoot()
       // Two terms of size at most 1.1, each with an error of some ulp of 1 (6e-8).
-      #expect(abs(Double(value) - exact) <= 3e-7, "gelu'(\(x)) = \(value), not \(exact)")
+      return !(abs(Double(value) - exact) <= 3e-7)
     }
+    #expect(wrong.isEmpty, "at \(wrong.count) points, the first \(String(describing: wrong.first))")
   }
 
   @Test func reluCutsOff() {
@@ -48,12 +50,5 @@ import Testing
     let u = Parameter(Tensor(shape: [2, 3, 50], scalars: values))
     let errors = gradientDisagreements([u]) { activation($0(u), kind) }
     #expect(errors[0] < 1e-3)  // step² = 1e-4 times derivatives of order 1, rounding 1e-7/1e-2
-  }
-
-  @Test func addition() {
-    let (u, v) = (
-      Parameter(randomTensor([2, 3, 5], sample: 1)), Parameter(randomTensor([2, 3, 5], sample: 2))
-    )
-    #expect(gradientDisagreements([u, v]) { add($0(u), $0(v)) }.allSatisfy { $0 < 1e-3 })
   }
 }

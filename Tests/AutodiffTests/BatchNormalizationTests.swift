@@ -8,9 +8,12 @@ import Testing
   private let scale = Parameter(randomTensor([3], sample: 2))
   private let shift = Parameter(randomTensor([3], sample: 3))
 
-  private func apply(_ tape: Tape, _ running: RunningStatistics) -> Variable {
+  private func apply(
+    _ tape: Tape, _ running: RunningStatistics, _ kind: Activation = .identity
+  ) -> Variable {
     batchNormalization(
-      tape(u), scale: tape(scale), shift: tape(shift), running: running, isTraining: tape.isTraining)
+      tape(u), scale: tape(scale), shift: tape(shift), running: running, isTraining: tape.isTraining,
+      activation: kind)
   }
 
   private func moments(_ y: Tensor<Float>, channel: Int) -> (mean: Double, variance: Double) {
@@ -43,11 +46,26 @@ import Testing
     #expect(running.mean.value == before)
   }
 
-  @Test(arguments: [true, false])
-  func gradient(training: Bool) {
+  @Test(arguments: [Activation.relu, .gelu])
+  func fusedActivationEqualsASeparateOne(kind: Activation) {
+    let weights = randomTensor(u.value.shape, sample: 4)
+    func gradients(_ result: (Tape) -> Variable) -> [Tensor<Float>] {
+      for parameter in [u, scale, shift] { parameter.gradient = nil }
+      let tape = Tape()
+      let value = result(tape)
+      tape.backward(from: innerProduct(value, weights))
+      return [value.value] + [u, scale, shift].map { $0.gradient! }
+    }
+    let fused = gradients { apply($0, RunningStatistics(channels: 3), kind) }
+    let separate = gradients { activation(apply($0, RunningStatistics(channels: 3)), kind) }
+    #expect(fused == separate)
+  }
+
+  @Test(arguments: [true, false], [Activation.identity, .gelu])
+  func gradient(training: Bool, kind: Activation) {
     let running = RunningStatistics(channels: 3)
     _ = apply(Tape(), running)
-    let errors = gradientDisagreements([u, scale, shift], training: training) { apply($0, running) }
+    let errors = gradientDisagreements([u, scale, shift], training: training) { apply($0, running, kind) }
     #expect(errors.allSatisfy { $0 < 2e-3 }, "\(errors)")  // step² times the curvature of 1/√variance
   }
 }

@@ -157,6 +157,7 @@ import Testing
         #expect(try dimension.attributes.value("sample_varying") == .booleans([false], shape: []))
         #expect(try dimension.attributes.value("time_varying") == .booleans([false], shape: []))
         #expect(try dimension.isDimensionScale())
+        #expect(try root.dataset(name).isDimensionScale())
       }
       #expect(try root.dataset("dimensions/x").read(as: Double.self).last == 5.0 / 6)
       #expect(try root.dataset("dimensions/y").read(as: Double.self).last == 2)

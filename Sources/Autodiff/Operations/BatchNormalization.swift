@@ -18,16 +18,18 @@ public struct RunningStatistics {
   }
 }
 
-/// Batch normalisation: (u − mean)/√(variance + ε) · scale + shift, channel by channel.
+/// Batch normalisation: activation((u − mean)/√(variance + ε) · scale + shift), channel by channel.
 ///
 /// Shapes: u `[sample, channel, ...grid]`; scale, shift `[channel]`. In training, mean and (biased) variance
 /// are those of the batch over samples and grid points, and the running statistics move towards them (the
-/// variance unbiased), as in PyTorch; otherwise the running statistics are used. Ioffe and Szegedy 2015.
+/// variance unbiased), as in PyTorch; otherwise the running statistics are used. Ioffe and Szegedy 2015. The
+/// adjoint computes the value before the activation again: it costs less than reading it from memory.
 public func batchNormalization(
   _ u: Variable, scale: Variable, shift: Variable, running: RunningStatistics, isTraining: Bool,
-  epsilon: Float = 1e-5
+  epsilon: Float = 1e-5, activation: Activation = .identity
 ) -> Variable {
-  let kernel = BatchNormalizationKernel(input: FieldShape(u.shape), epsilon: Double(epsilon))
+  let kernel = BatchNormalizationKernel(
+    input: FieldShape(u.shape), epsilon: Double(epsilon), activation: activation)
   let channels = kernel.input.channels
   precondition(
     scale.shape == [channels] && shift.shape == [channels] && running.mean.value.shape == [channels],
@@ -43,8 +45,8 @@ public func batchNormalization(
   }
   let value = kernel.forward(u.value, scale.value, shift.value, statistics)
   return Variable(value, from: [u, scale, shift]) {
-    [u = u.value, scale = scale.value] gradient in
-    kernel.adjoint(gradient, u, scale, statistics, isTraining: isTraining)
+    [u = u.value, scale = scale.value, shift = shift.value] gradient in
+    kernel.adjoint(gradient, u, scale, shift, statistics, isTraining: isTraining)
   }
 }
 
@@ -62,6 +64,7 @@ extension RunningStatistics {
 private struct BatchNormalizationKernel {
   let input: FieldShape
   let epsilon: Double
+  let activation: Activation
 
   /// The number of values per channel.
   var count: Int { input.samples * input.points }
@@ -71,17 +74,27 @@ private struct BatchNormalizationKernel {
     stride(from: channel * input.points, to: input.samples * input.sampleCount, by: input.sampleCount)
   }
 
+  /// Mean and variance of every channel from its sums, in double precision, in one pass.
   func statistics(_ u: Tensor<Float>) -> [(mean: Double, variance: Double)] {
     perChannel { channel in
       u.start { u in
-        var sum = 0.0
-        for block in blocks(channel) { sum += ck_sum_f32(input.points, u + block) }
+        var (sum, squares) = (0.0, 0.0)
+        for block in blocks(channel) {
+          sum += ck_sum_f32(input.points, u + block)
+          squares += Float.dot(input.points, u + block, u + block)
+        }
         let mean = sum / Double(count)
-        var squares = 0.0
-        for block in blocks(channel) { squares += ck_squared_deviation_f32(input.points, mean, u + block) }
-        return (mean, squares / Double(count))
+        return (mean, max(0, squares / Double(count) - mean * mean))
       }
     }
+  }
+
+  /// The map of a channel before the activation: factor · u + summand.
+  private func line(
+    _ statistics: (mean: Double, variance: Double), scale: Float, shift: Float
+  ) -> (factor: Float, summand: Float) {
+    let factor = Double(scale) / (statistics.variance + epsilon).squareRoot()
+    return (Float(factor), Float(Double(shift) - statistics.mean * factor))
   }
 
   func forward(
@@ -92,11 +105,10 @@ private struct BatchNormalizationKernel {
       Tensor<Float>.filled(input.shape(channels: input.channels)) { y in
         parallelFor(input.channels) { range in
           for channel in range {
-            let (mean, variance) = statistics[channel]
-            let factor = Double(scale[channel]) / (variance + epsilon).squareRoot()
-            let summand = Double(shift[channel]) - mean * factor
+            let line = line(statistics[channel], scale: scale[channel], shift: shift[channel])
             for block in blocks(channel) {
-              ck_affine_f32(input.points, Float(factor), Float(summand), u + block, y + block)
+              ck_affine_f32(input.points, line.factor, line.summand, u + block, y + block)
+              if activation != .identity { activation.apply(input.points, bias: 0, y + block) }
             }
           }
         }
@@ -108,13 +120,15 @@ private struct BatchNormalizationKernel {
   /// du = scale/√(variance + ε) (dy − mean(dy) − x̂ mean(dy x̂)).
   func adjoint(
     _ gradient: consuming Tensor<Float>, _ u: Tensor<Float>, _ scale: Tensor<Float>,
-    _ statistics: [(mean: Double, variance: Double)], isTraining: Bool
+    _ shift: Tensor<Float>, _ statistics: [(mean: Double, variance: Double)], isTraining: Bool
   ) -> [Tensor<Float>?] {
     var result = gradient
     let sums: [(scale: Double, shift: Double)] = result.withUnsafeMutableBuffer { gradient in
       let gradient = gradient.baseAddress!
-      return withPointers(u, scale) { u, scale in
+      return withPointers(u, scale, shift) { u, scale, shift in
         perChannel { channel in
+          throughActivation(
+            line(statistics[channel], scale: scale[channel], shift: shift[channel]), channel, u, gradient)
           let (mean, variance) = statistics[channel]
           let inverse = 1 / (variance + epsilon).squareRoot()
           var (sum, product) = (0.0, 0.0)
@@ -139,6 +153,20 @@ private struct BatchNormalizationKernel {
       result, Tensor(shape: [input.channels], scalars: sums.map { Float($0.scale) }),
       Tensor(shape: [input.channels], scalars: sums.map { Float($0.shift) }),
     ]
+  }
+
+  /// The gradient of a channel's value before the activation, in place.
+  private func throughActivation(
+    _ line: (factor: Float, summand: Float), _ channel: Int, _ u: UnsafePointer<Float>,
+    _ gradient: UnsafeMutablePointer<Float>
+  ) {
+    if activation == .identity { return }
+    withScratch(input.points) { z in
+      for block in blocks(channel) {
+        ck_affine_f32(input.points, line.factor, line.summand, u + block, z)
+        activation.adjoint(input.points, z, gradient + block)
+      }
+    }
   }
 
   /// One result per channel, computed in parallel.

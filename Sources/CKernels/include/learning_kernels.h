@@ -52,9 +52,6 @@ void ck_gather_modes(size_t m, size_t channels, const float *modes, size_t strid
 /// The sum of n elements.
 double ck_sum_f32(size_t n, const float *x);
 
-/// The sum of (x - mean)^2.
-double ck_squared_deviation_f32(size_t n, double mean, const float *x);
-
 /// y = a x + b.
 void ck_affine_f32(size_t n, float a, float b, const float *x, float *y);
 

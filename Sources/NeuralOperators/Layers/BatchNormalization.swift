@@ -22,7 +22,13 @@ public struct BatchNormalization: Module {
 
   /// Normalised by the batch on a training tape, by the running statistics on any other.
   public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
+    self(u, activation: .identity, on: tape)
+  }
+
+  /// The same with an activation behind it, fused.
+  public func callAsFunction(_ u: Variable, activation: Activation, on tape: Tape) -> Variable {
     batchNormalization(
-      u, scale: tape(scale), shift: tape(shift), running: running, isTraining: tape.isTraining)
+      u, scale: tape(scale), shift: tape(shift), running: running, isTraining: tape.isTraining,
+      activation: activation)
   }
 }

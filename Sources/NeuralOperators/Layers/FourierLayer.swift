@@ -23,12 +23,11 @@ public struct FourierLayer: Module {
     self.activation = activation
   }
 
-  /// One fused operation, or, with normalisation, three.
+  /// One fused operation, or, with normalisation, two.
   public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
     let fused = fourierLayer(
       u, weight: tape(spectral.weight), skipWeight: tape(skip.weight), skipBias: tape(skip.bias),
       activation: normalization == nil ? activation : .identity)
-    guard let normalization else { return fused }
-    return Autodiff.activation(normalization(fused, on: tape), activation)
+    return normalization.map { $0(fused, activation: activation, on: tape) } ?? fused
   }
 }

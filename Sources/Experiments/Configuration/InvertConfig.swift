@@ -1,0 +1,167 @@
+/// What `invert` is to recover: an initial vorticity from noisy observations of a later one at few points.
+public struct InvertConfig: Sendable {
+  /// What maps an initial vorticity to the observed time.
+  public enum Surrogate: Sendable, Equatable {
+    /// The classical solver, with the settings stated in the dataset file.
+    case solver
+    /// A trained model in a run folder.
+    case run(String)
+  }
+
+  /// The time step of the classical solver.
+  public enum SolverTimeStep: Sendable, Equatable {
+    /// That of the dataset.
+    case asInData
+    /// Chosen by the solver for the grid.
+    case auto
+    /// Given.
+    case fixed(Double)
+  }
+
+  /// Where the sensors are, in coordinates of the unit square.
+  public enum Sensors: Sendable, Equatable {
+    /// A uniform grid of interior points i/(n+1).
+    case grid([Int])
+    /// Given points.
+    case points([[Double]])
+  }
+
+  /// The observed data.
+  public struct Observations: Sendable, Equatable {
+    /// The dataset file that the truth and the observed field are taken from.
+    public let file: String
+    /// The sample in the file.
+    public let sample: Int
+    /// The sensors.
+    public let sensors: Sensors
+    /// The time of the observed frame; by default the last frame.
+    public let time: Double?
+  }
+
+  /// The kinds of prior law.
+  enum PriorKind: String, CaseIterable { case gaussian }
+
+  /// The sampler and its settings.
+  public struct Sampler: Sendable, Equatable {
+    /// The samplers.
+    public enum Kind: String, CaseIterable, Sendable {
+      /// The preconditioned Crank-Nicolson proposal (Cotter, Roberts, Stuart, White 2013).
+      case pcn
+    }
+    /// Which sampler.
+    public let kind: Kind
+    /// The share β of fresh noise in a proposal, at the start if it is adapted.
+    public let stepSize: Double
+    /// Whether β is adapted during burn-in.
+    public let adapt: Bool
+    /// The draws of each chain after burn-in.
+    public let samples: Int
+    /// The draws of each chain that are thrown away.
+    public let burnIn: Int
+    /// The number of chains.
+    public let chains: Int
+    /// Every how manieth draw is stored.
+    public let thin: Int
+  }
+
+  /// The forward map.
+  public let surrogate: Surrogate
+  /// The classical solver's time step, if it is to differ from that of the dataset.
+  public let solverTimeStep: SolverTimeStep
+  /// The data.
+  public let observations: Observations
+  /// The standard deviation of the observation noise.
+  public let noise: Double
+  /// The Gaussian law of the initial vorticity.
+  public let prior: PriorConfig
+  /// The sampler.
+  public let sampler: Sampler
+  /// The seed of noise, starts and proposals.
+  public let seed: Int
+  /// The run folder.
+  public let output: String
+  /// The resolved configuration as YAML.
+  public let resolvedYAML: String
+  /// All values but the output: two configurations with the same give the same chains.
+  let identity: String
+  /// Where each key was written, for mistakes that only show against the data.
+  let origins: [String: ConfigOrigin]
+
+  /// Reads and checks a configuration.
+  ///
+  /// - Throws: `ConfigError`.
+  public init(_ section: ConfigSection) throws {
+    let surrogateText = section.string("surrogate")
+    surrogate = surrogateText == "solver" ? .solver : .run(surrogateText)
+    if surrogate == .solver, section.contains("solver") {
+      let step = section.section("solver").double("time_step", or: "auto", in: .positive)
+      solverTimeStep = step.map { .fixed($0) } ?? .auto
+    } else {
+      solverTimeStep = .asInData
+    }
+    observations = InvertConfig.observations(section.section("observations"))
+    noise = section.double("noise", in: .positive)
+    let priorSection = section.section("prior")
+    _ = priorSection.choice("kind", of: PriorKind.self, default: .gaussian)
+    prior = PriorConfig(priorSection, for: .navierStokes)
+    let samplerSection = section.section("sampler")
+    guard
+      let kind = samplerSection.choice(
+        "kind", of: Sampler.Kind.self, unavailable: ["mala", "delayed-acceptance"])
+    else { throw samplerSection.stop() }
+    sampler = InvertConfig.sampler(kind, samplerSection)
+    seed = section.int("seed", default: 0, in: .nonNegative)
+    output = section.string("output")
+    try section.finish()
+    resolvedYAML = section.resolvedYAML
+    origins = section.origins
+    identity = section.resolvedValues.filter { $0.key != "output" }.sorted { $0.key < $1.key }
+      .map { "\($0.key): \($0.value)" }.joined(separator: "\n")
+  }
+
+  /// The number of observed values.
+  var sensorCount: Int {
+    switch observations.sensors {
+    case .grid(let perAxis): perAxis.reduce(1, *)
+    case .points(let points): points.count
+    }
+  }
+
+  /// The error of a key whose value does not fit the data.
+  func mistake(_ key: String, _ message: String) -> ConfigError {
+    ConfigError(origins[key] ?? .defaultValue, "'\(key)' \(message)")
+  }
+
+  private static func observations(_ section: ConfigSection) -> Observations {
+    let file = section.string("file")
+    let sample = section.int("sample", default: 0, in: .nonNegative)
+    let time = section.optionalDouble("time", in: .positive)
+    let inside = ConfigRange<Double>("at least 0 and below 1") { $0 >= 0 && $0 < 1 }
+    let sensors: Sensors
+    if let points = section.optionalPoints("sensors", dimensions: 2, in: inside) {
+      sensors = .points(points)
+      if section.contains("sensor_grid") {
+        section.reject("sensor_grid", "cannot be given together with 'observations.sensors'")
+      }
+    } else {
+      let grid = section.intList("sensor_grid", default: [7, 7], in: .between(1, 1000))
+      section.check("sensor_grid", grid.count == 2, "it must have two numbers, one per axis")
+      sensors = .grid(grid)
+    }
+    return Observations(file: file, sample: sample, sensors: sensors, time: time)
+  }
+
+  private static func sampler(_ kind: Sampler.Kind, _ section: ConfigSection) -> Sampler {
+    let sampler = Sampler(
+      kind: kind,
+      stepSize: section.double("step_size", default: 0.1, in: .above(0, upTo: 1)),
+      adapt: section.bool("adapt", default: true),
+      samples: section.int("samples", in: .atLeast(1)),
+      burnIn: section.int("burn_in", default: 0, in: .nonNegative),
+      chains: section.int("chains", default: 1, in: .between(1, 1024)),
+      thin: section.int("thin", default: 1, in: .atLeast(1)))
+    section.check(
+      "thin", sampler.thin <= sampler.samples, "it must be at most 'sampler.samples', \(sampler.samples)")
+    return sampler
+  }
+}

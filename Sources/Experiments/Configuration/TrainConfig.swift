@@ -1,0 +1,212 @@
+import Autodiff
+import Datasets
+import NeuralOperators
+import Training
+
+/// What `train` is to do: a model, its data, an optimizer, a number of epochs.
+public struct TrainConfig: Sendable {
+  /// The models that can be trained.
+  public enum ModelKind: String, CaseIterable, Sendable {
+    /// The Fourier neural operator.
+    case fno
+  }
+
+  /// The pointwise nonlinearities.
+  public enum Activation: String, CaseIterable, Sendable {
+    /// x Φ(x).
+    case gelu
+    /// max(0, x).
+    case relu
+
+    /// The function.
+    var function: Autodiff.Activation {
+      switch self {
+      case .gelu: .gelu
+      case .relu: .relu
+      }
+    }
+  }
+
+  /// The model and its size.
+  public struct Model: Sendable, Equatable {
+    /// The kind of model.
+    public let kind: ModelKind
+    /// The channels of every hidden layer.
+    public let width: Int
+    /// The Fourier modes that are kept along each axis; one number is for all axes.
+    public let modes: [Int]
+    /// The number of Fourier layers.
+    public let layers: Int
+    /// The channels of the hidden layer of the projection.
+    public let projectionWidth: Int
+    /// The nonlinearity.
+    public let activation: Activation
+    /// What follows each layer.
+    public let normalization: FNO.Configuration.Normalization
+    /// Zeros added at the end of each axis, removed before the projection; one number is for all axes.
+    public let padding: [Int]
+    /// The coordinate channels beside the input.
+    public let coordinates: Coordinates
+  }
+
+  /// The data files and what is taken from them.
+  public struct Data: Sendable, Equatable {
+    /// The dataset file of the training samples: its first ones.
+    public let train: String
+    /// The dataset file of the test samples: its last ones.
+    ///
+    /// May be the same file.
+    public let test: String
+    /// The number of training samples.
+    public let trainSamples: Int
+    /// The number of test samples.
+    public let testSamples: Int
+    /// Every how manieth point of each axis is used.
+    public let stride: Int
+    /// The frames of the input, of a field that varies in time; by default the first.
+    public let inputFrames: [Int]?
+    /// The frames of the target; by default the last.
+    public let targetFrames: [Int]?
+    /// The scaling of the input.
+    public let inputScaling: Normalizer.Kind
+    /// The scaling of the target.
+    public let targetScaling: Normalizer.Kind
+  }
+
+  /// The kinds of schedule.
+  enum ScheduleKind: String, CaseIterable { case constant, step, cosine }
+
+  /// The optimizer and its settings.
+  public struct Optimizer: Sendable, Equatable {
+    /// The optimizers.
+    public enum Kind: String, CaseIterable, Sendable {
+      /// Adam (Kingma and Ba 2015), weight decay added to the gradient.
+      case adam
+    }
+    /// Which optimizer.
+    public let kind: Kind
+    /// The initial learning rate.
+    public let learningRate: Double
+    /// The factor of the weights that is added to their gradient.
+    public let weightDecay: Double
+  }
+
+  enum LossKind: String, CaseIterable { case relativeL2 = "relative-l2" }
+
+  /// The model.
+  public let model: Model
+  /// The data.
+  public let data: Data
+  /// The number of passes over the training samples.
+  public let epochs: Int
+  /// The samples per optimizer step.
+  public let batchSize: Int
+  /// The optimizer.
+  public let optimizer: Optimizer
+  /// The learning rate's schedule.
+  public let schedule: Schedule
+  /// How a batch's errors make the loss.
+  public let lossReduction: LossReduction
+  /// The seed of weights and shuffling.
+  public let seed: Int
+  /// The run folder.
+  public let output: String
+  /// Every how many epochs a checkpoint is written.
+  public let checkpointEvery: Int
+  /// The resolved configuration as YAML.
+  public let resolvedYAML: String
+  /// Where each key was written, for mistakes that only show against the data.
+  let origins: [String: ConfigOrigin]
+
+  /// Reads and checks a configuration.
+  ///
+  /// - Throws: `ConfigError`.
+  public init(_ section: ConfigSection) throws {
+    let modelSection = section.section("model")
+    guard let kind = modelSection.choice("kind", of: ModelKind.self, unavailable: ["cnn", "xd"]) else {
+      throw modelSection.stop()
+    }
+    model = TrainConfig.model(kind, modelSection)
+    data = TrainConfig.data(section.section("data"))
+    epochs = section.int("epochs", in: .atLeast(1))
+    batchSize = section.int("batch_size", default: 20, in: .atLeast(1))
+    optimizer = TrainConfig.optimizer(section.section("optimizer"))
+    schedule = try TrainConfig.schedule(section.section("schedule"))
+    let loss = section.section("loss")
+    _ = loss.choice("kind", of: LossKind.self, default: .relativeL2)
+    lossReduction = loss.choice("reduction", of: LossReduction.self, default: .mean) ?? .mean
+    seed = section.int("seed", default: 0, in: .nonNegative)
+    checkpointEvery = section.int("checkpoint_every", default: 1, in: .atLeast(1))
+    output = section.string("output")
+    section.check(
+      "batch_size", batchSize <= data.trainSamples,
+      "it must be at most 'data.train_samples', which is \(data.trainSamples)")
+    try section.finish()
+    resolvedYAML = section.resolvedYAML
+    origins = section.origins
+  }
+
+  /// The error of a key whose value does not fit the data.
+  func mistake(_ key: String, _ message: String) -> ConfigError {
+    ConfigError(origins[key] ?? .defaultValue, "'\(key)' \(message)")
+  }
+
+  private static func model(_ kind: ModelKind, _ section: ConfigSection) -> Model {
+    let withoutNormalization = FNO.Configuration.Normalization.none
+    return Model(
+      kind: kind,
+      width: section.int("width", in: .between(1, 4096)),
+      modes: section.intList("modes", in: .atLeast(1)),
+      layers: section.int("layers", default: 4, in: .between(1, 64)),
+      projectionWidth: section.int("projection_width", default: 128, in: .between(1, 65_536)),
+      activation: section.choice("activation", of: Activation.self, default: .gelu) ?? .gelu,
+      normalization: section.choice(
+        "normalization", of: FNO.Configuration.Normalization.self, default: withoutNormalization)
+        ?? withoutNormalization,
+      padding: section.intList("padding", default: [0], in: .nonNegative),
+      coordinates: section.choice("coordinates", of: Coordinates.self, default: .inclusive)
+        ?? .inclusive)
+  }
+
+  private static func data(_ section: ConfigSection) -> Data {
+    let train = section.string("train")
+    let test = section.string("test", default: train)
+    let trainSamples = section.int("train_samples", in: .atLeast(1))
+    let testSamples = section.int("test_samples", in: .atLeast(1))
+    let stride = section.int("stride", default: 1, in: .atLeast(1))
+    // Frames may count from the end, as -1 for the last.
+    let inputFrames = section.optionalIntList("input_frames")
+    let targetFrames = section.optionalIntList("target_frames")
+    let normalization = section.section("normalization")
+    return Data(
+      train: train, test: test, trainSamples: trainSamples, testSamples: testSamples, stride: stride,
+      inputFrames: inputFrames, targetFrames: targetFrames,
+      inputScaling: normalization.choice("input", of: Normalizer.Kind.self, default: Normalizer.Kind.none)
+        ?? .none,
+      targetScaling: normalization.choice("target", of: Normalizer.Kind.self, default: Normalizer.Kind.none)
+        ?? .none)
+  }
+
+  private static func optimizer(_ section: ConfigSection) -> Optimizer {
+    Optimizer(
+      kind: section.choice("kind", of: Optimizer.Kind.self, default: .adam) ?? .adam,
+      learningRate: section.double("learning_rate", in: .positive),
+      weightDecay: section.double("weight_decay", default: 1e-4, in: .nonNegative))
+  }
+
+  private static func schedule(_ section: ConfigSection) throws -> Schedule {
+    guard let kind = section.choice("kind", of: ScheduleKind.self, default: .constant) else {
+      throw section.stop()
+    }
+    switch kind {
+    case .constant: return .constant
+    case .step:
+      let epochs = section.int("epochs", in: .atLeast(1))
+      return .step(factor: section.double("factor", default: 0.5, in: .above(0, upTo: 1)), epochs: epochs)
+    case .cosine:
+      let warmUp = section.double("warm_up_epochs", default: 0, in: .nonNegative)
+      return .cosine(
+        warmUpEpochs: warmUp, finalFactor: section.double("final_factor", default: 0, in: .between(0, 1)))
+    }
+  }
+}

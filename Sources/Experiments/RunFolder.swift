@@ -1,0 +1,197 @@
+import Foundation
+import Glibc
+
+/// The folder of a run: its configuration, manifest, metrics, events, checkpoints, figures and report.
+///
+/// A folder that exists is never overwritten unless asked for, and continued only with the configuration it
+/// was started with.
+public struct RunFolder: Sendable {
+  /// What to do with a folder that exists already.
+  public enum Policy: Sendable {
+    /// Refuse.
+    case create
+    /// Remove the earlier run.
+    case overwrite
+    /// Go on where the earlier run stopped.
+    case resume
+  }
+
+  /// The folder.
+  public let path: String
+
+  /// An existing run folder.
+  ///
+  /// - Throws: `InputError` if there is none at the path.
+  public init(opening path: String) throws {
+    guard FileSystem.isFolder(path) else {
+      throw InputError(
+        path: path, reason: FileSystem.exists(path) ? "is not a run folder" : "there is no such run folder")
+    }
+    guard FileSystem.exists("\(path)/config.yaml") else {
+      throw InputError(path: path, reason: "is not a run folder: it has no config.yaml")
+    }
+    self.path = path
+  }
+
+  /// Prepares the folder of a run and writes its configuration.
+  ///
+  /// That the folder can be written to is found out here, before hours of work.
+  /// - Parameters:
+  ///   - verb: the command, for messages and for the heading of `config.yaml`.
+  ///   - configuration: the resolved configuration, as YAML.
+  ///   - changeable: the dotted keys that may differ when a run is continued.
+  /// - Throws: `OutputError` if the folder exists, or cannot be created or written to.
+  public init(
+    preparing path: String, policy: Policy, verb: String, configuration: String,
+    changeable: Set<String> = []
+  ) throws {
+    self.path = path
+    try Self.requireAvailable(path, policy: policy, configuration: configuration, changeable: changeable)
+    if policy == .overwrite { try removeRun() }
+    try FileSystem.makeFolders(path)
+    try FileSystem.makeFolders(checkpoints)
+    try FileSystem.makeFolders(figures)
+    let heading = """
+      # Resolved configuration of this run: `phalarope \(verb) \(path)/config.yaml` repeats it
+      # (add output=FOLDER to keep this one).
+
+      """
+    try TextFile.write(heading + configuration, to: configurationFile)
+  }
+
+  /// Makes sure that a run folder can be prepared, without touching anything.
+  ///
+  /// For use before work that takes its time, such as reading the data.
+  /// - Throws: `OutputError`, `InputError`, as preparing does.
+  static func requireAvailable(
+    _ path: String, policy: Policy, configuration: String, changeable: Set<String>
+  ) throws {
+    guard FileSystem.exists(path) else {
+      if policy == .resume {
+        throw InputError(path: path, reason: "there is no run to continue; start it without --resume")
+      }
+      return try FileSystem.requireFolderCanBeMade(path)
+    }
+    guard FileSystem.isFolder(path) else {
+      throw OutputError(.exists, path: path, reason: "is a file, not a folder; name another output")
+    }
+    guard FileSystem.exists("\(path)/config.yaml") else {
+      if FileSystem.isEmptyFolder(path) { return try FileSystem.requireWritable(path) }
+      throw OutputError(
+        .exists, path: path, reason: "exists and is not a run folder; name another output")
+    }
+    switch policy {
+    case .create:
+      throw OutputError(
+        .exists, path: path,
+        reason: "exists already; continue it with --resume, replace it with --overwrite, "
+          + "or name another output")
+    case .overwrite: break
+    case .resume:
+      try requireSameConfiguration(configuration, in: path, changeable: changeable)
+    }
+    try FileSystem.requireWritable(path)
+  }
+
+  /// The resolved configuration.
+  public var configurationFile: String { "\(path)/config.yaml" }
+  /// What produced the run.
+  public var manifestFile: String { "\(path)/manifest.json" }
+  /// One row per epoch, split and metric.
+  public var metricsFile: String { "\(path)/metrics.csv" }
+  /// One JSON object per event.
+  public var eventsFile: String { "\(path)/events.jsonl" }
+  /// The folder of the checkpoints.
+  public var checkpoints: String { "\(path)/checkpoints" }
+  /// The checkpoint that a run continues from.
+  public var lastCheckpoint: String { "\(checkpoints)/last" }
+  /// The checkpoint with the smallest test error.
+  public var bestCheckpoint: String { "\(checkpoints)/best" }
+  /// The folder of the figures.
+  public var figures: String { "\(path)/figures" }
+  /// The report.
+  public var reportFile: String { "\(path)/report.html" }
+
+  /// Adds an event, with the time, to `events.jsonl`.
+  ///
+  /// - Throws: `OutputError`.
+  public func record(_ event: String, _ details: [String: EventValue] = [:]) throws {
+    var object = details
+    object["event"] = .text(event)
+    object["time"] = .text(Manifest.timestamp())
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let line = String(decoding: try encoder.encode(object), as: UTF8.self)
+    try TextFile.append(line + "\n", to: eventsFile)
+  }
+
+  /// Removes what a run leaves in its folder, and nothing else.
+  private func removeRun() throws {
+    let names = [
+      "config.yaml", "manifest.json", "metrics.csv", "events.jsonl", "checkpoints", "figures",
+      "report.html", "evaluation.json", "evaluation.h5", "posterior.nc",
+    ]
+    for name in names where FileSystem.exists("\(path)/\(name)") {
+      do {
+        try FileManager.default.removeItem(atPath: "\(path)/\(name)")
+      } catch {
+        throw OutputError(.notCreatable, path: "\(path)/\(name)", reason: "cannot be removed")
+      }
+    }
+  }
+
+  /// Continuing with another configuration would give a run that no configuration describes.
+  private static func requireSameConfiguration(
+    _ configuration: String, in path: String, changeable: Set<String>
+  ) throws {
+    let configurationFile = "\(path)/config.yaml"
+    let before = try flatten(TextFile.read(configurationFile), path: configurationFile)
+    let now = try flatten(configuration, path: "configuration")
+    for key in Set(before.keys).union(now.keys).subtracting(changeable).subtracting(["output"]).sorted()
+    where before[key] != now[key] {
+      throw OutputError(
+        .exists, path: path,
+        reason: "was started with \(key) = \(before[key] ?? "nothing"), not \(now[key] ?? "nothing"); "
+          + "continue it with \(configurationFile), or replace it with --overwrite")
+    }
+  }
+
+  private static func flatten(_ text: String, path: String) throws -> [String: String] {
+    func flatten(_ node: ConfigNode, _ key: String, into values: inout [String: String]) {
+      guard case .section(let entries) = node.content else {
+        values[key] = node.shown
+        return
+      }
+      for (name, value) in entries { flatten(value, key.isEmpty ? name : "\(key).\(name)", into: &values) }
+    }
+    var values: [String: String] = [:]
+    flatten(try ConfigNode(parsing: text, path: path), "", into: &values)
+    return values
+  }
+}
+
+/// A value of an event: a text or a number.
+public enum EventValue: Encodable, Sendable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
+  /// A text.
+  case text(String)
+  /// A number; null if it is not finite.
+  case number(Double)
+  /// A whole number.
+  case integer(Int)
+
+  /// A text.
+  public init(stringLiteral value: String) { self = .text(value) }
+  /// A whole number.
+  public init(integerLiteral value: Int) { self = .integer(value) }
+
+  /// As a bare JSON value.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .text(let text): try container.encode(text)
+    case .number(let number):
+      if number.isFinite { try container.encode(number) } else { try container.encodeNil() }
+    case .integer(let number): try container.encode(number)
+    }
+  }
+}

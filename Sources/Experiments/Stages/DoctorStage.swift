@@ -1,0 +1,55 @@
+import Foundation
+import Glibc
+import Tensors
+
+/// Shows what the program runs on.
+public enum DoctorStage {
+  /// What `doctor` finds.
+  struct Findings: Encodable {
+    var software = Manifest.Software()
+    var machine = Manifest.Machine()
+    var libraries = Manifest().libraries
+    var limits = Limits()
+
+    /// What the system allows the process.
+    struct Limits: Encodable {
+      var openFiles = limit(RLIMIT_NOFILE)
+      var addressSpace = limit(RLIMIT_AS)
+      var fileSize = limit(RLIMIT_FSIZE)
+
+      /// The limit in force; nil if there is none.
+      static func limit(_ resource: __rlimit_resource) -> UInt64? {
+        var value = rlimit()
+        guard getrlimit(__rlimit_resource_t(resource.rawValue), &value) == 0, value.rlim_cur != rlim_t.max
+        else { return nil }
+        return UInt64(value.rlim_cur)
+      }
+    }
+  }
+
+  /// Prints the findings.
+  public static func run(_ console: Console) throws {
+    let findings = Findings()
+    try console.result(findings, text: text(findings))
+  }
+
+  private static func text(_ findings: Findings) -> String {
+    func shown(_ limit: UInt64?) -> String { limit.map { "\($0)" } ?? "unlimited" }
+    var rows: [(String, String)] = [
+      (findings.software.name, findings.software.version),
+      ("revision", findings.software.revision ?? "unknown (not run from a checkout)"),
+      ("compiler", findings.software.compiler),
+      ("system", findings.machine.system),
+      ("processor", findings.machine.processor),
+      ("processors", "\(findings.machine.processors), \(findings.machine.threads) threads in use"),
+      ("memory", "\(findings.machine.memory / (1 << 20)) MiB"),
+    ]
+    rows += findings.libraries.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    rows += [
+      ("open files", shown(findings.limits.openFiles)),
+      ("file size", shown(findings.limits.fileSize)),
+      ("address space", shown(findings.limits.addressSpace)),
+    ]
+    return Text.table(rows)
+  }
+}

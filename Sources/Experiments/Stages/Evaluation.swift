@@ -1,0 +1,158 @@
+import Datasets
+import Foundation
+import HDF5
+import Tensors
+import Training
+
+/// The errors of a surrogate on a test set: the content of `evaluation.json`.
+struct Evaluation: Encodable {
+  /// The dataset file.
+  let data: String
+  /// Its checksum.
+  let dataChecksum: String?
+  /// The checkpoint.
+  let checkpoint: String
+  /// The epochs after which it was written.
+  let epochs: Int
+  /// The number of samples.
+  let samples: Int
+  /// The points per axis.
+  let grid: [Int]
+  /// The relative L2 errors of the samples, summarised.
+  let relativeL2: MetricSummary
+  /// The relative L2 error of every sample, in the order of the file.
+  let sampleRelativeL2: [Double]
+  /// The root of the mean squared errors of the samples, summarised.
+  let rootMeanSquareError: MetricSummary
+  /// The largest errors of the samples, summarised.
+  let largestError: MetricSummary
+  /// The seconds that one prediction takes, in the batches of the evaluation.
+  let secondsPerSample: Double
+  /// The seconds that the solver took for one sample when the data were made, on one thread.
+  let solverSecondsPerSample: Double?
+
+  /// An evaluation with the fields of a few samples.
+  struct WithFields {
+    let numbers: Evaluation
+    let fields: Fields
+
+    /// Writes `evaluation.json` and `evaluation.h5`.
+    ///
+    /// - Throws: `OutputError`, `HDF5Error`.
+    func write(to run: RunFolder) throws {
+      try TextFile.write(Console.json(numbers) + "\n", to: "\(run.path)/evaluation.json")
+      try fields.write(to: "\(run.path)/evaluation.h5")
+    }
+  }
+
+  /// The fields of a few samples: best, quartiles, worst.
+  struct Fields {
+    let inputs: Tensor<Float>
+    let targets: Tensor<Float>
+    let predictions: Tensor<Float>
+    let samples: [Int]
+    let errors: [Double]
+    let mapping: FieldMapping
+    let axes: [DatasetDescription.Axis]
+    let equation: String
+
+    func write(to path: String) throws {
+      try HDF5File.write(to: path, overwriting: true) { file in
+        for (name, fields) in [("input", inputs), ("target", targets), ("prediction", predictions)] {
+          try file.root.createDataset(name, fields.scalars, shape: fields.shape)
+        }
+        try file.root.createDataset("sample", samples)
+        try file.root.createDataset("relative_l2", errors)
+        for axis in axes { try file.root.createDataset("dimensions/\(axis.name)", axis.coordinates) }
+        let attributes = file.root.attributes
+        try attributes.set("input_names", mapping.inputs.map(\.name))
+        try attributes.set("target_names", mapping.targets.map(\.name))
+        try attributes.set("equation", equation)
+      }
+    }
+  }
+
+  /// Applies the model of a checkpoint to samples of a dataset.
+  ///
+  /// - Throws: `TrainingError`, `HDF5Error`, `DatasetError`; `CancellationError` on request.
+  static func make(
+    _ run: RunFolder, _ config: TrainConfig, file: DatasetFile, samples: Range<Int>, stride: Int,
+    checkpoint path: String, _ console: Console
+  ) throws -> WithFields {
+    let checkpoint = try Checkpoint(contentsOf: path)
+    let surrogate = try LearnedOperator(checkpoint)
+    let mapping = try FieldMapping(config, file.description, path: file.path)
+    let progress = Progress(console, label: "evaluating", unit: "samples", total: samples.count)
+    defer { progress.finish() }
+    var errors: [Double] = []
+    var squares: [Double] = []
+    var largest: [Double] = []
+    var seconds = 0.0
+    var grid: [Int] = []
+    func predict(_ range: Range<Int>) throws -> (
+      input: Tensor<Float>, target: Tensor<Float>, prediction: Tensor<Float>
+    ) {
+      let input = try FieldMapping.read(mapping.inputs, of: file, samples: range, stride: stride)
+      let target = try FieldMapping.read(mapping.targets, of: file, samples: range, stride: stride)
+      let start = ContinuousClock.now
+      let prediction = Tensor<Float>(converting: try surrogate(Tensor<Double>(converting: input)))
+      seconds += Progress.seconds(ContinuousClock.now - start)
+      return (input, target, prediction)
+    }
+    // In parts, so that memory does not grow with the number of samples.
+    for first in Swift.stride(from: samples.lowerBound, to: samples.upperBound, by: 32) {
+      let range = first..<min(samples.upperBound, first + 32)
+      let (_, target, prediction) = try predict(range)
+      grid = Array(target.shape.dropFirst(2))
+      errors += Metrics.relativeL2(prediction, target)
+      squares += Metrics.meanSquaredError(prediction, target)
+      largest += Metrics.largestError(prediction, target)
+      try progress.update(range.upperBound - samples.lowerBound)
+    }
+    let numbers = Evaluation(
+      data: file.path, dataChecksum: try file.contentChecksum().map(Text.hexadecimal), checkpoint: path,
+      epochs: checkpoint.position.epoch, samples: samples.count, grid: grid,
+      relativeL2: MetricSummary(errors), sampleRelativeL2: errors,
+      rootMeanSquareError: MetricSummary(squares.map { $0.squareRoot() }),
+      largestError: MetricSummary(largest), secondsPerSample: seconds / Double(samples.count),
+      solverSecondsPerSample: try file.solveSeconds().map { $0.reduce(0, +) / Double(max(1, $0.count)) })
+    let ranked = errors.indices.sorted { errors[$0] < errors[$1] }
+    let last = ranked.count - 1
+    var chosen: [Int] = []
+    for rank in [0, last / 4, last / 2, last * 3 / 4, last] where !chosen.contains(ranked[rank]) {
+      chosen.append(ranked[rank])
+    }
+    let shown = try chosen.map { try predict(samples.lowerBound + $0..<samples.lowerBound + $0 + 1) }
+    func stacked(_ fields: [Tensor<Float>]) -> Tensor<Float> {
+      let stack = Tensor.stacking(fields)
+      return stack.reshaped(to: [stack.shape[0]] + stack.shape.dropFirst(2))
+    }
+    let axes = file.description.axes.enumerated().map { number, axis in
+      DatasetDescription.Axis(
+        name: axis.name, coordinates: file.coordinates(axis: number, stride: stride),
+        isPeriodic: axis.isPeriodic, unit: axis.unit)
+    }
+    return WithFields(
+      numbers: numbers,
+      fields: Fields(
+        inputs: stacked(shown.map(\.input)), targets: stacked(shown.map(\.target)),
+        predictions: stacked(shown.map(\.prediction)), samples: chosen.map { samples.lowerBound + $0 },
+        errors: chosen.map { errors[$0] }, mapping: mapping, axes: axes, equation: file.description.equation))
+  }
+
+  /// The numbers as a table.
+  var text: String {
+    func line(_ summary: MetricSummary) -> String {
+      "mean \(Text.number(summary.mean)), median \(Text.number(summary.median)), maximum "
+        + Text.number(summary.maximum)
+    }
+    return Text.table([
+      ("data", "\(data), \(samples) samples on \(grid.map(String.init).joined(separator: " x ")) points"),
+      ("checkpoint", "\(checkpoint), after \(epochs) epochs"),
+      ("relative L2 error", line(relativeL2)), ("root mean square error", line(rootMeanSquareError)),
+      ("largest error", line(largestError)),
+      ("seconds per sample", Text.number(secondsPerSample)),
+      ("solver, one thread", solverSecondsPerSample.map { Text.number($0) } ?? "not stated"),
+    ])
+  }
+}

@@ -1,0 +1,128 @@
+import Datasets
+import Foundation
+import Solvers
+import Tensors
+import Training
+
+/// What an inversion sees through: the data file's samples on some grid, and the map to the observed time.
+struct ForwardMap {
+  let file: DatasetFile
+  /// Every how manieth point of the file is used.
+  let stride: Int
+  /// The points per axis.
+  let grid: [Int]
+  /// The frame of the file that is observed.
+  let frame: Int
+  /// From initial vorticities `[sample, 1, x, y]` to a field whose last channel is the observed frame.
+  let map: any SolutionOperator
+  /// What it is, in a few words.
+  let name: String
+
+  /// The name of the field that is inverted for.
+  static let field = "vorticity"
+
+  /// Opens data and surrogate and checks that they belong together.
+  ///
+  /// - Throws: `ConfigError`, `HDF5Error`, `DatasetError`, `TrainingError`, `SolverError`.
+  init(_ config: InvertConfig) throws {
+    let path = config.observations.file
+    file = try DatasetFile(opening: path)
+    let description = file.description
+    guard description.axes.count == 2, description.times.first == 0,
+      description.fields.contains(where: { $0.name == Self.field && $0.isTimeVarying })
+    else {
+      throw DatasetError.wrongLayout(
+        path: path, reason: "an inversion needs a two-dimensional \(Self.field) with its frame at t = 0")
+    }
+    guard config.observations.sample < file.sampleCount else {
+      throw config.mistake(
+        "observations.sample",
+        "is \(config.observations.sample); \(path) has samples 0 to \(file.sampleCount - 1)")
+    }
+    frame = try Self.observedFrame(config, description)
+    let time = description.times[frame]
+    switch config.surrogate {
+    case .solver:
+      stride = 1
+      grid = description.grid
+      (map, name) = try Self.solver(config, file, time: time)
+    case .run(let folder):
+      let run = try RunFolder(opening: folder)
+      let training = try run.trainConfig()
+      stride = training.data.stride
+      let points = description.axes.indices.map { [file, stride] axis in
+        file.coordinates(axis: axis, stride: stride).count
+      }
+      grid = points
+      let surrogate = try LearnedOperator(contentsOf: run.lastCheckpoint)
+      let mapping = try FieldMapping(training, description, path: path)
+      guard mapping.inputs.map(\.frame) == [0], mapping.targets.last?.frame == frame else {
+        let target = mapping.targets.last?.name ?? "nothing"
+        throw config.mistake(
+          "surrogate",
+          "is \(folder), which maps \(mapping.inputs.map(\.name).joined(separator: ", ")) to \(target), "
+            + "not \(Self.field) at t = 0 to t = \(Text.number(time, digits: 6))")
+      }
+      if let problem = surrogate.problem(grid: points) {
+        throw config.mistake("surrogate", "is \(folder), which does not fit \(path): \(problem)")
+      }
+      map = surrogate
+      name = "surrogate \(folder)"
+    }
+  }
+
+  /// The frame at the observed time; the last one if none is given.
+  private static func observedFrame(_ config: InvertConfig, _ description: DatasetDescription) throws -> Int {
+    guard let time = config.observations.time else { return description.times.count - 1 }
+    guard let frame = description.times.firstIndex(where: { abs($0 - time) <= 1e-9 * max(1, abs(time)) })
+    else {
+      let times = description.times.dropFirst().map { Text.number($0, digits: 6) }.joined(separator: ", ")
+      throw config.mistake("observations.time", "is \(time); the recorded times are \(times)")
+    }
+    return frame
+  }
+
+  /// The classical solver with the settings that the dataset states.
+  private static func solver(
+    _ config: InvertConfig, _ file: DatasetFile, time: Double
+  ) throws -> (any SolutionOperator, String) {
+    guard let text = file.provenance?.config else {
+      throw DatasetError.wrongLayout(
+        path: file.path, reason: "it does not state its configuration, which the solver needs")
+    }
+    let generation = try GenerateConfig(
+      ConfigSection(parsing: text, path: "\(file.path) (its configuration)"))
+    guard case .navierStokes(let viscosity, let forcing, _) = generation.equation else {
+      throw DatasetError.wrongLayout(path: file.path, reason: "it holds another equation's solutions")
+    }
+    let timeStep: Double? =
+      switch config.solverTimeStep {
+      case .asInData: generation.solver.timeStep
+      case .auto: nil
+      case .fixed(let step): step
+      }
+    let solver = try NavierStokes(
+      generation, viscosity: viscosity, forcing: forcing, times: [time], grid: file.description.grid[0],
+      timeStep: timeStep)
+    return (solver, "solver (\(generation.solver.summary))")
+  }
+
+  /// A frame of the observed sample, `[x, y]`.
+  func frame(_ frame: Int, of sample: Int) throws -> Tensor<Double> {
+    try file.readDouble(field: Self.field, samples: sample..<sample + 1, frames: [frame], stride: stride)
+      .reshaped(to: grid)
+  }
+}
+
+extension RunFolder {
+  /// The configuration of a training run.
+  ///
+  /// - Throws: `InputError` if the folder holds an inversion, `ConfigError` if its configuration was damaged.
+  func trainConfig() throws -> TrainConfig {
+    let section = try ConfigSection(contentsOf: configurationFile)
+    guard !section.contains("surrogate") else {
+      throw InputError(path: path, reason: "is the folder of an inversion, not of a trained surrogate")
+    }
+    return try TrainConfig(section)
+  }
+}

@@ -1,0 +1,52 @@
+import Datasets
+import NeuralOperators
+import Training
+
+extension TrainConfig {
+  /// The model for data of some channels on a grid.
+  ///
+  /// - Throws: `ConfigError` that names the key and its range if there is no such model.
+  func modelConfiguration(inputChannels: Int, outputChannels: Int, grid: [Int]) throws -> ModelConfiguration {
+    let axes = grid.count
+    let modes = try perAxis(model.modes, "model.modes", axes: axes)
+    let padding = try perAxis(model.padding, "model.padding", axes: axes)
+    for axis in 0..<axes {
+      let points = grid[axis] + padding[axis]
+      // The last axis keeps one sign of the frequency, the others both.
+      let largest = axis == axes - 1 ? points / 2 + 1 : points / 2
+      guard modes[axis] <= largest else {
+        throw mistake(
+          "model.modes",
+          "is \(modes[axis]) along axis \(axis); the \(points) points there hold between 1 and \(largest)")
+      }
+    }
+    let configuration = ModelConfiguration.fno(
+      FNO.Configuration(
+        dimensions: axes, inputChannels: inputChannels, outputChannels: outputChannels, width: model.width,
+        modes: modes, layers: model.layers, projectionWidth: model.projectionWidth,
+        activation: model.activation.function, normalization: model.normalization, padding: padding,
+        coordinates: model.coordinates))
+    if let problem = configuration.problem(grid: grid) {
+      throw mistake("model", "does not fit the data: \(problem)")
+    }
+    return configuration
+  }
+
+  /// One number per axis, from a list of that length or of one number for all.
+  private func perAxis(_ values: [Int], _ key: String, axes: Int) throws -> [Int] {
+    if values.count == axes { return values }
+    guard values.count == 1 else {
+      throw mistake(key, "has \(values.count) numbers; the data have \(axes) axes, so give 1 or \(axes)")
+    }
+    return Array(repeating: values[0], count: axes)
+  }
+
+  /// The settings of the trainer.
+  var trainingConfiguration: TrainingConfiguration {
+    TrainingConfiguration(
+      epochs: epochs, batchSize: batchSize,
+      optimizer: Adam.Configuration(
+        learningRate: optimizer.learningRate, weightDecay: optimizer.weightDecay),
+      schedule: schedule, lossReduction: lossReduction, seed: UInt64(seed))
+  }
+}

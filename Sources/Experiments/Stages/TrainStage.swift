@@ -1,0 +1,168 @@
+import Datasets
+import Foundation
+import NeuralOperators
+import Tensors
+import Training
+
+/// Trains a surrogate into a run folder.
+public enum TrainStage {
+  /// The keys that may change when a run is continued: those that do not change the epochs that are done.
+  private static let changeable: Set<String> = ["epochs", "checkpoint_every"]
+
+  /// What a training did.
+  struct Summary: Encodable {
+    let run: String
+    let epochs: Int
+    let parameters: Int
+    let bestEpoch: Int
+    let evaluation: Evaluation
+    let seconds: Double
+    let report: String
+  }
+
+  /// Trains, evaluates and reports.
+  ///
+  /// - Throws: `ConfigError`, `DatasetError`, `HDF5Error`, `TrainingError`, `OutputError`; `CancellationError`
+  ///   on request, after writing a checkpoint.
+  public static func run(_ config: TrainConfig, policy: RunFolder.Policy, _ console: Console) throws {
+    // Everything that can be wrong is found out before the folder is touched.
+    let data = try RunData(config)
+    let model = try config.modelConfiguration(
+      inputChannels: data.mapping.inputs.count, outputChannels: data.mapping.targets.count, grid: data.grid)
+    let checksums = try data.checksums()
+    try RunFolder.requireAvailable(
+      config.output, policy: policy, configuration: config.resolvedYAML, changeable: changeable)
+    let training = try read(data, split: \.training, of: data.trainFile, config, console)
+    let test = try read(data, split: \.test, of: data.testFile, config, console)
+    let run = try RunFolder(
+      preparing: config.output, policy: policy, verb: "train", configuration: config.resolvedYAML,
+      changeable: changeable)
+    let isContinuation = policy == .resume && FileSystem.exists(run.lastCheckpoint)
+    let trainer: Trainer
+    if isContinuation {
+      trainer = try resume(run, config, model, checksums)
+    } else {
+      trainer = Trainer(
+        model, configuration: config.trainingConfiguration,
+        inputScaling: FieldScaling(try Normalizer(config.data.inputScaling, fitting: training.inputs)),
+        outputScaling: FieldScaling(try Normalizer(config.data.targetScaling, fitting: training.targets)))
+    }
+    var session = try RunSession(
+      run, isContinuation: isContinuation, seeds: ["seed": config.seed], data: checksums)
+    let summary = try session.perform {
+      try train(trainer, run, config, training, test, console)
+      let evaluation = try Evaluation.make(
+        run, config, file: data.testFile, samples: data.split.test, stride: config.data.stride,
+        checkpoint: run.lastCheckpoint, console)
+      try evaluation.write(to: run)
+      try ReportStage.write(run, console)
+      return Summary(
+        run: run.path, epochs: trainer.position.epoch,
+        parameters: trainer.model.parameters.reduce(0) { $0 + ($1.isTrainable ? $1.value.count : 0) },
+        bestEpoch: bestEpoch(trainer.history), evaluation: evaluation.numbers,
+        seconds: trainer.history.reduce(0) { $0 + $1.seconds }, report: run.reportFile)
+    }
+    try console.result(summary, text: text(summary))
+  }
+
+  /// The samples of one side of the split, in single precision.
+  private static func read(
+    _ data: RunData, split: KeyPath<Split, Range<Int>>, of file: DatasetFile, _ config: TrainConfig,
+    _ console: Console
+  ) throws -> TrainingData {
+    let samples = data.split[keyPath: split]
+    let stride = config.data.stride
+    return TrainingData(
+      inputs: try FieldMapping.read(data.mapping.inputs, of: file, samples: samples, stride: stride),
+      targets: try FieldMapping.read(data.mapping.targets, of: file, samples: samples, stride: stride))
+  }
+
+  /// The trainer as the last checkpoint has it.
+  private static func resume(
+    _ run: RunFolder, _ config: TrainConfig, _ model: ModelConfiguration, _ checksums: [String: String]
+  ) throws -> Trainer {
+    let earlier = try Manifest(contentsOf: run.manifestFile)
+    for (path, checksum) in checksums {
+      guard let before = earlier.data[path], before != checksum else { continue }
+      throw config.mistake(
+        path == config.data.train ? "data.train" : "data.test",
+        "is \(path), which has changed since the run was started; start anew with --overwrite")
+    }
+    let checkpoint = try Checkpoint(contentsOf: run.lastCheckpoint)
+    guard checkpoint.model == model else {
+      throw TrainingError.invalidCheckpoint(
+        path: run.lastCheckpoint, reason: "is a checkpoint of another model; start anew with --overwrite")
+    }
+    return try Trainer(resuming: checkpoint, epochs: config.epochs)
+  }
+
+  /// The epochs, with a checkpoint and a line of metrics after each.
+  private static func train(
+    _ trainer: Trainer, _ run: RunFolder, _ config: TrainConfig, _ training: TrainingData,
+    _ test: TrainingData, _ console: Console
+  ) throws {
+    let batches = (training.sampleCount + config.batchSize - 1) / config.batchSize
+    let done = trainer.position.epoch * batches + trainer.position.batch
+    let progress = Progress(
+      console, label: "training", unit: "batches", total: config.epochs * batches, alreadyDone: done)
+    defer { progress.finish() }
+    if trainer.position.epoch > 0 || trainer.position.batch > 0 {
+      console.note("continuing \(run.path) in epoch \(min(trainer.position.epoch + 1, config.epochs))")
+    }
+    // The table may be ahead of the checkpoint that the run continues from.
+    try writeMetrics(trainer.history, run)
+    do {
+      try trainer.fit(training, test: test) { batch in
+        try progress.update((batch.epoch - 1) * batches + batch.batch, detail: detail(batch, trainer.history))
+      } afterEpoch: { report in
+        try writeMetrics(trainer.history, run)
+        try run.record(
+          "epoch",
+          [
+            "epoch": .integer(report.epoch), "train_relative_l2": .number(report.trainingError),
+            "test_relative_l2": .number(report.testError ?? .nan),
+            "learning_rate": .number(report.learningRate), "seconds": .number(report.seconds),
+          ])
+        let isDue = report.epoch.isMultiple(of: config.checkpointEvery) || report.epoch == config.epochs
+        if trainer.lastEpochIsBest { try trainer.checkpoint.write(to: run.bestCheckpoint) }
+        if isDue { try trainer.checkpoint.write(to: run.lastCheckpoint) }
+        try Interruption.check()
+      }
+    } catch is CancellationError {
+      try trainer.checkpoint.write(to: run.lastCheckpoint)
+      progress.finish()
+      console.note("stopped in epoch \(trainer.position.epoch + 1); continue with")
+      console.note("  phalarope train \(run.configurationFile) --resume")
+      throw CancellationError()
+    }
+  }
+
+  private static func detail(_ batch: BatchReport, _ history: [EpochReport]) -> String {
+    var text = "epoch \(batch.epoch), error \(Text.number(batch.error))"
+    if let test = history.last?.testError { text += ", test \(Text.number(test))" }
+    return text
+  }
+
+  /// The first epoch with the smallest test error.
+  private static func bestEpoch(_ history: [EpochReport]) -> Int {
+    history.min { ($0.testError ?? .infinity) < ($1.testError ?? .infinity) }?.epoch ?? 0
+  }
+
+  private static func writeMetrics(_ history: [EpochReport], _ run: RunFolder) throws {
+    let lines = [EpochReport.csvHeader] + history.flatMap(\.csvLines)
+    try TextFile.write(lines.joined(separator: "\n") + "\n", to: run.metricsFile)
+  }
+
+  private static func text(_ summary: Summary) -> String {
+    Text.table([
+      ("run", summary.run), ("parameters", "\(summary.parameters)"),
+      (
+        "relative L2 error",
+        "mean \(Text.number(summary.evaluation.relativeL2.mean)), median "
+          + "\(Text.number(summary.evaluation.relativeL2.median)), maximum "
+          + "\(Text.number(summary.evaluation.relativeL2.maximum)) of \(summary.evaluation.samples) test samples"
+      ),
+      ("training took", Progress.clock(summary.seconds)), ("report", summary.report),
+    ])
+  }
+}

@@ -1,0 +1,231 @@
+import Autodiff
+import Foundation
+import NeuralOperators
+import Tensors
+
+/// Trains a model by Adam on the relative L2 error of its decoded output.
+///
+/// A loop with explicit state: after every batch `checkpoint` holds all that is needed to continue, and a run
+/// that is continued gives the same bits as one that never stopped, whatever the number of threads. Inputs are
+/// normalised once; the loss compares decoded predictions with the physical targets. The model sees the
+/// samples of an epoch in an order that is a function of the seed and the epoch.
+public final class Trainer {
+  /// The model's configuration.
+  public let modelConfiguration: ModelConfiguration
+  /// The settings of the run.
+  public let configuration: TrainingConfiguration
+  /// The model.
+  public let model: any Module
+  /// The normalisation of the inputs, if any.
+  public let inputScaling: FieldScaling?
+  /// The normalisation of the outputs, if any.
+  public let outputScaling: FieldScaling?
+  /// Where the run stands.
+  public private(set) var position = TrainingPosition()
+  /// The reports of all complete epochs.
+  public private(set) var history: [EpochReport] = []
+
+  private let names: [String]
+  private let parameters: [Parameter]
+  private var optimizer: Adam
+
+  /// A new run with fresh weights.
+  public init(
+    _ model: ModelConfiguration, configuration: TrainingConfiguration, inputScaling: FieldScaling? = nil,
+    outputScaling: FieldScaling? = nil
+  ) {
+    modelConfiguration = model
+    self.configuration = configuration
+    self.model = model.makeModel(seed: configuration.seed)
+    self.inputScaling = inputScaling
+    self.outputScaling = outputScaling
+    let named = self.model.namedParameters
+    names = named.map(\.name)
+    parameters = named.map(\.parameter)
+    optimizer = Adam(configuration.optimizer, for: parameters)
+  }
+
+  /// The run that a checkpoint holds, to be continued.
+  ///
+  /// - Parameter epochs: how many epochs it is to have in all, if not as many as it was begun with; a cosine
+  ///   schedule is stretched accordingly from here on.
+  /// - Throws: `TrainingError` if the checkpoint's arrays are not those of its model.
+  public convenience init(resuming checkpoint: Checkpoint, epochs: Int? = nil) throws {
+    var configuration = checkpoint.training
+    configuration.epochs = epochs ?? configuration.epochs
+    self.init(
+      checkpoint.model, configuration: configuration, inputScaling: checkpoint.inputScaling,
+      outputScaling: checkpoint.outputScaling)
+    try checkpoint.load(into: model)
+    position = checkpoint.position
+    history = checkpoint.history
+    optimizer.stepCount = checkpoint.stepCount
+    optimizer.firstMoments = try checkpoint.arrays(checkpoint.firstMoments, matching: model)
+    optimizer.secondMoments = try checkpoint.arrays(checkpoint.secondMoments, matching: model)
+  }
+
+  /// All that is needed to continue from here, or to use the model.
+  ///
+  /// The tensors share memory with the trainer's until its next step.
+  public var checkpoint: Checkpoint {
+    Checkpoint(
+      model: modelConfiguration, training: configuration,
+      weights: zip(names, parameters).map { ($0, $1.value) },
+      firstMoments: Array(zip(names, optimizer.firstMoments)),
+      secondMoments: Array(zip(names, optimizer.secondMoments)), stepCount: optimizer.stepCount,
+      position: position, history: history, inputScaling: inputScaling, outputScaling: outputScaling)
+  }
+
+  /// True if no epoch had a smaller error than the last one: of the test samples, or without any of the
+  /// training samples.
+  public var lastEpochIsBest: Bool {
+    let errors = history.map { $0.testError ?? $0.trainingError }
+    return errors.last.map { last in errors.allSatisfy { last <= $0 } } ?? false
+  }
+
+  /// Trains from where the run stands to its last epoch.
+  ///
+  /// - Parameters:
+  ///   - test: what is evaluated after every epoch; nil for nothing.
+  ///   - progress: called after every batch, when `checkpoint` is consistent. What it throws
+  ///     (`CancellationError` to stop) ends the training; the run can be continued from `checkpoint`.
+  ///   - afterEpoch: called after every epoch and its evaluation: the place to write checkpoints.
+  /// - Throws: `TrainingError.diverged` before the weights are touched when a loss is not finite, and
+  ///   `TrainingError.invalidData` for data that the model cannot take.
+  public func fit(
+    _ training: TrainingData, test: TrainingData? = nil, progress: (BatchReport) throws -> Void = { _ in },
+    afterEpoch: (EpochReport) throws -> Void = { _ in }
+  ) throws {
+    try check(training)
+    if let test { try check(test) }
+    if let samples = position.samples, samples != training.sampleCount {
+      throw TrainingError.invalidData(
+        "the run was begun with \(samples) training samples and cannot continue with \(training.sampleCount)")
+    }
+    position.samples = training.sampleCount
+    let inputs = inputScaling?.encode(training.inputs) ?? training.inputs
+    let testInputs = test.map { inputScaling?.encode($0.inputs) ?? $0.inputs }
+    while position.epoch < configuration.epochs {
+      try runEpoch(inputs, training.targets, progress)
+      let testErrors = test.map { evaluate(testInputs ?? $0.inputs, $0.targets) }
+      let steps = batchCount(samples: training.sampleCount)
+      let report = EpochReport(
+        epoch: position.epoch + 1, trainingError: position.errorSum / Double(training.sampleCount),
+        testError: testErrors.map { $0.reduce(0, +) / Double($0.count) },
+        learningRate: learningRate(batch: steps - 1, of: steps), seconds: position.seconds)
+      history.append(report)
+      position.epoch += 1
+      (position.batch, position.errorSum, position.seconds) = (0, 0, 0)
+      try afterEpoch(report)
+    }
+  }
+
+  /// The relative L2 errors of the model, as it is now, on physical data.
+  ///
+  /// - Throws: `TrainingError.invalidData` for data that the model cannot take.
+  public func evaluate(_ data: TrainingData) throws -> [Double] {
+    try check(data)
+    return evaluate(inputScaling?.encode(data.inputs) ?? data.inputs, data.targets)
+  }
+
+  /// The rest of the current epoch.
+  private func runEpoch(
+    _ inputs: Tensor<Float>, _ targets: Tensor<Float>, _ progress: (BatchReport) throws -> Void
+  ) throws {
+    let samples = inputs.shape[0]
+    var random = Philox(seed: configuration.seed, stream: .shuffling, sample: position.epoch)
+    let order = random.permutation(samples)
+    let batches = batchCount(samples: samples)
+    while position.batch < batches {
+      let start = ContinuousClock.now
+      let first = position.batch * configuration.batchSize
+      let batch = order[first..<min(samples, first + configuration.batchSize)]
+      let errors = try step(gather(inputs, batch), gather(targets, batch), of: batches)
+      position.errorSum += errors.reduce(0, +)
+      position.batch += 1
+      position.seconds += (ContinuousClock.now - start) / .seconds(1)
+      try progress(
+        BatchReport(
+          epoch: position.epoch + 1, batch: position.batch, batchCount: batches,
+          error: errors.reduce(0, +) / Double(errors.count)))
+    }
+  }
+
+  /// One step; the errors of the batch's samples before it.
+  private func step(_ inputs: Tensor<Float>, _ targets: Tensor<Float>, of batches: Int) throws -> [Double] {
+    let tape = Tape()
+    let loss = relativeL2Loss(
+      predict(inputs, on: tape), target: targets, reduction: configuration.lossReduction)
+    let value = Double(loss.total.value[0])
+    guard value.isFinite else {
+      throw TrainingError.diverged(epoch: position.epoch + 1, batch: position.batch + 1, loss: value)
+    }
+    tape.backward(from: loss.total)
+    let factor = learningRate(batch: position.batch, of: batches) / configuration.optimizer.learningRate
+    optimizer.step(parameters, learningRateFactor: factor)
+    return loss.samples
+  }
+
+  /// Normalised inputs to physical outputs.
+  private func predict(_ inputs: Tensor<Float>, on tape: Tape) -> Variable {
+    let output = model(Variable(inputs), on: tape)
+    return outputScaling?.decode(output) ?? output
+  }
+
+  /// The errors of normalised inputs, batch by batch.
+  private func evaluate(_ inputs: Tensor<Float>, _ targets: Tensor<Float>) -> [Double] {
+    let samples = inputs.shape[0]
+    return stride(from: 0, to: samples, by: configuration.batchSize).flatMap { first in
+      let range = first..<min(samples, first + configuration.batchSize)
+      return Metrics.relativeL2(predict(inputs[first: range], on: .inference).value, targets[first: range])
+    }
+  }
+
+  private func batchCount(samples: Int) -> Int {
+    (samples + configuration.batchSize - 1) / configuration.batchSize
+  }
+
+  private func learningRate(batch: Int, of batches: Int) -> Double {
+    configuration.optimizer.learningRate
+      * configuration.schedule.factor(
+        epoch: position.epoch, fraction: Double(batch) / Double(batches), of: configuration.epochs,
+        stepsPerEpoch: batches)
+  }
+
+  private func check(_ data: TrainingData) throws {
+    let (inputs, outputs) = (data.inputs.shape[1], data.targets.shape[1])
+    guard data.sampleCount > 0 else { throw TrainingError.invalidData("there are no samples") }
+    guard inputs == modelConfiguration.inputChannels, outputs == modelConfiguration.outputChannels else {
+      throw TrainingError.invalidData(
+        "the model maps \(modelConfiguration.inputChannels) channels to \(modelConfiguration.outputChannels), "
+          + "the data have \(inputs) and \(outputs)")
+    }
+    let problem =
+      modelConfiguration.problem(grid: data.grid)
+      ?? inputScaling?.problem(channels: inputs, grid: data.grid)
+      ?? outputScaling?.problem(channels: outputs, grid: data.grid)
+    if let problem { throw TrainingError.invalidData(problem) }
+    try checkValues(data)
+  }
+
+  /// A NaN among the data, or a target that vanishes, would only show as a loss that is not finite.
+  private func checkValues(_ data: TrainingData) throws {
+    for (name, fields) in [("input", data.inputs), ("target", data.targets)] {
+      let squares = sampleSquares(fields)
+      if let sample = squares.firstIndex(where: { !$0.isFinite }) {
+        throw TrainingError.invalidData("the \(name) of sample \(sample) holds NaN or infinite numbers")
+      }
+      if name == "target", let sample = squares.firstIndex(of: 0) {
+        throw TrainingError.invalidData(
+          "the target of sample \(sample) is 0 everywhere: it has no relative error; leave the sample out")
+      }
+    }
+  }
+
+  private func sampleSquares(_ fields: Tensor<Float>) -> [Double] {
+    let count = fields.count / max(1, fields.shape[0])
+    return withPointers(fields) { start in
+      (0..<fields.shape[0]).map { Float.dot(count, start + $0 * count, start + $0 * count) }
+    }
+  }
+}

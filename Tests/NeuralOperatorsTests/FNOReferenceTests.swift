@@ -1,0 +1,134 @@
+import Autodiff
+import Foundation
+import NeuralOperators
+import Tensors
+import TestSupport
+import Testing
+
+/// The FNO once more, in double precision and plain loops: full FFTs, `erf` of libm, one sample at a time.
+private struct PlainFNO {
+  let configuration: FNO.Configuration
+  let weights: [String: Tensor<Double>]
+
+  init(_ model: FNO) {
+    configuration = model.configuration
+    weights = Dictionary(
+      uniqueKeysWithValues: model.namedParameters.map { ($0.name, Tensor(converting: $0.parameter.value)) })
+  }
+
+  /// `[channel, ...grid]` to `[channel, ...grid]`.
+  func callAsFunction(_ u: Tensor<Double>) -> Tensor<Double> {
+    let grid = Array(u.shape.dropFirst())
+    var v = linear(withCoordinates(u, grid), "lifting")
+    let padded = zip(grid, configuration.padding).map(+)
+    v = resized(v, to: padded)
+    for layer in 0..<configuration.layers {
+      let name = "layers.\(layer)"
+      var z = zip(spectral(v, "\(name).spectral.weight").scalars, linear(v, "\(name).skip").scalars).map(+)
+      if configuration.normalization == .batch { normalize(&z, "\(name).normalization") }
+      if layer < configuration.layers - 1 { z = z.map(activate) }
+      v = Tensor(shape: v.shape, scalars: z)
+    }
+    let hidden = linear(resized(v, to: grid), "projection.hidden")
+    return linear(Tensor(shape: hidden.shape, scalars: hidden.scalars.map(activate)), "projection.output")
+  }
+
+  private func activate(_ x: Double) -> Double {
+    configuration.activation == .relu ? max(x, 0) : 0.5 * x * (1 + erf(x / 2.0.squareRoot()))
+  }
+
+  private func withCoordinates(_ u: Tensor<Double>, _ grid: [Int]) -> Tensor<Double> {
+    var values = u.scalars
+    let columns = grid[grid.count - 1]
+    for axis in grid.indices {
+      for point in 0..<grid.reduce(1, *) {
+        let index = axis == grid.count - 1 ? point % columns : point / columns
+        values.append(Double(index) / Double(grid[axis] - 1))
+      }
+    }
+    return Tensor(shape: [u.shape[0] + grid.count] + grid, scalars: values)
+  }
+
+  private func linear(_ u: Tensor<Double>, _ name: String) -> Tensor<Double> {
+    let (w, b, values) = (weights["\(name).weight"]!, weights["\(name).bias"]!, u.scalars)
+    let points = values.count / u.shape[0]
+    let result = (0..<w.shape[0]).flatMap { o in
+      (0..<points).map { point in
+        (0..<w.shape[1]).reduce(b[o]) { $0 + w[o, $1] * values[$1 * points + point] }
+      }
+    }
+    return Tensor(shape: [w.shape[0]] + u.shape.dropFirst(), scalars: result)
+  }
+
+  private func normalize(_ z: inout [Double], _ name: String) {
+    let parts = ["running.mean", "running.variance", "scale", "shift"].map {
+      weights["\(name).\($0)"]!.scalars
+    }
+    let points = z.count / parts[0].count
+    for index in z.indices {
+      let channel = index / points
+      z[index] = (z[index] - parts[0][channel]) / (parts[1][channel] + 1e-5).squareRoot()
+      z[index] = z[index] * parts[2][channel] + parts[3][channel]
+    }
+  }
+
+  private func resized(_ u: Tensor<Double>, to grid: [Int]) -> Tensor<Double> {
+    let (rows, columns) = grid.count == 1 ? (1, grid[0]) : (grid[0], grid[1])
+    let old = u.reshaped(to: [u.shape[0], grid.count == 1 ? 1 : u.shape[1], u.shape[u.rank - 1]])
+    var result = Tensor<Double>(shape: [u.shape[0], rows, columns])
+    for c in 0..<u.shape[0] {
+      for i in 0..<min(rows, old.shape[1]) {
+        for j in 0..<min(columns, old.shape[2]) { result[c, i, j] = old[c, i, j] }
+      }
+    }
+    return result.reshaped(to: [u.shape[0]] + grid)
+  }
+
+  private func spectral(_ u: Tensor<Double>, _ name: String) -> Tensor<Double> {
+    let grid = Array(u.shape.dropFirst())
+    let (channels, half) = (u.shape[0], grid[grid.count - 1] / 2 + 1)
+    let rows = grid.count == 1 ? 1 : grid[0]
+    let w = weights[name]!.reshaped(
+      to: (grid.count == 1 ? [1] : []) + weights[name]!.shape)
+    let spectrum = FFT.forward(u, dimensions: grid.count).reshaped(to: [channels, rows, half, 2])
+    var mixed = Tensor<Double>(shape: [channels, rows, half, 2])
+    for row in 0..<w.shape[0] {
+      let k1 = grid.count == 1 || 2 * row < w.shape[0] ? row : rows - w.shape[0] + row
+      for k2 in 0..<w.shape[1] {
+        for o in 0..<channels {
+          for i in 0..<channels {
+            let (xr, xi) = (spectrum[i, k1, k2, 0], spectrum[i, k1, k2, 1])
+            let (rr, ri) = (w[row, k2, 0, i, o], w[row, k2, 1, i, o])
+            mixed[o, k1, k2, 0] += xr * rr - xi * ri
+            mixed[o, k1, k2, 1] += xr * ri + xi * rr
+          }
+        }
+      }
+    }
+    return FFT.inverse(
+      mixed.reshaped(to: [channels] + grid.dropLast() + [half, 2]), shape: grid)
+  }
+}
+
+@Suite struct FNOReferenceTests {
+  @Test(arguments: [
+    (FNO.Configuration.modern(dimensions: 2, inputChannels: 2, width: 6, modes: 3, padding: 2), [9, 10]),
+    (.fno2020(dimensions: 2, width: 5, modes: 2), [8, 7]), (.fno2020(dimensions: 1, width: 6, modes: 5), [9]),
+    (.modern(dimensions: 1, outputChannels: 3, width: 17, modes: 4, padding: 3), [12]),
+  ])
+  func equalsThePlainModel(configuration: FNO.Configuration, grid: [Int]) {
+    let model = FNO(configuration, seed: 3)
+    let u = randomTensor([4, configuration.inputChannels] + grid, sample: 1)
+    _ = model(Variable(u), on: Tape())  // moves the running statistics
+    let result = model(Variable(u), on: .inference).value
+    let plain = PlainFNO(model)
+    for sample in 0..<4 {
+      let input = Tensor<Double>(converting: u[first: sample..<sample + 1])
+        .reshaped(to: [configuration.inputChannels] + grid)
+      let expected = plain(input)
+      let output = Tensor<Double>(converting: result[first: sample..<sample + 1]).reshaped(to: expected.shape)
+      // Some ten layers of single-precision sums, each within a few ulp (1e-7).
+      #expect(relativeError(output, expected) < 3e-6)
+    }
+  }
+}

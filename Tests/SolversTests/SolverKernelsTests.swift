@@ -1,0 +1,258 @@
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+/// The C kernels of the solvers against plain loops.
+@Suite struct SolverKernelsTests {
+  private func numbers(_ count: Int, seed: UInt64) -> Tensor<Double> {
+    var random = Philox(seed: seed, stream: .inputs)
+    return random.normal(shape: [count])
+  }
+
+  private func result(_ count: Int, _ body: (UnsafeMutablePointer<Double>) -> Void) -> [Double] {
+    Tensor<Double>(shape: [count]) { buffer in
+      buffer.update(repeating: 0)
+      body(buffer.baseAddress!)
+    }.scalars
+  }
+
+  private func close(_ a: [Double], _ b: [Double]) -> Bool {
+    // Round-off of sums of a few terms of size one, fused or not.
+    a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) < 1e-13 }
+  }
+
+  @Test func semiImplicitUpdate() {
+    let modes = 13
+    let (keep, gain) = (numbers(modes, seed: 1), numbers(modes, seed: 2))
+    let (current, previous) = (numbers(2 * modes, seed: 3), numbers(2 * modes, seed: 4))
+    let state = numbers(2 * modes, seed: 5)
+    let updated = result(2 * modes) { target in
+      target.update(from: state.scalars, count: 2 * modes)
+      withPointers(keep, gain, current, previous) {
+        SolverKernels.semiImplicitUpdate(modes: modes, keep: $0, gain: $1, 1.5, $2, -0.5, $3, state: target)
+      }
+    }
+    let expected = (0..<2 * modes).map { c -> Double in
+      let explicit = 1.5 * current.scalars[c] - 0.5 * previous.scalars[c]
+      return keep.scalars[c / 2] * state.scalars[c] + gain.scalars[c / 2] * explicit
+    }
+    #expect(close(updated, expected))
+  }
+
+  @Test(arguments: [8, 9, 15, 16, 17, 32])
+  func halfSquare(_ n: Int) {
+    let u = numbers(n, seed: UInt64(n)).scalars
+    var bounds = (largest: 0.0, steepest: 0.0)
+    let halves = result(n) { target in
+      target.update(from: u, count: n)
+      bounds = SolverKernels.halfSquare(n, target)
+    }
+    #expect(close(halves, u.map { $0 * $0 / 2 }))
+    #expect(bounds.largest == u.map(abs).max())
+    let differences = (0..<n).map { (i: Int) -> Double in abs(u[(i + 1) % n] - u[i]) }
+    #expect(bounds.steepest == differences.max())
+  }
+
+  @Test(arguments: [(8, 3), (9, 4), (16, 6), (12, 1)])
+  func joiningAndSplittingHalfSpectra(_ n: Int, columns: Int) {
+    let rows = 3
+    // Two real fields per row with wave numbers below `columns`: their means are real.
+    var pair = numbers(rows * 4 * columns, seed: 7)
+    pair.withUnsafeMutableBuffer {
+      for start in stride(from: 0, to: $0.count, by: 2 * columns) { $0[start + 1] = 0 }
+    }
+    let joined = result(2 * rows * n) { target in
+      withPointers(pair) {
+        SolverKernels.joinHalfSpectra(rows: rows, length: n, columns: columns, pair: $0, joined: target)
+      }
+    }
+    let c = pair.scalars
+    for row in 0..<rows {
+      for j in 0..<n {
+        var (re, im) = (0.0, 0.0)
+        for k in 0..<n {
+          let phase = 2 * Double.pi * Double(k * j) / Double(n)
+          let (a, b) = (joined[2 * (row * n + k)], joined[2 * (row * n + k) + 1])
+          re += a * cos(phase) - b * sin(phase)
+          im += a * sin(phase) + b * cos(phase)
+        }
+        func real(_ start: Int) -> Double {
+          (1..<max(columns, 1)).reduce(c[start]) { sum, k in
+            let phase = 2 * Double.pi * Double(k * j) / Double(n)
+            return sum + 2 * (c[start + 2 * k] * cos(phase) - c[start + 2 * k + 1] * sin(phase))
+          }
+        }
+        #expect(abs(re - real(4 * row * columns)) < 1e-12)
+        #expect(abs(im - real(4 * row * columns + 2 * columns)) < 1e-12)
+      }
+    }
+    let split = result(rows * 4 * columns) { target in
+      joined.withUnsafeBufferPointer {
+        SolverKernels.splitHalfSpectra(
+          rows: rows, length: n, columns: columns, joined: $0.baseAddress!, pair: target)
+      }
+    }
+    #expect(close(split, c))
+  }
+
+  @Test(arguments: [1, 4, 7, 64])
+  func velocityProducts(_ points: Int) {
+    let z = numbers(2 * points, seed: 9).scalars
+    var fastest = 0.0
+    let products = result(2 * points) { target in
+      target.update(from: z, count: 2 * points)
+      fastest = SolverKernels.velocityProducts(points: points, target)
+    }
+    let pairs = (0..<points).map { (u: z[2 * $0], v: z[2 * $0 + 1]) }
+    let expected = pairs.flatMap { (u: Double, v: Double) -> [Double] in [u * v, v * v - u * u] }
+    #expect(close(products, expected))
+    let speeds = pairs.map { (u: Double, v: Double) -> Double in abs(u) + abs(v) }
+    #expect(fastest == speeds.max())
+  }
+
+  // MARK: - Stencils
+
+  /// A symmetric diagonally dominant stencil without couplings to the boundary, and its dense matrix.
+  private func randomStencil(_ side: Int) -> (planes: Tensor<Double>, matrix: [[Double]]) {
+    let steps = [(0, 0), (0, 1), (1, -1), (1, 0), (1, 1)]
+    let random = numbers(5 * side * side, seed: 20).scalars
+    var matrix = [[Double]](repeating: [Double](repeating: 0, count: side * side), count: side * side)
+    let inner = 1..<side - 1
+    let planes = Tensor<Double>(shape: [5 * side * side]) { planes in
+      planes.update(repeating: 0)
+      for (plane, step) in steps.enumerated() {
+        for i in inner {
+          for j in inner where inner.contains(i + step.0) && inner.contains(j + step.1) {
+            let point = i * side + j
+            let other = (i + step.0) * side + j + step.1
+            let value = plane == 0 ? 30 + random[point] : random[plane * side * side + point]
+            planes[plane * side * side + point] = value
+            matrix[point][other] = value
+            matrix[other][point] = value
+          }
+        }
+      }
+    }
+    return (planes, matrix)
+  }
+
+  /// Numbers that vanish on the boundary.
+  private func innerField(_ side: Int, seed: UInt64) -> Tensor<Double> {
+    var field = numbers(side * side, seed: seed)
+    field.withUnsafeMutableBuffer { values in
+      for i in 0..<side {
+        for j in 0..<side where i % (side - 1) == 0 || j % (side - 1) == 0 { values[i * side + j] = 0 }
+      }
+    }
+    return field
+  }
+
+  private func product(_ matrix: [[Double]], _ x: [Double]) -> [Double] {
+    matrix.map { row in zip(row, x).reduce(0) { $0 + $1.0 * $1.1 } }
+  }
+
+  @Test func stencilProductsAreMatrixProducts() {
+    let side = 9
+    let (planes, matrix) = randomStencil(side)
+    let (x, b) = (innerField(side, seed: 21), innerField(side, seed: 22))
+    let y = result(side * side) { target in
+      withPointers(planes, x) { SolverKernels.multiply(side: side, stencil: $0, $1, target) }
+    }
+    let exact = product(matrix, x.scalars)
+    #expect(close(y, exact))
+    let residual = result(side * side) { target in
+      withPointers(planes, x, b) { SolverKernels.residual(side: side, stencil: $0, $1, $2, target) }
+    }
+    #expect(close(residual, zip(b.scalars, exact).map { $0 - $1 }))
+  }
+
+  @Test(arguments: [false, true])
+  func sweepsAreGaussSeidel(_ backward: Bool) {
+    let side = 8
+    let (planes, matrix) = randomStencil(side)
+    let (x, b) = (innerField(side, seed: 23), innerField(side, seed: 24))
+    var row = Tensor<Double>(shape: [side])
+    let swept = result(side * side) { target in
+      target.update(from: x.scalars, count: side * side)
+      row.withUnsafeMutableBuffer { row in
+        withPointers(planes, b) {
+          SolverKernels.sweep(
+            side: side, stencil: $0, $1, backward: backward, target, row: row.baseAddress!)
+        }
+      }
+    }
+    var expected = x.scalars
+    let points = (0..<side * side).filter { matrix[$0][$0] != 0 }
+    for point in backward ? points.reversed() : points {
+      let others = product([matrix[point]], expected)[0] - matrix[point][point] * expected[point]
+      expected[point] = (b.scalars[point] - others) / matrix[point][point]
+    }
+    #expect(close(swept, expected))
+  }
+
+  @Test func transfersAreAdjointAndTheCoarseOperatorIsGalerkins() {
+    // Seven fine intervals to three coarse ones, the last of which covers three fine ones.
+    let (fine, coarse) = (8, 4)
+    let parent = [0, 0, 1, 1, 2, 2, 2, 2]
+    let weight = Tensor<Double>(shape: [8], scalars: [0, 0.5, 0, 0.5, 0, 1.0 / 3, 2.0 / 3, 1])
+    var scratch = Tensor<Double>(shape: [fine])
+    func prolonged(_ x: Tensor<Double>) -> [Double] {
+      result(fine * fine) { target in
+        scratch.withUnsafeMutableBuffer { row in
+          withPointers(weight, x) {
+            SolverKernels.prolong(
+              fine: fine, coarse: coarse, parent: parent, weight: $0, $1, target, row: row.baseAddress!)
+          }
+        }
+      }
+    }
+    var columns: [Int: [Double]] = [:]
+    for point in 0..<coarse * coarse {
+      let (i, j) = (point / coarse, point % coarse)
+      guard (1..<coarse - 1).contains(i), (1..<coarse - 1).contains(j) else { continue }
+      var unit = Tensor<Double>(shape: [coarse * coarse])
+      unit[point] = 1
+      let values = prolonged(unit)
+      columns[point] = values
+      // Bilinear interpolation is the product of two hat functions over the points 0, 2, 4, 7.
+      let nodes = [0.0, 2, 4, 7]
+      func hat(_ node: Int, _ x: Double) -> Double {
+        x <= nodes[node]
+          ? max(0, 1 - (nodes[node] - x) / (nodes[node] - nodes[node - 1]))
+          : max(0, 1 - (x - nodes[node]) / (nodes[node + 1] - nodes[node]))
+      }
+      let hats = (0..<fine * fine).map { hat(i, Double($0 / fine)) * hat(j, Double($0 % fine)) }
+      #expect(close(values, hats))
+    }
+    let x = innerField(fine, seed: 25)
+    let restricted = result(coarse * coarse) { target in
+      scratch.withUnsafeMutableBuffer { row in
+        withPointers(weight, x) {
+          SolverKernels.restrict(
+            fine: fine, coarse: coarse, parent: parent, weight: $0, $1, target, row: row.baseAddress!)
+        }
+      }
+    }
+    for point in 0..<coarse * coarse {
+      let expected = columns[point].map { zip($0, x.scalars).reduce(0) { $0 + $1.0 * $1.1 } } ?? 0
+      #expect(abs(restricted[point] - expected) < 1e-13)
+    }
+    let (planes, matrix) = randomStencil(fine)
+    let galerkin = result(5 * coarse * coarse) { target in
+      withPointers(weight, planes) {
+        SolverKernels.galerkin(
+          fine: fine, coarse: coarse, parent: parent, weight: $0, stencil: $1, result: target)
+      }
+    }
+    let steps = [(0, 0), (0, 1), (1, -1), (1, 0), (1, 1)]
+    for (plane, step) in steps.enumerated() {
+      for (point, column) in columns {
+        guard let other = columns[point + step.0 * coarse + step.1] else { continue }
+        let expected = zip(product(matrix, column), other).reduce(0) { $0 + $1.0 * $1.1 }
+        // Sums of about a hundred terms of size 30.
+        #expect(abs(galerkin[plane * coarse * coarse + point] - expected) < 1e-11)
+      }
+    }
+  }
+}

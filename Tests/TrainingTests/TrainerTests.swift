@@ -1,0 +1,165 @@
+import Autodiff
+import Datasets
+import NeuralOperators
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+@Suite struct TrainerTests {
+  @Test func theErrorFalls() throws {
+    let trainer = Trainer(SmallProblem.model, configuration: SmallProblem.configuration(epochs: 40))
+    let test = SmallProblem.data(samples: 32, first: 1000)
+    let before = MetricSummary(try trainer.evaluate(test)).mean
+    try trainer.fit(SmallProblem.data(samples: 128), test: test)
+    let after = try #require(trainer.history.last?.testError)
+    // An untrained network is as good as predicting 0 (error 1); a linear one cannot get the square.
+    #expect(before > 0.8 && after < 0.1, "from \(before) to \(after)")
+    #expect(trainer.history.count == 40)
+    #expect(trainer.history.map(\.epoch) == Array(1...40))
+    #expect(MetricSummary(try trainer.evaluate(test)).mean == after)
+  }
+
+  @Test func runsOfOneSeedAreEqualWhateverTheThreads() throws {
+    let data = SmallProblem.data(samples: 20)
+    let runs = try withThreadCounts([1, 2, 3]) {
+      let trainer = Trainer(SmallProblem.model, configuration: SmallProblem.configuration(epochs: 3))
+      try trainer.fit(data, test: data)
+      return trainer.checkpoint
+    }
+    #expect(sameState(runs[0], runs[1]))
+    #expect(sameState(runs[0], runs[2]))
+  }
+
+  @Test(arguments: [
+    ModelConfiguration.fno(.modern(dimensions: 1, width: 12, modes: 6)),
+    .fno(.fno2020(dimensions: 1, width: 12, modes: 6)),
+  ])
+  func aContinuedRunGivesTheSameBits(model: ModelConfiguration) throws {
+    try withTemporaryFolder { folder in
+      let (data, test) = (SmallProblem.data(samples: 20), SmallProblem.data(samples: 8, first: 50))
+      let configuration = SmallProblem.configuration(
+        epochs: 6, schedule: .cosine(warmUpEpochs: 1, finalFactor: 0.01))
+      let whole = Trainer(model, configuration: configuration)
+      try whole.fit(data, test: test)
+
+      // Stopped after the epoch 2, then in the middle of the epoch 4.
+      struct Stop: Error {}
+      let path = folder + "/last"
+      let first = Trainer(model, configuration: configuration)
+      #expect(throws: Stop.self) {
+        try first.fit(data, test: test) { _ in
+        } afterEpoch: {
+          if $0.epoch == 2 { throw Stop() }
+        }
+      }
+      try first.checkpoint.write(to: path)
+      let second = try Trainer(resuming: Checkpoint(contentsOf: path))
+      #expect(throws: CancellationError.self) {
+        try second.fit(data, test: test) { if $0.epoch == 4 && $0.batch == 2 { throw CancellationError() } }
+      }
+      #expect(second.position.epoch == 3 && second.position.batch == 2)
+      try second.checkpoint.write(to: path)
+      let third = try withThreadCounts([3]) {
+        let trainer = try Trainer(resuming: Checkpoint(contentsOf: path))
+        try trainer.fit(data, test: test)
+        return trainer
+      }[0]
+      #expect(sameState(third.checkpoint, whole.checkpoint))
+    }
+  }
+
+  @Test func anInfiniteLossStopsBeforeTheWeightsAreTouched() throws {
+    var configuration = SmallProblem.configuration(epochs: 3)
+    configuration.optimizer.learningRate = 1e25  // the square of such weights is not finite
+    let trainer = Trainer(SmallProblem.model, configuration: configuration)
+    var batches = 0
+    var last = trainer.checkpoint
+    let error = #expect(throws: TrainingError.self) {
+      try trainer.fit(SmallProblem.data(samples: 16)) { _ in
+        batches += 1
+        last = trainer.checkpoint
+      }
+    }
+    guard case .diverged(epoch: 1, let batch, let loss) = error else {
+      Issue.record("not a divergence: \(String(describing: error))")
+      return
+    }
+    #expect(batch == batches + 1 && !loss.isFinite)
+    #expect(sameState(trainer.checkpoint, last))
+  }
+
+  @Test func dataOfAnotherShapeAreExplained() {
+    let trainer = Trainer(SmallProblem.model, configuration: SmallProblem.configuration(epochs: 1))
+    #expect(
+      throws: TrainingError.invalidData(
+        "6 modes do not fit the 8 points of axis 0, which hold at most 5")
+    ) { try trainer.fit(SmallProblem.data(samples: 4, points: 8)) }
+    let wide = TrainingData(
+      inputs: Tensor(shape: [2, 2, 32]), targets: Tensor(shape: [2, 1, 32]))
+    #expect(
+      throws: TrainingError.invalidData("the model maps 1 channels to 1, the data have 2 and 1")
+    ) { try trainer.fit(wide) }
+  }
+
+  @Test func badValuesAndOtherDataAreExplained() throws {
+    let data = SmallProblem.data(samples: 16)
+    let trainer = Trainer(SmallProblem.model, configuration: SmallProblem.configuration(epochs: 1))
+    var inputs = data.inputs
+    inputs[3, 0, 5] = .nan
+    #expect(throws: TrainingError.invalidData("the input of sample 3 holds NaN or infinite numbers")) {
+      try trainer.fit(TrainingData(inputs: inputs, targets: data.targets))
+    }
+    var targets = data.targets
+    for point in 0..<32 { targets[2, 0, point] = 0 }
+    #expect(
+      throws: TrainingError.invalidData(
+        "the target of sample 2 is 0 everywhere: it has no relative error; leave the sample out")
+    ) { try trainer.fit(TrainingData(inputs: data.inputs, targets: targets)) }
+    try trainer.fit(data)
+    let continued = try Trainer(resuming: trainer.checkpoint, epochs: 2)
+    #expect(
+      throws: TrainingError.invalidData(
+        "the run was begun with 16 training samples and cannot continue with 8")
+    ) { try continued.fit(SmallProblem.data(samples: 8)) }
+    try continued.fit(data)
+    #expect(continued.history.count == 2)
+  }
+
+  @Test func normalizersBecomeScalings() throws {
+    let data = SmallProblem.data(samples: 16)
+    for kind in [Normalizer.Kind.global, .pointwise] {
+      let normalizer = try Normalizer(kind, fitting: data.inputs)
+      let scaling = try #require(FieldScaling(normalizer))
+      var encoded = data.inputs
+      try normalizer.encode(&encoded)
+      #expect(largestDifference(scaling.encode(data.inputs), encoded) < 2e-6)  // two roundings of order 1
+      #expect(scaling.problem(channels: 1, grid: [32]) == nil)
+      #expect((scaling.problem(channels: 1, grid: [64]) == nil) == (kind == .global))
+    }
+    #expect(FieldScaling(.none) == nil)
+    let constant = Tensor<Float>(shape: [3, 1, 32], repeating: 12)
+    let scaling = try #require(FieldScaling(try Normalizer(.pointwise, fitting: constant)))
+    #expect(scaling.encode(constant) == Tensor(shape: [3, 1, 32]))
+  }
+
+  /// The loss is of physical fields: with targets scaled by 1000 and decoding, the errors stay the same up to
+  /// the rounding of the scaling.
+  @Test func theLossIsThatOfDecodedFields() throws {
+    let data = SmallProblem.data(samples: 16)
+    let large = TrainingData(
+      inputs: data.inputs,
+      targets: Tensor(shape: data.targets.shape, scalars: data.targets.scalars.map { 1024 * $0 }))
+    let scaling = FieldScaling(
+      mean: Tensor(shape: [1]), scale: Tensor(shape: [1], repeating: 1024))
+    let plain = Trainer(SmallProblem.model, configuration: SmallProblem.configuration(epochs: 2))
+    let scaled = Trainer(
+      SmallProblem.model, configuration: SmallProblem.configuration(epochs: 2), outputScaling: scaling)
+    try plain.fit(data)
+    try scaled.fit(large)
+    for (left, right) in zip(plain.history, scaled.history) {
+      // Powers of two scale exactly; only the products in the gradient's factor round differently.
+      #expect(abs(left.trainingError - right.trainingError) < 1e-4)
+    }
+  }
+}
