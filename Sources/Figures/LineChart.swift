@@ -329,8 +329,8 @@ public struct LineChart: Sendable {
     }
   }
 
-  /// At most four points per column: the first, the lowest, the highest and the last. Looks the same.
   /// At most four points per column, so that the line looks the same: its first, lowest, highest and last.
+  private static func thinned(_ points: [Point], columns: Int) -> [Point] {
     guard points.count > 8 * columns, columns > 0 else { return points }
     var result: [Point] = []
     var start = 0
