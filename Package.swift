@@ -96,7 +96,11 @@ let package = Package(
       name: "InverseProblemsTests",
       dependencies: ["InverseProblems", "HDF5", "Solvers", "Tensors", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "ExperimentsTests", dependencies: ["Experiments", "Tensors", "HDF5", "TestSupport"],
+      name: "ExperimentsTests",
+      dependencies: [
+        "Experiments", "Training", "InverseProblems", "Datasets", "Solvers", "Figures", "HDF5", "Tensors",
+        "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "CommandTests", dependencies: ["phalarope", "HDF5", "TestSupport"], swiftSettings: strict),

@@ -56,8 +56,8 @@ public final class Progress: Sendable {
   /// Ends the live line.
   public func finish() { console.endLive() }
 
-  /// `label done/total unit, rate, ETA, detail`.
-  func line(_ done: Int, at now: ContinuousClock.Instant, detail: String) -> String {
+  /// `label done/total unit, rate, time left, detail`.
+  package func line(_ done: Int, at now: ContinuousClock.Instant, detail: String) -> String {
     let seconds = Self.seconds(now - start)
     var parts = ["\(label) \(done)/\(total) \(unit)"]
     let fresh = done - alreadyDone
@@ -86,7 +86,7 @@ public final class Progress: Sendable {
   }
 
   /// Hours, minutes and seconds as people write them: 0.3 s, 3 s, 2 min 10 s, 1 h 05 min.
-  static func clock(_ seconds: Double) -> String {
+  package static func clock(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds < 1e9 else { return "unknown time" }
     if seconds < 9.95 { return "\((seconds * 10).rounded() / 10) s" }
     let whole = Int(seconds.rounded())

@@ -10,7 +10,7 @@ struct GenerateCommand: ParsableCommand {
       the same command is given again; until it is complete the file is called NAME.partial.
 
         phalarope generate configs/burgers.yaml
-        phalarope generate configs/darcy.yaml samples=100 grid=141 stored_grid=71 output=data/small.h5
+        phalarope generate configs/darcy.yaml samples=100 output=data/small.h5
 
       The file opens in h5py, xarray and The Well's loader, and with the .xmf file beside it in ParaView.
       """)

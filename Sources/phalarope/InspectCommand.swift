@@ -13,7 +13,7 @@ struct InspectCommand: ParsableCommand {
         phalarope inspect runs/burgers-fno --json
       """)
 
-  @Argument(help: "A dataset file, a partial one, or a run folder.", completion: .file())
+  @Argument(help: "A dataset file or a run folder.", completion: .file())
   var path: String
 
   @OptionGroup var common: CommonOptions

@@ -11,7 +11,7 @@ struct InvertCommand: ParsableCommand {
       checkpoint; --resume continues.
 
         phalarope invert configs/inverse-navier-stokes.yaml
-        phalarope invert configs/inverse-navier-stokes.yaml surrogate=solver sampler.samples=500
+        phalarope invert configs/inverse-navier-stokes.yaml surrogate=solver
       """)
 
   @OptionGroup var configuration: ConfigurationArguments

@@ -8,7 +8,7 @@ struct PredictCommand: ParsableCommand {
     discussion: """
       Writes a dataset file in the same layout: the inputs as they are, and the predicted fields.
 
-        phalarope predict runs/darcy-fno --input data/darcy.h5 --output data/darcy-predicted.h5
+        phalarope predict runs/darcy-fno --input data/darcy.h5 --output data/out.h5
       """)
 
   @Argument(help: "The run folder.", completion: .directory)

@@ -11,7 +11,7 @@ struct TrainCommand: ParsableCommand {
       continues to the same bits as a run that never stopped.
 
         phalarope train configs/burgers-fno.yaml
-        phalarope train configs/burgers-fno.yaml model.width=32 epochs=100 output=runs/narrow
+        phalarope train configs/burgers-fno.yaml model.width=32 output=runs/narrow
         phalarope train runs/narrow/config.yaml --resume
       """)
 
