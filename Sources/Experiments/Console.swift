@@ -27,8 +27,9 @@ public final class Console: Sendable {
     self.isJSON = isJSON
     self.isLive =
       isLive ?? (isatty(STDERR_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb")
-    // A broken pipe is then an error of `write`, not the death of the process.
+    // A broken pipe and a file size limit are then errors of `write`, not the death of the process.
     signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
   }
 
   /// Tells people something, unless they asked for quiet.

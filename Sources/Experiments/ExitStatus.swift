@@ -1,4 +1,5 @@
 import Datasets
+import Figures
 import HDF5
 import InverseProblems
 import Solvers
@@ -53,6 +54,8 @@ public struct Failure: Sendable, Equatable {
     case let error as TrainingError:
       self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
     case let error as ChainCheckpoint.Failure: self.init(.badData, error.description)
+    case let error as ReportError: self.init(.badData, error.description)
+    case FigureError.cannotWrite: self.init(.inputOutput, "\(error)")
     case is CancellationError:
       self.init(Interruption.exitStatus, "stopped on request")
     default:

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 
 /// Questions to the file system, and folders.
-enum FileSystem {
+package enum FileSystem {
   static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
   static func isFolder(_ path: String) -> Bool {
@@ -14,10 +14,16 @@ enum FileSystem {
     (try? FileManager.default.contentsOfDirectory(atPath: path).isEmpty) ?? false
   }
 
-  /// The folder that a path is in.
-  static func folder(of path: String) -> String {
-    let folder = (path as NSString).deletingLastPathComponent
-    return folder.isEmpty ? "." : folder
+  /// The folder that a path is in: `.` for a name alone.
+  ///
+  /// Foundation's `deletingLastPathComponent` crashes on names of one letter (6.3.1, Linux).
+  package static func folder(of path: String) -> String {
+    var path = path[...]
+    while path.count > 1, path.last == "/" { path = path.dropLast() }
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    path = path[..<slash]
+    while path.last == "/" { path = path.dropLast() }
+    return path.isEmpty ? "/" : String(path)
   }
 
   /// Creates a folder and those above it.
@@ -38,12 +44,18 @@ enum FileSystem {
     try requireWritable(path)
   }
 
-  /// Makes sure that files can be created in a folder.
+  /// Makes sure that files can be created in a folder, by creating one.
+  ///
+  /// Permissions alone do not tell: the file system may be read-only or full of inodes.
   static func requireWritable(_ folder: String) throws {
-    guard access(folder, W_OK | X_OK) == 0 else {
+    let probe = "\(folder)/.phalarope-\(getpid())"
+    let descriptor = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
       throw OutputError(
-        .notCreatable, path: folder, reason: "cannot be written to: \(systemMessage(errno))")
+        .notCreatable, path: folder, reason: "files cannot be created here: \(systemMessage(errno))")
     }
+    close(descriptor)
+    unlink(probe)
   }
 
   /// Makes sure that a folder that does not exist can be made, without making it.

@@ -117,4 +117,12 @@ import Testing
         message { _ = try TextFile.read("\(folder)/b") } == "\(folder)/b: No such file or directory")
     }
   }
+
+  @Test(arguments: [
+    ("a", "."), ("a/", "."), ("a/b", "a"), ("a//b/", "a"), ("/a", "/"), ("/", "/"), ("./a", "."),
+    ("../a", ".."),
+  ])
+  func folderOfAPath(path: String, folder: String) {
+    #expect(FileSystem.folder(of: path) == folder)
+  }
 }

@@ -25,17 +25,17 @@ extension ConfigRange where Value: Comparable & Numeric {
 
   /// The bound or greater.
   public static func atLeast(_ bound: Value) -> ConfigRange {
-    ConfigRange("at least \(bound)") { $0 >= bound }
+    ConfigRange("at least \(text(bound))") { $0 >= bound }
   }
 
   /// Both bounds and what lies between.
   public static func between(_ lower: Value, _ upper: Value) -> ConfigRange {
-    ConfigRange("between \(lower) and \(upper)") { $0 >= lower && $0 <= upper }
+    ConfigRange("between \(text(lower)) and \(text(upper))") { $0 >= lower && $0 <= upper }
   }
 
   /// Greater than the lower bound, up to the upper one.
   public static func above(_ lower: Value, upTo upper: Value) -> ConfigRange {
-    ConfigRange("greater than \(lower) and at most \(upper)") { $0 > lower && $0 <= upper }
+    ConfigRange("greater than \(text(lower)) and at most \(text(upper))") { $0 > lower && $0 <= upper }
   }
 }
 
@@ -44,4 +44,10 @@ extension ConfigRange<Int> {
   public static func even(atLeast bound: Int) -> ConfigRange {
     ConfigRange("even and at least \(bound)") { $0 >= bound && $0.isMultiple(of: 2) }
   }
+}
+
+/// A bound as people write it: a whole number without a point.
+private func text(_ bound: some Any) -> String {
+  let text = "\(bound)"
+  return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
 }

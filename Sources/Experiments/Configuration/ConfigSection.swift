@@ -262,6 +262,7 @@ public final class ConfigSection {
 
   /// Records a mistake about a key, whatever else is wrong.
   public func reject(_ key: String, _ message: String) {
+    declare(key)
     report(entry(key)?.origin ?? origin, "'\(qualified(key))' \(message)")
   }
 
@@ -308,6 +309,20 @@ public final class ConfigSection {
       }
     }
     return values
+  }
+
+  /// Where the value of a dotted key was written; nil if it is a default or absent.
+  public func origin(ofPath path: String) -> ConfigOrigin? {
+    var origin: ConfigOrigin?
+    var node = ConfigNode(content: .section(entries), origin: self.origin)
+    for name in path.split(separator: ".") {
+      guard case .section(let entries) = node.content,
+        let child = entries.first(where: { $0.key == name })?.value
+      else { return nil }
+      node = child
+      origin = child.origin
+    }
+    return origin
   }
 
   /// Where each resolved value was written, by dotted key; what was not is left to the file.

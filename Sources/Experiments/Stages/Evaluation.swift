@@ -80,8 +80,9 @@ struct Evaluation: Encodable {
     checkpoint path: String, _ console: Console
   ) throws -> WithFields {
     let checkpoint = try Checkpoint(contentsOf: path)
-    let surrogate = try LearnedOperator(checkpoint)
     let mapping = try FieldMapping(config, file.description, path: file.path)
+    let surrogate = try config.surrogate(
+      checkpoint, mapping: mapping, grid: try mapping.grid(of: file, stride: stride))
     let progress = Progress(console, label: "evaluating", unit: "samples", total: samples.count)
     defer { progress.finish() }
     var errors: [Double] = []

@@ -75,6 +75,15 @@ struct FieldMapping: Sendable, Equatable {
     return parts.count == 1 ? parts[0] : joined(parts)
   }
 
+  /// The points per axis of a file's fields at every stride-th point.
+  ///
+  /// - Throws: `DatasetError` for a stride that the grid does not allow.
+  func grid(of file: DatasetFile, stride: Int) throws -> [Int] {
+    // Reading nothing still checks the stride.
+    let nothing = try Self.read([inputs[0]], of: file, samples: 0..<0, stride: stride)
+    return Array(nothing.shape.dropFirst(2))
+  }
+
   /// Tensors `[sample, channel, ...grid]` one behind the other along the channels.
   private static func joined(_ parts: [Tensor<Float>]) -> Tensor<Float> {
     let samples = parts[0].shape[0]
@@ -120,10 +129,7 @@ struct RunData {
     split = try Split(
       trainingFile: (config.data.train, trainFile.sampleCount), trainingSamples: config.data.trainSamples,
       testFile: (config.data.test, testFile.sampleCount), testSamples: config.data.testSamples)
-    // Reading nothing still checks the stride.
-    let probe = try FieldMapping.read(
-      [mapping.inputs[0]], of: trainFile, samples: 0..<0, stride: config.data.stride)
-    grid = Array(probe.shape.dropFirst(2))
+    grid = try mapping.grid(of: trainFile, stride: config.data.stride)
   }
 
   /// The checksums of the files, for the manifest.

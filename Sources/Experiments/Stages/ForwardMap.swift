@@ -50,12 +50,10 @@ struct ForwardMap {
       let run = try RunFolder(opening: folder)
       let training = try run.trainConfig()
       stride = training.data.stride
-      let points = description.axes.indices.map { [file, stride] axis in
-        file.coordinates(axis: axis, stride: stride).count
-      }
-      grid = points
-      let surrogate = try LearnedOperator(contentsOf: run.lastCheckpoint)
       let mapping = try FieldMapping(training, description, path: path)
+      grid = try mapping.grid(of: file, stride: stride)
+      let surrogate = try training.surrogate(
+        Checkpoint(contentsOf: run.lastCheckpoint), mapping: mapping, grid: grid)
       guard mapping.inputs.map(\.frame) == [0], mapping.targets.last?.frame == frame else {
         let target = mapping.targets.last?.name ?? "nothing"
         throw config.mistake(
@@ -63,7 +61,7 @@ struct ForwardMap {
           "is \(folder), which maps \(mapping.inputs.map(\.name).joined(separator: ", ")) to \(target), "
             + "not \(Self.field) at t = 0 to t = \(Text.number(time, digits: 6))")
       }
-      if let problem = surrogate.problem(grid: points) {
+      if let problem = surrogate.problem(grid: grid) {
         throw config.mistake("surrogate", "is \(folder), which does not fit \(path): \(problem)")
       }
       map = surrogate
@@ -104,7 +102,8 @@ struct ForwardMap {
     let solver = try NavierStokes(
       generation, viscosity: viscosity, forcing: forcing, times: [time], grid: file.description.grid[0],
       timeStep: timeStep)
-    return (solver, "solver (\(generation.solver.summary))")
+    let step = timeStep.map { "time step \($0)" } ?? "time step chosen by the solver"
+    return (solver, "classical solver, \(solver.scheme.rawValue), \(step)")
   }
 
   /// A frame of the observed sample, `[x, y]`.

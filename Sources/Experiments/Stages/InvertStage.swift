@@ -71,7 +71,7 @@ public enum InvertStage {
       try sample(&chains, sampler, problem, prior, run, identity, console)
       let seconds = Progress.seconds(ContinuousClock.now - start)
       try write(chains, sampler, problem, prior, forward, config, truth, run)
-      try ReportStage.write(run, console)
+      _ = try Report.write(runFolder: run.path)
       return summarize(
         chains, config, forward, truth, run, solves: (chains.iteration - first) * chains.count,
         seconds: seconds)
@@ -123,7 +123,8 @@ public enum InvertStage {
     let accepted = recent.reduce(0) { $0 + $1.count { $0 } }
     let all = recent.reduce(0) { $0 + $1.count }
     let misfit = chains.misfits.reduce(0, +) / Double(chains.count)
-    return "misfit \(Text.number(misfit)), acceptance \(Text.number(Double(accepted) / Double(max(1, all)), digits: 2))"
+    return
+      "misfit \(Text.number(misfit)), acceptance \(Text.number(Double(accepted) / Double(max(1, all)), digits: 2))"
   }
 
   private static func write(
@@ -180,8 +181,14 @@ public enum InvertStage {
       ("observations", "\(summary.observations), noise \(Text.number(summary.noise))"),
       ("draws", "\(summary.drawsPerChain) in each of \(summary.acceptanceRates.count) chains"),
       ("acceptance", summary.acceptanceRates.map { Text.number($0, digits: 2) }.joined(separator: ", ")),
-      ("misfit", "\(Text.number(summary.misfit)); half the observations is \(Double(summary.observations) / 2)"),
-      ("mixing", "smallest effective sample size \(Text.number(fewest, digits: 3)), largest split R-hat \(Text.number(worst))"),
+      (
+        "misfit",
+        "\(Text.number(summary.misfit)); half the observations is \(Double(summary.observations) / 2)"
+      ),
+      (
+        "mixing",
+        "smallest effective sample size \(Text.number(fewest, digits: 3)), largest split R-hat \(Text.number(worst))"
+      ),
       ("posterior mean", "relative L2 distance \(Text.number(summary.relativeL2)) from the truth"),
       ("coverage", "\(Text.number(100 * summary.coverage, digits: 3)) % of the truth within two deviations"),
       ("sampling took", "\(Progress.clock(summary.seconds)), \(summary.forwardSolves) forward solves"),
@@ -200,10 +207,13 @@ extension PointObservation {
       for axis in grid.indices where perAxis[axis] >= grid[axis] {
         throw config.mistake(
           "observations.sensor_grid",
-          "is \(perAxis[axis]) along axis \(axis); its \(grid[axis]) points allow between 1 and \(grid[axis] - 1)")
+          "is \(perAxis[axis]) along axis \(axis); its \(grid[axis]) points allow between 1 and \(grid[axis] - 1)"
+        )
       }
       let positions = zip(grid, perAxis).map { points, count in
-        (1...count).map { Double($0) / Double(count + 1) }.map { Int(($0 * Double(points)).rounded()) % points }
+        (1...count).map { Double($0) / Double(count + 1) }.map {
+          Int(($0 * Double(points)).rounded()) % points
+        }
       }
       self.init(grid: grid, sensors: positions[0].flatMap { x in positions[1].map { [x, $0] } })
     case .points(let points):

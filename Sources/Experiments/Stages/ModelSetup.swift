@@ -50,3 +50,20 @@ extension TrainConfig {
       schedule: schedule, lossReduction: lossReduction, seed: UInt64(seed))
   }
 }
+
+extension TrainConfig {
+  /// The trained model of a checkpoint, for data of some channels on a grid.
+  ///
+  /// - Throws: `ConfigError` if the grid does not hold the model's modes; `TrainingError.invalidCheckpoint` if
+  ///   the checkpoint is of another model than the configuration's; `HDF5Error`.
+  func surrogate(_ checkpoint: Checkpoint, mapping: FieldMapping, grid: [Int]) throws -> LearnedOperator {
+    let model = try modelConfiguration(
+      inputChannels: mapping.inputs.count, outputChannels: mapping.targets.count, grid: grid)
+    guard checkpoint.model == model else {
+      throw TrainingError.invalidCheckpoint(
+        path: checkpoint.path, reason: "is a checkpoint of another model than the run's config.yaml describes"
+      )
+    }
+    return try LearnedOperator(checkpoint)
+  }
+}

@@ -23,7 +23,7 @@ public enum PredictStage {
     let config = try run.trainConfig()
     let file = try DatasetFile(opening: input)
     let checkpoint = usesBest ? run.bestCheckpoint : run.lastCheckpoint
-    let source = try Predictions(config, file, LearnedOperator(contentsOf: checkpoint))
+    let source = try Predictions(config, file, Checkpoint(contentsOf: checkpoint))
     try FileSystem.requireCreatable(output, overwrite: overwrite)
     let provenance = DatasetProvenance(
       config: config.resolvedYAML, solver: "surrogate \(checkpoint) applied to \(input)",
@@ -51,12 +51,13 @@ private struct Predictions: SampleSource {
   private let surrogate: LearnedOperator
   private let stride: Int
 
-  init(_ config: TrainConfig, _ file: DatasetFile, _ surrogate: LearnedOperator) throws {
+  init(_ config: TrainConfig, _ file: DatasetFile, _ checkpoint: Checkpoint) throws {
     self.file = file
-    self.surrogate = surrogate
     stride = config.data.stride
     let mapping = try FieldMapping(config, file.description, path: file.path)
     self.mapping = mapping
+    surrogate = try config.surrogate(
+      checkpoint, mapping: mapping, grid: try mapping.grid(of: file, stride: stride))
     var description = file.description
     for axis in description.axes.indices {
       description.axes[axis].coordinates = file.coordinates(axis: axis, stride: stride)

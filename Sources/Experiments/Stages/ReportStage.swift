@@ -2,13 +2,10 @@
 public enum ReportStage {
   /// Writes the report of a run folder and says where it is.
   ///
-  /// - Throws: `InputError`, `HDF5Error`, `OutputError`.
+  /// - Throws: `InputError`, `ReportError`, `HDF5Error`, `FigureError`.
   public static func run(_ path: String, _ console: Console) throws {
     let run = try RunFolder(opening: path)
-    try write(run, console)
-    try console.result(["report": run.reportFile], text: run.reportFile)
-  }
-
-  static func write(_ run: RunFolder, _ console: Console) throws {
+    let summary = try Report.write(runFolder: run.path)
+    try console.result(summary, text: "\(summary.page)\n\(summary.figures.count) figures in \(run.figures)")
   }
 }

@@ -55,7 +55,7 @@ public enum TrainStage {
         run, config, file: data.testFile, samples: data.split.test, stride: config.data.stride,
         checkpoint: run.lastCheckpoint, console)
       try evaluation.write(to: run)
-      try ReportStage.write(run, console)
+      _ = try Report.write(runFolder: run.path)
       return Summary(
         run: run.path, epochs: trainer.position.epoch,
         parameters: trainer.model.parameters.reduce(0) { $0 + ($1.isTrainable ? $1.value.count : 0) },

@@ -1,0 +1,229 @@
+import Foundation
+import HDF5
+import Testing
+
+/// Every verb on a small problem, and what it says and does when a file is not what it must be.
+@Suite struct PipelineTests {
+  private func json(_ outcome: Command.Outcome) throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+  }
+
+  @Test func everyVerb() throws {
+    try Samples.withFolder { folder in
+      let generated = try Command.run(["generate", "burgers.yaml", "--json", "--quiet"], in: folder)
+      #expect(generated.status == 0)
+      #expect(generated.messages.isEmpty)
+      #expect(try json(generated)["samples"] as? Int == 12)
+      #expect(FileManager.default.fileExists(atPath: "\(folder)/burgers.xmf"))
+
+      let inspected = try json(Command.run(["inspect", "burgers.h5", "--json"], in: folder))
+      let field = try #require((inspected["fields"] as? [[String: Any]])?.first)
+      #expect(field["shape"] as? [Int] == [12, 2, 32])
+
+      let trained = try Command.run(["train", "train.yaml", "--json"], in: folder)
+      #expect(trained.status == 0)
+      #expect(try json(trained)["epochs"] as? Int == 3)
+      let run = try names(in: "\(folder)/run")
+      for name in [
+        "checkpoints", "config.yaml", "evaluation.h5", "evaluation.json", "events.jsonl", "figures",
+        "manifest.json", "metrics.csv", "report.html",
+      ] {
+        #expect(run.contains(name))
+      }
+      #expect(try names(in: "\(folder)/run/checkpoints") == ["best", "last"])
+
+      let evaluated = try json(Command.run(["evaluate", "run", "--json"], in: folder))
+      let error = try #require((evaluated["relative_l2"] as? [String: Double])?["mean"])
+      let reported = try #require(
+        (try json(trained)["evaluation"] as? [String: Any])?["relative_l2"] as? [String: Double])
+      #expect(reported["mean"] == error)
+      let coarse = try json(Command.run(["evaluate", "run", "--grid", "16", "--json"], in: folder))
+      #expect(coarse["grid"] as? [Int] == [16])
+      let other = try json(Command.run(["evaluate", "run", "--data", "burgers.h5", "--json"], in: folder))
+      #expect(other["samples"] as? Int == 12)
+
+      let predict = ["predict", "run", "--input", "burgers.h5", "--output", "predicted.h5"]
+      #expect(try Command.run(predict, in: folder).status == 0)
+      let truth = try numbers(in: "\(folder)/burgers.h5", below: "t0_fields/u")["t0_fields/u"]
+      let predicted = try numbers(in: "\(folder)/predicted.h5", below: "t0_fields/u")["t0_fields/u"]
+      #expect(truth?.count == predicted?.count)
+      // The first frame of the first sample is its input, unchanged.
+      #expect(truth?.prefix(32) == predicted?.prefix(32))
+      #expect(truth != predicted)
+
+      #expect(try Command.run(["report", "run"], in: folder).status == 0)
+      #expect(try Command.run(["inspect", "run"], in: folder).status == 0)
+
+      // The resolved configuration repeats the run.
+      let again = try Command.run(
+        ["train", "run/config.yaml", "output=again", "--threads", "1"], in: folder)
+      #expect(again.status == 0)
+      #expect(
+        try numbers(in: "\(folder)/run/checkpoints/last", below: "weights")
+          == numbers(in: "\(folder)/again/checkpoints/last", below: "weights"))
+    }
+  }
+
+  @Test func surrogateAndSolverInvert() throws {
+    try Samples.withFolder { folder in
+      #expect(try Command.run(["generate", "ns.yaml"], in: folder).status == 0)
+      let outcome = try Command.run(["invert", "invert.yaml", "--json"], in: folder)
+      #expect(outcome.status == 0, "\(outcome.messages)")
+      #expect(try json(outcome)["observations"] as? Int == 9)
+      let draws = try numbers(in: "\(folder)/inversion/posterior.nc", below: "posterior/vorticity")
+      #expect(draws["posterior/vorticity"]?.count == 2 * 8 * 16 * 16)
+
+      let train = Samples.training.replacing("burgers.h5", with: "ns.h5").replacing(
+        "train_samples: 8", with: "train_samples: 1"
+      ).replacing("test_samples: 4", with: "test_samples: 1").replacing(
+        "batch_size: 4", with: "batch_size: 1")
+      try train.write(toFile: "\(folder)/train.yaml", atomically: false, encoding: .utf8)
+      #expect(try Command.run(["train", "train.yaml"], in: folder).status == 0)
+      let learned = try Command.run(["invert", "invert.yaml", "surrogate=run", "output=learned"], in: folder)
+      #expect(learned.status == 0, "\(learned.messages)")
+      let evaluated = try Command.run(["evaluate", "learned"], in: folder)
+      #expect(evaluated.status == 66)
+      #expect(
+        evaluated.messages == "error: learned: is the folder of an inversion, not of a trained surrogate\n")
+      let sensors = try Command.run(
+        ["invert", "invert.yaml", "observations.sensor_grid=[3, 16]", "output=x"], in: folder)
+      #expect(sensors.status == 64)
+      #expect(
+        sensors.messages
+          == "error: command line: 'observations.sensor_grid' is 16 along axis 1; its 16 points allow "
+          + "between 1 and 15\n")
+    }
+  }
+
+  @Test func moreModesThanTheGridHolds() throws {
+    try Samples.withFolder { folder in
+      try Command.run(["generate", "burgers.yaml"], in: folder)
+      let before = try names(in: folder)
+      let outcome = try Command.run(["train", "train.yaml", "model.modes=18"], in: folder)
+      #expect(outcome.status == 64)
+      #expect(
+        outcome.messages
+          == "error: command line: 'model.modes' is 18 along axis 0; the 32 points there hold between "
+          + "1 and 17\n")
+      #expect(try names(in: folder) == before)
+      let frames = try Command.run(["train", "train.yaml", "data.target_frames=[2]"], in: folder)
+      #expect(frames.status == 64)
+      #expect(
+        frames.messages
+          == "error: command line: 'data.target_frames' asks for frame 2; burgers.h5 has 2: 0 to 1, or "
+          + "-2 to -1 from the end\n")
+      let split = try Command.run(["train", "train.yaml", "data.train_samples=9"], in: folder)
+      #expect(split.status == 64)
+      #expect(try names(in: folder) == before)
+    }
+  }
+
+  @Test func filesThatAreNotWhatTheyMustBe() throws {
+    try Samples.withFolder { folder in
+      try Command.run(["generate", "burgers.yaml"], in: folder)
+      let sound = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/burgers.h5"))
+      func expect(_ file: String, _ status: Int32, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        for arguments in [["inspect", file], ["train", "train.yaml", "data.train=\(file)"]] {
+          let outcome = try Command.run(arguments, in: folder)
+          #expect(outcome.status == status, "\(outcome.messages)", sourceLocation: sourceLocation)
+          #expect(outcome.messages.hasPrefix("error: \(file): "), sourceLocation: sourceLocation)
+          #expect(outcome.messages.split(separator: "\n").count <= 2, sourceLocation: sourceLocation)
+          #expect(!FileManager.default.fileExists(atPath: "\(folder)/run"), sourceLocation: sourceLocation)
+        }
+      }
+      try expect("missing.h5", 66)
+      try sound.prefix(sound.count / 2).write(to: URL(fileURLWithPath: "\(folder)/truncated.h5"))
+      try expect("truncated.h5", 65)
+      try Data("not HDF5 at all".utf8).write(to: URL(fileURLWithPath: "\(folder)/text.h5"))
+      try expect("text.h5", 65)
+      try HDF5File.write(to: "\(folder)/foreign.h5") { try $0.root.createDataset("data", [1.0, 2.0]) }
+      try expect("foreign.h5", 65)
+      let file = try HDF5File(opening: "\(folder)/burgers.h5", writable: true)
+      let values = try file.root.dataset("t0_fields/u")
+      try values.write([Float.nan], HDF5Slab(start: [0, 1, 3], count: [1, 1, 1]))
+      try file.close()
+      try expect("burgers.h5", 65)
+    }
+  }
+
+  @Test func checkpointOfAnotherModel() throws {
+    try Samples.withFolder { folder in
+      try Command.run(["generate", "burgers.yaml"], in: folder)
+      try Command.run(["train", "train.yaml", "output=a", "epochs=1"], in: folder)
+      try Command.run(["train", "train.yaml", "output=b", "epochs=1", "model.width=4"], in: folder)
+      try FileManager.default.removeItem(atPath: "\(folder)/a/checkpoints/last")
+      try FileManager.default.copyItem(
+        atPath: "\(folder)/b/checkpoints/last", toPath: "\(folder)/a/checkpoints/last")
+      for arguments in [["evaluate", "a"], ["train", "a/config.yaml", "epochs=2", "--resume"]] {
+        let outcome = try Command.run(arguments, in: folder)
+        #expect(outcome.status == 65)
+        #expect(outcome.messages.hasPrefix("error: a/checkpoints/last: is a checkpoint of another model"))
+      }
+      try Data("junk".utf8).write(to: URL(fileURLWithPath: "\(folder)/a/checkpoints/last"))
+      let junk = try Command.run(["evaluate", "a"], in: folder)
+      #expect(junk.status == 65)
+      #expect(junk.messages.hasPrefix("error: a/checkpoints/last: "))
+    }
+  }
+
+  @Test func existingOutputsAreKept() throws {
+    try Samples.withFolder { folder in
+      try Command.run(["generate", "burgers.yaml"], in: folder)
+      let before = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/burgers.h5"))
+      let again = try Command.run(["generate", "burgers.yaml", "seed=1"], in: folder)
+      #expect(again.status == 73)
+      #expect(
+        again.messages
+          == "error: burgers.h5: exists already; replace it with --overwrite, or name another output\n")
+      #expect(try Data(contentsOf: URL(fileURLWithPath: "\(folder)/burgers.h5")) == before)
+      try Command.run(["train", "train.yaml", "epochs=1"], in: folder)
+      let run = try Command.run(["train", "train.yaml"], in: folder)
+      #expect(run.status == 73)
+      #expect(try Command.run(["train", "train.yaml", "epochs=1", "--overwrite"], in: folder).status == 0)
+      #expect(try Command.run(["generate", "burgers.yaml", "seed=1", "--overwrite"], in: folder).status == 0)
+      #expect(try Data(contentsOf: URL(fileURLWithPath: "\(folder)/burgers.h5")) != before)
+    }
+  }
+
+  @Test func unwritableOutput() throws {
+    try Samples.withFolder { folder in
+      try Command.run(["generate", "burgers.yaml"], in: folder)
+      let before = try names(in: folder)
+      for arguments in [
+        ["generate", "burgers.yaml", "output=train.yaml/x.h5"],
+        ["train", "train.yaml", "output=train.yaml/run"],
+        ["generate", "burgers.yaml", "output=/proc/x.h5"],
+      ] {
+        let outcome = try Command.run(arguments, in: folder)
+        #expect(outcome.status == 73, "\(outcome.messages)")
+        #expect(outcome.messages.hasPrefix("error: "))
+        #expect(outcome.messages.contains("cannot be created") || outcome.messages.contains("cannot"))
+      }
+      #expect(try names(in: folder) == before)
+    }
+  }
+
+  /// What a shell script says when it runs with the command as its `$0`.
+  private func shell(_ script: String) throws -> (status: Int32, messages: String) {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", script, Command.path]
+    let messages = Pipe()
+    process.standardError = messages
+    try process.run()
+    let text = String(decoding: messages.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    return (process.terminationStatus, text)
+  }
+
+  @Test func fullStandardOutputIsAnError() throws {
+    let outcome = try shell("\"$0\" doctor > /dev/full")
+    #expect(outcome.status == 74)
+    #expect(outcome.messages == "error: standard output: cannot be written: No space left on device\n")
+  }
+
+  @Test func readerThatGoesAwayEndsTheCommandQuietly() throws {
+    // The reader has gone before the command writes; it ends as by SIGPIPE, without a word.
+    #expect(try shell("{ sleep 0.3; \"$0\" doctor; echo $? >&2; } | true").messages == "141\n")
+  }
+}

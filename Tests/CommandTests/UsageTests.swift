@@ -1,0 +1,83 @@
+import Foundation
+import Testing
+
+/// Help, usage errors, and mistakes in configurations: message, status 64, nothing written.
+@Suite struct UsageTests {
+  @Test(arguments: [
+    [], ["generate"], ["inspect"], ["train"], ["evaluate"], ["predict"], ["invert"], ["report"], ["doctor"],
+  ])
+  func help(verb: [String]) throws {
+    let outcome = try Command.run(verb + ["--help"], in: "/")
+    #expect(outcome.status == 0)
+    #expect(outcome.messages.isEmpty)
+    #expect(outcome.output.contains("phalarope " + (verb.first ?? "generate")), "an example")
+  }
+
+  @Test func version() throws {
+    let outcome = try Command.run(["--version"], in: "/")
+    #expect(outcome.status == 0)
+    #expect(outcome.output.hasPrefix("phalarope 0."))
+  }
+
+  @Test(arguments: [
+    ["fly"], ["generate"], ["generate", "a.yaml", "--fly"], ["doctor", "--threads", "0"],
+    ["doctor", "--threads", "many"], ["train", "a.yaml", "--resume", "--overwrite"],
+    ["predict", "run", "--input", "a.h5"],
+  ])
+  func usageErrors(arguments: [String]) throws {
+    let outcome = try Command.run(arguments, in: "/")
+    #expect(outcome.status == 64)
+    #expect(outcome.messages.hasPrefix("Error: "))
+    #expect(outcome.output.isEmpty)
+  }
+
+  @Test(arguments: [
+    ("grdi=64", "command line: unknown key 'grdi' (did you mean 'grid'?)"),
+    ("grid=wide", "command line: 'grid' is wide; it must be an integer"),
+    ("grid=33", "command line: 'grid' is 33; it must be even and at least 8"),
+    ("equation.viscosity=-1", "command line: 'equation.viscosity' is -1; it must be greater than 0"),
+    ("samples=0", "command line: 'samples' is 0; it must be at least 1"),
+    ("grid", "command line: 'grid' is not an override: write key=value"),
+  ])
+  func mistakesOnTheCommandLine(override: String, message: String) throws {
+    try Samples.withFolder { folder in
+      let before = try names(in: folder)
+      let outcome = try Command.run(["generate", "burgers.yaml", override], in: folder)
+      #expect(outcome.status == 64)
+      #expect(outcome.messages == "error: \(message)\n")
+      #expect(try names(in: folder) == before)
+    }
+  }
+
+  @Test func mistakesInTheFile() throws {
+    try Samples.withFolder { folder in
+      let text = Samples.burgers.replacing("viscosity", with: "viscosty")
+      try text.write(toFile: "\(folder)/wrong.yaml", atomically: false, encoding: .utf8)
+      let unknown = try Command.run(["generate", "wrong.yaml"], in: folder)
+      #expect(unknown.status == 64)
+      #expect(
+        unknown.messages
+          == "error: wrong.yaml:3: unknown key 'equation.viscosty' (did you mean 'equation.viscosity'?)\n")
+      try "a: [1\nb: 2".write(toFile: "\(folder)/wrong.yaml", atomically: false, encoding: .utf8)
+      let syntax = try Command.run(["generate", "wrong.yaml"], in: folder)
+      #expect(syntax.status == 64)
+      #expect(syntax.messages.hasPrefix("error: wrong.yaml:2: not valid YAML: "))
+      #expect(syntax.messages.split(separator: "\n").count == 1)
+    }
+  }
+
+  @Test func missingConfiguration() throws {
+    let outcome = try Command.run(["generate", "nowhere.yaml"], in: "/")
+    #expect(outcome.status == 66)
+    #expect(outcome.messages == "error: nowhere.yaml: No such file or directory\n")
+  }
+
+  @Test func doctorAsJSON() throws {
+    let outcome = try Command.run(["doctor", "--json", "--threads", "1"], in: "/")
+    #expect(outcome.status == 0)
+    let document = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+    let machine = document?["machine"] as? [String: Any]
+    #expect(machine?["threads"] as? Int == 1)
+    #expect((document?["libraries"] as? [String: String])?["FFTW"]?.isEmpty == false)
+  }
+}

@@ -1,0 +1,202 @@
+import Experiments
+import Testing
+
+/// The messages of the mistakes in a configuration, one per line.
+private func mistakes(_ body: () throws -> Void) -> String {
+  do {
+    try body()
+    return ""
+  } catch { return "\(error)" }
+}
+
+@Suite struct GenerateConfigTests {
+  private let text = """
+    equation:
+      kind: burgers
+      viscosity: 0.1
+      times: [0.5, 1]
+    grid: 64
+    stored_grid: 32
+    samples: 3
+    output: data/x.h5
+    """
+
+  private func mistakesOf(_ overrides: String...) -> String {
+    mistakes { _ = try GenerateConfig(ConfigSection(parsing: text, path: "x.yaml", overrides: overrides)) }
+  }
+
+  private func mistakesOf(text: String) -> String {
+    mistakes { _ = try GenerateConfig(ConfigSection(parsing: text, path: "x.yaml")) }
+  }
+
+  @Test func defaults() throws {
+    let config = try GenerateConfig(ConfigSection(parsing: text, path: "x.yaml"))
+    #expect(config.equation == .burgers(viscosity: 0.1, times: [0.5, 1]))
+    #expect(config.seed == 0)
+    #expect((config.prior.sigma, config.prior.tau, config.prior.alpha) == (25, 5, 2))
+    #expect(
+      config.solver == .pseudospectral(scheme: .adamsBashforthCrankNicolson, timeStep: nil))
+  }
+
+  @Test func finalTimeAndFrames() throws {
+    let text = """
+      equation: {kind: navier-stokes, viscosity: 1e-3, final_time: 2, frames: 4}
+      grid: 64
+      samples: 3
+      output: x.h5
+      """
+    let config = try GenerateConfig(ConfigSection(parsing: text, path: "x.yaml"))
+    #expect(
+      config.equation
+        == .navierStokes(viscosity: 1e-3, forcing: .kolmogorovDiagonal, times: [0.5, 1, 1.5, 2]))
+    #expect(config.prior.sigma == 686.0.squareRoot())
+  }
+
+  @Test func everyMistakeNamesKeyAndRange() {
+    #expect(
+      mistakesOf(text: text.replacing("viscosity: 0.1", with: "viscosity: -0.1"))
+        == "x.yaml:3: 'equation.viscosity' is -0.1; it must be greater than 0")
+    #expect(
+      mistakesOf("grid=65") == "command line: 'grid' is 65; it must be even and at least 8")
+    #expect(mistakesOf("samples=0") == "command line: 'samples' is 0; it must be at least 1")
+    #expect(
+      mistakesOf("stored_grid=24")
+        == "command line: 'stored_grid' is 24; it must divide 'grid', which is 64: "
+        + "a periodic grid is stored by striding")
+    #expect(
+      mistakesOf("precision=half")
+        == "command line: 'precision' is half; it must be one of single, double")
+    #expect(
+      mistakesOf("equation.kind=burger")
+        == "command line: 'equation.kind' is burger; it must be one of burgers, darcy, navier-stokes "
+        + "(did you mean 'burgers'?)")
+    #expect(
+      mistakesOf("equation.times=[1, 0.5]")
+        == "command line: 'equation.times' is [1, 0.5]; the times must increase")
+    #expect(
+      mistakesOf("equation.final_time=3")
+        == "command line: 'equation.final_time' cannot be given together with 'times'")
+    #expect(
+      mistakesOf("solver.time_step=0")
+        == "command line: 'solver.time_step' is 0; it must be greater than 0, or auto")
+    #expect(
+      mistakesOf("prior.alpha=0.5")
+        == "command line: 'prior.alpha' is 0.5; it must be greater than 0.5")
+    #expect(mistakesOf("deflate=10") == "command line: 'deflate' is 10; it must be between 0 and 9")
+  }
+
+  @Test func misspeltKindStopsWithTheSuggestion() {
+    #expect(
+      mistakesOf(text: text.replacing("kind: burgers", with: "knd: burgers"))
+        == "x.yaml:2: unknown key 'equation.knd' (did you mean 'equation.kind'?)")
+  }
+
+  @Test func boundedGridsKeepBothBoundaries() {
+    let text = "equation: {kind: darcy}\ngrid: 85\nstored_grid: 40\nsamples: 1\noutput: x.h5\n"
+    #expect(
+      mistakesOf(text: text)
+        == "x.yaml:3: 'stored_grid' is 40; 'stored_grid' - 1 must divide 'grid' - 1, which is 84: "
+        + "striding keeps both boundaries")
+  }
+}
+
+@Suite struct TrainConfigTests {
+  private let text = """
+    model:
+      kind: fno
+      width: 8
+      modes: 4
+    data:
+      train: a.h5
+      train_samples: 10
+      test_samples: 2
+    epochs: 3
+    batch_size: 5
+    optimizer:
+      learning_rate: 1e-3
+    output: runs/x
+    """
+
+  private func mistakesOf(_ overrides: String...) -> String {
+    mistakes { _ = try TrainConfig(ConfigSection(parsing: text, path: "x.yaml", overrides: overrides)) }
+  }
+
+  @Test func defaults() throws {
+    let config = try TrainConfig(ConfigSection(parsing: text, path: "x.yaml"))
+    #expect(config.data.test == "a.h5")
+    #expect(config.model.modes == [4])
+    #expect(config.schedule == .constant)
+    #expect(config.checkpointEvery == 1)
+  }
+
+  @Test func everyMistakeNamesKeyAndRange() {
+    #expect(
+      mistakesOf("model.wdth=3") == "command line: unknown key 'model.wdth' (did you mean 'model.width'?)")
+    #expect(
+      mistakesOf("model.kind=xd")
+        == "command line: 'model.kind' is xd, which is not available in this version; available: fno")
+    #expect(
+      mistakesOf("model.modes=[4, 0]")
+        == "command line: 'model.modes' is [4, 0]; it must be integers, each at least 1")
+    #expect(
+      mistakesOf("batch_size=11")
+        == "command line: 'batch_size' is 11; it must be at most 'data.train_samples', which is 10")
+    #expect(
+      mistakesOf("optimizer.learning_rate=0")
+        == "command line: 'optimizer.learning_rate' is 0; it must be greater than 0")
+    #expect(
+      mistakesOf("schedule.kind=step")
+        == "command line: 'schedule.epochs' is missing; it must be an integer")
+    #expect(mistakesOf("epochs=0") == "command line: 'epochs' is 0; it must be at least 1")
+  }
+}
+
+@Suite struct InvertConfigTests {
+  private let text = """
+    surrogate: solver
+    observations:
+      file: a.h5
+    noise: 0.1
+    sampler:
+      kind: pcn
+      samples: 10
+    output: runs/x
+    """
+
+  private func mistakesOf(_ overrides: String...) -> String {
+    mistakes { _ = try InvertConfig(ConfigSection(parsing: text, path: "x.yaml", overrides: overrides)) }
+  }
+
+  @Test func defaults() throws {
+    let config = try InvertConfig(ConfigSection(parsing: text, path: "x.yaml"))
+    #expect(config.surrogate == .solver)
+    #expect(config.observations.sensors == .grid([7, 7]))
+    #expect(config.sampler.chains == 1)
+    let points = try InvertConfig(
+      ConfigSection(
+        parsing: text, path: "x.yaml",
+        overrides: ["surrogate=runs/y", "observations.sensors=[[0.5, 0.25]]"]))
+    #expect(points.surrogate == .run("runs/y"))
+    #expect(points.observations.sensors == .points([[0.5, 0.25]]))
+  }
+
+  @Test func everyMistakeNamesKeyAndRange() {
+    #expect(mistakesOf("noise=0") == "command line: 'noise' is 0; it must be greater than 0")
+    #expect(
+      mistakesOf("sampler.kind=mala")
+        == "command line: 'sampler.kind' is mala, which is not available in this version; available: pcn")
+    #expect(
+      mistakesOf("sampler.step_size=1.5")
+        == "command line: 'sampler.step_size' is 1.5; it must be greater than 0 and at most 1")
+    #expect(
+      mistakesOf("sampler.chains=0") == "command line: 'sampler.chains' is 0; it must be between 1 and 1024")
+    #expect(
+      mistakesOf("observations.sensors=[[0.5]]")
+        == "command line: 'observations.sensors' is [[0.5]]; it must be a list of points, "
+        + "each a list of 2 numbers")
+    #expect(
+      mistakesOf("observations.sensors=[[0.5, 1]]")
+        == "command line: 'observations.sensors' is [[0.5, 1]]; it must be points with coordinates "
+        + "at least 0 and below 1")
+  }
+}
