@@ -103,7 +103,7 @@ public struct ColorBar: Sendable {
   public func draw(over area: Rectangle, on drawing: inout Drawing) {
     drawing.image(image, over: area)
     drawing.rectangle(area, fill: nil, stroke: .init(.muted, width: 0.75))
-    let ticks = Ticks(for: range, count: 4)
+    let ticks = ticks(fitting: area.width)
     let span = max(range.upperBound - range.lowerBound, .leastNormalMagnitude)
     for (value, label) in zip(ticks.values, ticks.labels) {
       let x = area.x + area.width * (value - range.lowerBound) / span
@@ -115,5 +115,13 @@ public struct ColorBar: Sendable {
     }
     drawing.text(
       label, at: Point(area.x + area.width / 2, area.y + area.height + 28), size: 10.5, anchor: .middle)
+  }
+
+  /// As many ticks as have room for their labels, four steps or fewer.
+  func ticks(fitting width: Double) -> Ticks {
+    let candidates = (1...4).reversed().map { Ticks(for: range, count: $0) }
+    return candidates.first { ticks in
+      ticks.labels.reduce(0) { $0 + textWidth($1, size: 10) + 8 } <= width
+    } ?? candidates[candidates.count - 1]
   }
 }

@@ -208,7 +208,8 @@ public struct LineChart: Sendable {
     let yTicks = Ticks(for: yRange, scale: yAxis.scale, count: max(3, Int(height / 60)))
     let tickWidth = yTicks.labels.map { textWidth($0, size: 10) }.max() ?? 0
     let left = 24 + tickWidth + 8
-    let longest = named.map { textWidth($0.name, size: 11) }.max() ?? 0
+    // The names are bold, an eighth wider.
+    let longest = named.map { 1.125 * textWidth($0.name, size: 11) }.max() ?? 0
     let right = labelsDirectly ? longest + 14 : 14
     let top = 26.0 + (subtitle.isEmpty ? 0 : 15) + (hasLegend ? 18 : 0)
     let area = Rectangle(

@@ -100,6 +100,41 @@ import Testing
     }
   }
 
+  /// The verbs that take seconds at most stop too, and leave the folder as it was.
+  @Test func shortVerbsStop() throws {
+    try Samples.withFolder { folder in
+      let generation = ["generate", "burgers.yaml", "grid=512", "stored_grid=64", "samples=2000"]
+      try #require(try Command.run(generation, in: folder).status == 0)
+      let training = ["train", "train.yaml", "epochs=1", "data.test_samples=1900"]
+      try #require(try Command.run(training, in: folder).status == 0)
+      let before = try FileManager.default.subpathsOfDirectory(atPath: folder).sorted()
+      for arguments in [
+        ["inspect", "burgers.h5"], ["evaluate", "run"], ["report", "run"],
+        ["predict", "run", "--input", "burgers.h5", "--output", "prediction.h5"],
+      ] {
+        #expect(try interrupt(arguments, in: folder), "\(arguments)")
+        let after = try FileManager.default.subpathsOfDirectory(atPath: folder).sorted()
+        #expect(after.filter { !$0.contains(".partial") } == before, "\(arguments)")
+      }
+    }
+  }
+
+  /// Sends Ctrl-C later and later until it meets the command at work; false if it never does.
+  private func interrupt(_ arguments: [String], in folder: String) throws -> Bool {
+    var delay = 5000.0
+    while delay < 2e6 {
+      let running = try Command.Running(arguments, in: folder)
+      usleep(UInt32(delay))
+      running.signal(SIGINT)
+      let outcome = running.wait()
+      if outcome.messages.contains("stopped on request") { return outcome.status == 130 }
+      // Before the command listens the system ends it; after its work is done there is nothing to stop.
+      #expect(outcome.status == 130 || outcome.status == 0, "\(outcome.messages)")
+      delay *= 1.15
+    }
+    return false
+  }
+
   /// A limit on the size of files stands for a full disk: writes fail half-way, without need of a device.
   @Test func fullDisk() throws {
     try Samples.withFolder { folder in

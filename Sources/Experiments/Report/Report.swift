@@ -39,9 +39,12 @@ public struct Report {
 
   /// Writes `report.html` and the folder `figures` of a run.
   ///
+  /// - Parameter progress: called before every figure; what it throws stops the work.
   /// - Throws: ``ReportError`` if there is no such folder, it holds no results, or a result cannot be
   ///   understood; `HDF5Error` for damaged files; `FigureError` if the report cannot be written.
-  public static func write(runFolder: String) throws -> ReportSummary {
+  public static func write(
+    runFolder: String, progress: @escaping () throws -> Void = {}
+  ) throws -> ReportSummary {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: runFolder, isDirectory: &isFolder), isFolder.boolValue else {
       throw ReportError(path: runFolder, reason: "there is no such run folder")
@@ -54,7 +57,7 @@ public struct Report {
         reason:
           "holds no results yet: none of \(results.joined(separator: ", ")) is there; train or invert first")
     }
-    var report = try Report(folder: runFolder)
+    var report = try Report(folder: runFolder, progress: progress)
     report.sources += present
     let isInversion = present.contains("posterior.nc")
     var page = HTMLPage(
@@ -71,9 +74,9 @@ public struct Report {
     return ReportSummary(page: path, figures: report.figures.names, sources: report.sources)
   }
 
-  private init(folder: String) throws {
+  private init(folder: String, progress: @escaping () throws -> Void) throws {
     self.folder = folder
-    figures = try ReportFigures(folder: "\(folder)/figures")
+    figures = try ReportFigures(folder: "\(folder)/figures", progress: progress)
     configuration = try RunConfiguration(contentsOf: "\(folder)/config.yaml")
     manifest = try JSONObject(contentsOf: "\(folder)/manifest.json")
     if !configuration.text.isEmpty { sources.append("config.yaml") }

@@ -5,9 +5,11 @@ import Foundation
 struct ReportFigures {
   let folder: String
   private(set) var names: [String] = []
+  private let progress: () throws -> Void
 
-  init(folder: String) throws {
+  init(folder: String, progress: @escaping () throws -> Void) throws {
     self.folder = folder
+    self.progress = progress
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
@@ -17,6 +19,7 @@ struct ReportFigures {
 
   /// Writes one figure in its three forms.
   mutating func write(_ name: String, _ drawing: Drawing, csv: String) throws {
+    try progress()
     try drawing.image(scale: 2).write(to: "\(folder)/\(name).png")
     try AtomicFile.write(drawing.svg(theme: .paper), to: "\(folder)/\(name).svg")
     try AtomicFile.write(csv, to: "\(folder)/\(name).csv")
