@@ -1,0 +1,55 @@
+"""Opens what the quickstart wrote with the programs that users have, and checks what they see.
+
+Run by `make test-deep` in the folder where the quickstart ran; needs h5py, xarray, h5netcdf, netCDF4, arviz.
+"""
+import warnings
+import zlib
+
+warnings.simplefilter("ignore")
+
+import arviz
+import h5py
+import numpy
+import xarray
+
+DATASETS = {
+    "burgers": {"u": ("sample", "time", "x")},
+    "darcy": {"permeability": ("sample", "x", "y"), "pressure": ("sample", "x", "y")},
+    "navier-stokes": {"vorticity": ("sample", "time", "x", "y")},
+}
+
+for name, fields in DATASETS.items():
+    path = f"data/quickstart/{name}.h5"
+    for engine in ("h5netcdf", "netcdf4"):
+        with xarray.open_dataset(path, group="t0_fields", engine=engine) as dataset:
+            for field, dimensions in fields.items():
+                assert dataset[field].dims == dimensions, (path, engine, dataset[field].dims)
+    with h5py.File(path) as file:
+        for attribute in ("dataset_name", "grid_type", "n_spatial_dims", "n_trajectories", "config", "seed"):
+            assert attribute in file.attrs, (path, attribute)
+        for group in ("t0_fields", "t1_fields", "t2_fields", "scalars", "dimensions", "boundary_conditions"):
+            assert group in file, (path, group)
+        for sample in (0, len(file["provenance/checksum"]) - 1):
+            checksum = 0
+            for field in fields:
+                values = file[f"t0_fields/{field}"][sample]
+                assert numpy.isfinite(values).all(), (path, field, sample)
+                checksum = zlib.crc32(values.tobytes(), checksum)
+            assert checksum == file["provenance/checksum"][sample], (path, sample)
+    print(f"{path}: xarray names the dimensions, h5py reproduces the checksums")
+
+path = "runs/quickstart/inverse-navier-stokes/posterior.nc"
+inference = arviz.from_netcdf(path)
+misfit = inference.sample_stats.misfit.values
+summary = inference.posterior_summary
+ours = float(summary.effective_sample_size.sel(quantity="misfit"))
+theirs = float(arviz.ess(misfit, method="mean"))
+assert abs(ours / theirs - 1) < 1e-6, (ours, theirs)
+ours = float(summary.split_r_hat.sel(quantity="misfit"))
+theirs = float(arviz.rhat(misfit, method="split"))
+assert abs(ours - theirs) < 1e-9, (ours, theirs)
+mean = summary.vorticity_mean
+truth = inference.constant_data.truth
+distance = float(numpy.linalg.norm(mean - truth) / numpy.linalg.norm(truth))
+assert distance < 1, "the posterior mean is no closer to the truth than the prior mean"
+print(f"{path}: ArviZ agrees on effective sample size and split R-hat; distance of the mean {distance:.3f}")
