@@ -20,13 +20,16 @@ public struct PointObservation: Sendable, Equatable {
     offsets = sensors.map { sensor in zip(sensor, grid).reduce(0) { $0 * $1.1 + $1.0 } }
   }
 
-  /// A uniform grid of `perAxis` interior sensors along each axis, at i / (perAxis + 1), i = 1…perAxis.
+  /// A uniform grid of interior sensors, along an axis with m of them at i / (m + 1), i = 1…m.
   ///
-  /// With 7 per axis these are the 49 observations of the FNO paper's inverse problem. Positions are
+  /// With 7 along each of two axes these are the 49 observations of the FNO paper's inverse problem. Positions are
   /// rounded to the nearest grid point.
-  public init(grid: [Int], perAxis: Int) {
-    let positions = grid.map { points in
-      (1...perAxis).map { (2 * $0 * points + perAxis + 1) / (2 * (perAxis + 1)) }
+  public init(grid: [Int], perAxis: [Int]) {
+    precondition(
+      perAxis.count == grid.count && zip(perAxis, grid).allSatisfy { $0 >= 1 && $0 < $1 },
+      "\(perAxis) sensors along the axes of the grid \(grid)")
+    let positions = zip(grid, perAxis).map { points, count in
+      (1...count).map { (2 * $0 * points + count + 1) / (2 * (count + 1)) }
     }
     var sensors: [[Int]] = [[]]
     for axis in positions { sensors = sensors.flatMap { sensor in axis.map { sensor + [$0] } } }

@@ -130,7 +130,7 @@ private struct CorrelatedNormal: Prior {
 
 @Suite struct PointObservationTests {
   @Test func uniformSensorsAreInterior() {
-    let observation = PointObservation(grid: [64, 64], perAxis: 7)
+    let observation = PointObservation(grid: [64, 64], perAxis: [7, 7])
     #expect(observation.count == 49)
     #expect(observation.sensors.first == [8, 8])
     #expect(observation.sensors.last == [56, 56])
@@ -139,7 +139,7 @@ private struct CorrelatedNormal: Prior {
 
   @Test func positionsAreRoundedToTheNearestPoint() {
     // i · 10 / 4 for i = 1, 2, 3, halves rounded up.
-    #expect(PointObservation(grid: [10], perAxis: 3).sensors == [[3], [5], [8]])
+    #expect(PointObservation(grid: [10], perAxis: [3]).sensors == [[3], [5], [8]])
   }
 
   @Test func sensorsReadTheirPoints() {

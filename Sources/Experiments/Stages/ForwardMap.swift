@@ -17,6 +17,8 @@ struct ForwardMap {
   let map: any SolutionOperator
   /// What it is, in a few words.
   let name: String
+  /// Whether the observed sample is among those that the surrogate was trained on.
+  let isTrainedOnTheSample: Bool
 
   /// The name of the field that is inverted for.
   static let field = "vorticity"
@@ -46,6 +48,7 @@ struct ForwardMap {
       stride = 1
       grid = description.grid
       (map, name) = try Self.solver(config, file, time: time)
+      isTrainedOnTheSample = false
     case .run(let folder):
       let run = try RunFolder(opening: folder)
       let training = try run.trainConfig()
@@ -66,6 +69,9 @@ struct ForwardMap {
       }
       map = surrogate
       name = "surrogate \(folder)"
+      // Training samples are the first ones of their file.
+      isTrainedOnTheSample =
+        training.data.train == path && config.observations.sample < training.data.trainSamples
     }
   }
 

@@ -41,6 +41,10 @@ public enum InvertStage {
   ///   `OutputError`; `CancellationError` on request, after writing a checkpoint.
   public static func run(_ config: InvertConfig, policy: RunFolder.Policy, _ console: Console) throws {
     let forward = try ForwardMap(config)
+    if forward.isTrainedOnTheSample {
+      console.note(
+        "note: the surrogate was trained on sample \(config.observations.sample); take one it has not seen")
+    }
     let truth = try forward.frame(0, of: config.observations.sample)
     let observation = try PointObservation(config, grid: forward.grid)
     let problem = InverseProblem(
@@ -210,12 +214,7 @@ extension PointObservation {
           "is \(perAxis[axis]) along axis \(axis); its \(grid[axis]) points allow between 1 and \(grid[axis] - 1)"
         )
       }
-      let positions = zip(grid, perAxis).map { points, count in
-        (1...count).map { Double($0) / Double(count + 1) }.map {
-          Int(($0 * Double(points)).rounded()) % points
-        }
-      }
-      self.init(grid: grid, sensors: positions[0].flatMap { x in positions[1].map { [x, $0] } })
+      self.init(grid: grid, perAxis: perAxis)
     case .points(let points):
       self.init(
         grid: grid,
