@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import HDF5
 import Tensors
 
 /// What produced a run: all that is needed to repeat it, and when it ran.
@@ -54,12 +55,14 @@ public struct Manifest: Codable, Sendable, Equatable {
   public var machine = Machine()
   /// The numerical libraries by name.
   public var libraries: [String: String] = Dictionary(
-    Parallelism.libraries.map { ($0.name, $0.version) }
+    Parallelism.libraries.map { ($0.name, $0.version) } + [("HDF5", HDF5File.libraryVersion)]
   ) { first, _ in first }
   /// The seeds by purpose.
   public var seeds: [String: Int] = [:]
   /// The checksums of the data files by path.
   public var data: [String: String] = [:]
+  /// The number of trainable parameters of the model, of a training.
+  public var parameterCount: Int?
   /// When the run started (ISO 8601, UTC).
   public var start: String = Manifest.timestamp()
   /// When it ended or was interrupted.
@@ -70,9 +73,10 @@ public struct Manifest: Codable, Sendable, Equatable {
   public var continuations = 0
 
   /// The manifest of a run that starts now.
-  public init(seeds: [String: Int] = [:], data: [String: String] = [:]) {
+  public init(seeds: [String: Int] = [:], data: [String: String] = [:], parameterCount: Int? = nil) {
     self.seeds = seeds
     self.data = data
+    self.parameterCount = parameterCount
   }
 
   /// Reads the manifest of a run.

@@ -10,6 +10,15 @@ import Glibc
 /// Files are written so that HDF5 1.8 to 2.0, h5py and netCDF-4 read them: nothing newer than version 1.8 of
 /// the format unless it is needed, little-endian, with the order of creation kept.
 public final class HDF5File: Sendable {
+  /// The version of the HDF5 library that the program runs with, such as `1.10.8`.
+  public static var libraryVersion: String {
+    Library.perform {
+      var (major, minor, release) = (UInt32(0), UInt32(0), UInt32(0))
+      H5get_libversion(&major, &minor, &release)
+      return "\(major).\(minor).\(release)"
+    }
+  }
+
   private let file: OpenFile
   /// The top group.
   public let root: HDF5Group

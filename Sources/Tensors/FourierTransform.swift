@@ -24,15 +24,14 @@ public enum FourierTransformKind: Hashable, Sendable {
   /// DCT-I (FFTW's REDFT00) along every axis: from cosine coefficients to values at n ≥ 2 vertices, both
   /// ends included; its own inverse up to the factor 2(n − 1) per axis.
   case cosineVertices
-  /// DST-I (FFTW's RODFT00) along every axis, its own inverse up to the factor 2(n + 1) per axis.
-  case sine
 
-  var realKind: fftw_r2r_kind {
+  /// FFTW's name for a transform from real to real; nil for the others.
+  var realKind: fftw_r2r_kind? {
     switch self {
     case .cosineSynthesis: FFTW_REDFT01
     case .cosineAnalysis: FFTW_REDFT10
     case .cosineVertices: FFTW_REDFT00
-    default: FFTW_RODFT00
+    case .realToComplex, .complexToReal, .complexForward, .complexBackward: nil
     }
   }
 }
@@ -172,7 +171,7 @@ public struct FourierPlanKey: Hashable, Sendable {
 
   var inputCount: Int {
     switch kind {
-    case .realToComplex, .cosineSynthesis, .cosineAnalysis, .cosineVertices, .sine: points
+    case .realToComplex, .cosineSynthesis, .cosineAnalysis, .cosineVertices: points
     case .complexToReal: 2 * halfSpectrum
     case .complexForward, .complexBackward: 2 * points
     }
@@ -180,7 +179,7 @@ public struct FourierPlanKey: Hashable, Sendable {
 
   var outputCount: Int {
     switch kind {
-    case .complexToReal, .cosineSynthesis, .cosineAnalysis, .cosineVertices, .sine: points
+    case .complexToReal, .cosineSynthesis, .cosineAnalysis, .cosineVertices: points
     case .realToComplex: 2 * halfSpectrum
     case .complexForward, .complexBackward: 2 * points
     }

@@ -32,11 +32,6 @@ public protocol TensorScalar: BinaryFloatingPoint, Sendable {
     _ product: MatrixProduct, _ alpha: Self, _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>, _ beta: Self,
     _ c: UnsafeMutablePointer<Self>)
 
-  /// The same for interleaved complex matrices; counts and strides are in complex numbers.
-  static func complexGemm(
-    _ product: MatrixProduct, _ alpha: (Self, Self), _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>,
-    _ beta: (Self, Self), _ c: UnsafeMutablePointer<Self>)
-
   /// Makes an FFTW plan. Not thread-safe: call it under the plan cache's lock only.
   static func makePlan(_ key: FourierPlanKey) -> OpaquePointer?
 
@@ -54,14 +49,11 @@ public struct MatrixProduct: Sendable {
     case none
     /// Transposition.
     case transpose
-    /// Transposition and conjugation; the same as `transpose` for real matrices.
-    case adjoint
 
     var cblas: CBLAS_TRANSPOSE {
       switch self {
       case .none: CblasNoTrans
       case .transpose: CblasTrans
-      case .adjoint: CblasConjTrans
       }
     }
   }
@@ -134,19 +126,6 @@ extension Float: TensorScalar {
       p.rightStride, beta, c, p.resultStride)
   }
 
-  public static func complexGemm(
-    _ p: MatrixProduct, _ alpha: (Float, Float), _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
-    _ beta: (Float, Float), _ c: UnsafeMutablePointer<Float>
-  ) {
-    withUnsafePointer(to: alpha) { alpha in
-      withUnsafePointer(to: beta) { beta in
-        cblas_cgemm(
-          CblasRowMajor, p.left.cblas, p.right.cblas, p.rows, p.columns, p.inner, alpha, a, p.leftStride, b,
-          p.rightStride, beta, c, p.resultStride)
-      }
-    }
-  }
-
   public static func makePlan(_ key: FourierPlanKey) -> OpaquePointer? {
     key.withScratch(of: Float.self) { input, output in
       let n = key.shape.map(Int32.init)
@@ -168,8 +147,9 @@ extension Float: TensorScalar {
           rank, n, many, complexInput, nil, key.stride, key.isInterleaved ? 1 : inputDistance / 2,
           complexOutput, nil, key.stride, key.isInterleaved ? 1 : outputDistance / 2,
           key.kind == .complexForward ? FFTW_FORWARD : FFTW_BACKWARD, flags)
-      case .cosineSynthesis, .cosineAnalysis, .cosineVertices, .sine:
-        let kinds = [fftw_r2r_kind](repeating: key.kind.realKind, count: n.count)
+      case .cosineSynthesis, .cosineAnalysis, .cosineVertices:
+        guard let kind = key.kind.realKind else { return nil }
+        let kinds = [fftw_r2r_kind](repeating: kind, count: n.count)
         return fftwf_plan_many_r2r(
           rank, n, many, input, nil, 1, inputDistance, output, nil, 1, outputDistance, kinds, flags)
       }
@@ -186,7 +166,7 @@ extension Float: TensorScalar {
     case .realToComplex: fftwf_execute_dft_r2c(plan, input, complexOutput)
     case .complexToReal: fftwf_execute_dft_c2r(plan, complexInput, output)
     case .complexForward, .complexBackward: fftwf_execute_dft(plan, complexInput, complexOutput)
-    case .cosineSynthesis, .cosineAnalysis, .cosineVertices, .sine: fftwf_execute_r2r(plan, input, output)
+    case .cosineSynthesis, .cosineAnalysis, .cosineVertices: fftwf_execute_r2r(plan, input, output)
     }
   }
 }
@@ -232,19 +212,6 @@ extension Double: TensorScalar {
       p.rightStride, beta, c, p.resultStride)
   }
 
-  public static func complexGemm(
-    _ p: MatrixProduct, _ alpha: (Double, Double), _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>,
-    _ beta: (Double, Double), _ c: UnsafeMutablePointer<Double>
-  ) {
-    withUnsafePointer(to: alpha) { alpha in
-      withUnsafePointer(to: beta) { beta in
-        cblas_zgemm(
-          CblasRowMajor, p.left.cblas, p.right.cblas, p.rows, p.columns, p.inner, alpha, a, p.leftStride, b,
-          p.rightStride, beta, c, p.resultStride)
-      }
-    }
-  }
-
   public static func makePlan(_ key: FourierPlanKey) -> OpaquePointer? {
     key.withScratch(of: Double.self) { input, output in
       let n = key.shape.map(Int32.init)
@@ -266,8 +233,9 @@ extension Double: TensorScalar {
           rank, n, many, complexInput, nil, key.stride, key.isInterleaved ? 1 : inputDistance / 2,
           complexOutput, nil, key.stride, key.isInterleaved ? 1 : outputDistance / 2,
           key.kind == .complexForward ? FFTW_FORWARD : FFTW_BACKWARD, flags)
-      case .cosineSynthesis, .cosineAnalysis, .cosineVertices, .sine:
-        let kinds = [fftw_r2r_kind](repeating: key.kind.realKind, count: n.count)
+      case .cosineSynthesis, .cosineAnalysis, .cosineVertices:
+        guard let kind = key.kind.realKind else { return nil }
+        let kinds = [fftw_r2r_kind](repeating: kind, count: n.count)
         return fftw_plan_many_r2r(
           rank, n, many, input, nil, 1, inputDistance, output, nil, 1, outputDistance, kinds, flags)
       }
@@ -284,7 +252,7 @@ extension Double: TensorScalar {
     case .realToComplex: fftw_execute_dft_r2c(plan, input, complexOutput)
     case .complexToReal: fftw_execute_dft_c2r(plan, complexInput, output)
     case .complexForward, .complexBackward: fftw_execute_dft(plan, complexInput, complexOutput)
-    case .cosineSynthesis, .cosineAnalysis, .cosineVertices, .sine: fftw_execute_r2r(plan, input, output)
+    case .cosineSynthesis, .cosineAnalysis, .cosineVertices: fftw_execute_r2r(plan, input, output)
     }
   }
 }

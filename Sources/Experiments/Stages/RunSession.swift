@@ -10,16 +10,17 @@ struct RunSession {
   /// Starts or continues a run and says so in its manifest and events.
   ///
   /// - Throws: `OutputError` if they cannot be written.
-  init(_ run: RunFolder, isContinuation: Bool, seeds: [String: Int], data: [String: String]) throws {
+  init(
+    _ run: RunFolder, isContinuation: Bool, seeds: [String: Int], data: [String: String],
+    parameterCount: Int? = nil
+  ) throws {
     self.run = run
+    manifest = Manifest(seeds: seeds, data: data, parameterCount: parameterCount)
     if isContinuation, FileSystem.exists(run.manifestFile) {
       let earlier = try Manifest(contentsOf: run.manifestFile)
-      manifest = Manifest(seeds: seeds, data: data)
       manifest.start = earlier.start
       manifest.continuations = earlier.continuations + 1
       manifest.wallSeconds = earlier.wallSeconds
-    } else {
-      manifest = Manifest(seeds: seeds, data: data)
     }
     earlierSeconds = manifest.wallSeconds
     try manifest.write(to: run.manifestFile)

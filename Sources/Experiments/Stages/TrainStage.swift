@@ -48,7 +48,8 @@ public enum TrainStage {
         outputScaling: FieldScaling(try Normalizer(config.data.targetScaling, fitting: training.targets)))
     }
     var session = try RunSession(
-      run, isContinuation: isContinuation, seeds: ["seed": config.seed], data: checksums)
+      run, isContinuation: isContinuation, seeds: ["seed": config.seed], data: checksums,
+      parameterCount: trainer.model.parameterCount)
     let summary = try session.perform {
       try train(trainer, run, config, training, test, console)
       let evaluation = try Evaluation.make(
@@ -58,7 +59,7 @@ public enum TrainStage {
       _ = try Report.write(runFolder: run.path)
       return Summary(
         run: run.path, epochs: trainer.position.epoch,
-        parameters: trainer.model.parameters.reduce(0) { $0 + ($1.isTrainable ? $1.value.count : 0) },
+        parameters: trainer.model.parameterCount,
         bestEpoch: bestEpoch(trainer.history), evaluation: evaluation.numbers,
         seconds: trainer.history.reduce(0) { $0 + $1.seconds }, report: run.reportFile)
     }
