@@ -2,20 +2,25 @@
 
 SWIFT_BUILD = swift build --configuration release
 PHALAROPE = .build/release/phalarope
+PREFIX = $(HOME)/.local
 SOURCES = Package.swift Sources Solvers Datasets Tests
 
-.PHONY: help build quickstart test test-deep lint format clean
+.PHONY: help build install quickstart test test-deep lint format clean
 
 help:
-	@echo "make quickstart   install what is missing, build, and run the whole pipeline (about ten minutes)"
+	@echo "make quickstart   install what is missing, build, and run the whole pipeline (a few minutes)"
 	@echo "make test         install what is missing, build, and run the tests"
 	@echo "make test-deep    longer checks, run by hand before a release"
 	@echo "make build        the release binary $(PHALAROPE)"
+	@echo "make install      copy it to $(PREFIX)/bin (PREFIX=... for elsewhere)"
 	@echo "make lint         check the format;  make format  apply it"
 
 build:
 	scripts/install-dependencies
 	$(SWIFT_BUILD) --product phalarope
+
+install: build
+	install -D $(PHALAROPE) $(PREFIX)/bin/phalarope
 
 quickstart: build
 	scripts/quickstart $(PHALAROPE)
