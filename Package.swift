@@ -40,11 +40,13 @@ let package = Package(
 
     // MARK: - Libraries, lowest layer first
     .target(name: "Tensors", dependencies: ["CFFTW", "COpenBLAS", "CKernels"], swiftSettings: strict),
+    .target(name: "Files", swiftSettings: strict),
     .target(name: "HDF5", dependencies: ["CHDF5"], swiftSettings: strict),
-    .target(name: "Figures", dependencies: ["CPNG"], swiftSettings: strict),
+    .target(name: "Figures", dependencies: ["CPNG", "Files"], swiftSettings: strict),
     .target(name: "Solvers", dependencies: ["Tensors"], path: "Solvers", swiftSettings: strict),
     .target(
-      name: "Datasets", dependencies: ["Tensors", "HDF5", "Solvers"], path: "Datasets", swiftSettings: strict),
+      name: "Datasets", dependencies: ["Tensors", "Files", "HDF5", "Solvers"], path: "Datasets",
+      swiftSettings: strict),
     .target(name: "Autodiff", dependencies: ["Tensors", "CKernels"], swiftSettings: strict),
     .target(name: "NeuralOperators", dependencies: ["Tensors", "Autodiff"], swiftSettings: strict),
     .target(
@@ -56,8 +58,8 @@ let package = Package(
     .target(
       name: "Experiments",
       dependencies: [
-        "Tensors", "HDF5", "Figures", "Solvers", "Datasets", "Autodiff", "NeuralOperators", "Training",
-        "InverseProblems", "Yams",
+        "Tensors", "Files", "HDF5", "Figures", "Solvers", "Datasets", "Autodiff", "NeuralOperators",
+        "Training", "InverseProblems", "Yams",
       ],
       swiftSettings: strict),
 
@@ -74,8 +76,10 @@ let package = Package(
       name: "TestSupport", dependencies: ["Tensors", "Autodiff"], path: "Tests/TestSupport",
       swiftSettings: strict),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "HDF5Tests", dependencies: ["HDF5", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "FiguresTests", dependencies: ["Figures", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "FiguresTests", dependencies: ["Figures", "Files", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "SolversTests", dependencies: ["Solvers", "Tensors", "TestSupport"], swiftSettings: strict),
     .testTarget(
@@ -98,8 +102,8 @@ let package = Package(
     .testTarget(
       name: "ExperimentsTests",
       dependencies: [
-        "Experiments", "Training", "InverseProblems", "Datasets", "Solvers", "Figures", "HDF5", "Tensors",
-        "TestSupport",
+        "Experiments", "Training", "InverseProblems", "Datasets", "Solvers", "Figures", "Files", "HDF5",
+        "Tensors", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import HDF5
 import Tensors
@@ -115,7 +116,7 @@ final class DatasetWriter {
         try creating.close(synchronizing: true)
       } catch {
         // There is no room for the dataset: leave none of it behind.
-        try? removeFile(partialPath)
+        try? AtomicFile.remove(partialPath)
         journal.remove()
         throw error
       }
@@ -197,10 +198,10 @@ final class DatasetWriter {
     if let deflate {
       try compress(deflate)
       try file.close()
-      try removeFile(partialPath)
+      try AtomicFile.remove(partialPath)
     } else {
       try file.close(synchronizing: true)
-      try renameFile(partialPath, to: path)
+      try AtomicFile.rename(partialPath, to: path)
     }
     journal.remove()
   }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The XDMF file beside a dataset, by which ParaView and VisIt open its fields.
@@ -23,7 +24,7 @@ public enum XDMF {
   ) throws {
     let file = URL(fileURLWithPath: path).lastPathComponent
     let text = text(file: file, description, sampleCount: sampleCount, precision: precision)
-    try writeText(text, to: Self.path(besides: path))
+    try AtomicFile.write(text, to: Self.path(besides: path))
   }
 
   /// The content of the XDMF file.

@@ -1,5 +1,5 @@
 import Datasets
-import Figures
+import Files
 import HDF5
 import InverseProblems
 import Solvers
@@ -41,6 +41,8 @@ public struct Failure: Sendable, Equatable {
     case let error as InputError: self.init(.noInput, error.description)
     case let error as OutputError:
       self.init(error.kind == .writeFailed ? .inputOutput : .cannotCreate, error.description)
+    case let error as FileError:
+      self.init(error.kind == .writeFailed ? .inputOutput : .cannotCreate, error.description)
     case let error as HDF5Error:
       self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
     case let error as DatasetError:
@@ -55,7 +57,6 @@ public struct Failure: Sendable, Equatable {
       self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
     case let error as ChainCheckpoint.Failure: self.init(.badData, error.description)
     case let error as ReportError: self.init(.badData, error.description)
-    case FigureError.cannotWrite: self.init(.inputOutput, "\(error)")
     case is CancellationError:
       self.init(Interruption.exitStatus, "stopped on request")
     default:

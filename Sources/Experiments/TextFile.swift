@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Glibc
 
@@ -74,53 +75,30 @@ public enum TextFile {
 
   /// Writes a file so that it has either its old or its new content, whatever happens.
   ///
-  /// The text goes to a temporary name beside it, is flushed to the disk, and renamed.
   /// - Throws: `OutputError`.
   public static func write(_ text: String, to path: String) throws {
-    let temporary = "\(path).\(getpid()).partial"
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else {
-      throw OutputError(.notCreatable, path: path, reason: "cannot be created: \(systemMessage(errno))")
-    }
-    do {
-      defer { close(descriptor) }
-      try writeAll(text, to: descriptor, path: path)
-      guard fsync(descriptor) == 0 else { throw OutputError(writing: path) }
-    } catch {
-      unlink(temporary)
-      throw error
-    }
-    guard rename(temporary, path) == 0 else {
-      let error = OutputError(writing: path)
-      unlink(temporary)
-      throw error
-    }
+    do { try AtomicFile.write(text, to: path) } catch { throw OutputError(error) }
   }
 
   /// Adds text to the end of a file, which is created if it does not exist.
   ///
   /// - Throws: `OutputError`.
   public static func append(_ text: String, to path: String) throws {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else {
-      throw OutputError(.notCreatable, path: path, reason: "cannot be created: \(systemMessage(errno))")
-    }
-    defer { close(descriptor) }
-    try writeAll(text, to: descriptor, path: path)
-  }
-
-  private static func writeAll(_ text: String, to descriptor: Int32, path: String) throws {
-    var remaining = Array(text.utf8)[...]
-    while !remaining.isEmpty {
-      let count = remaining.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { throw OutputError(writing: path) }
-      remaining = remaining.dropFirst(count)
-    }
+    do { try AtomicFile.append(text, to: path) } catch { throw OutputError(error) }
   }
 }
 
 extension OutputError {
+  /// A file that could not be written.
+  init(_ error: FileError) {
+    switch error.kind {
+    case .notCreatable:
+      self.init(.notCreatable, path: error.path, reason: "cannot be created: \(error.reason)")
+    case .writeFailed:
+      self.init(.writeFailed, path: error.path, reason: "cannot be written: \(error.reason)")
+    }
+  }
+
   /// The failure of the last system call, which wrote to `path`.
   init(writing path: String) {
     self.init(.writeFailed, path: path, reason: "cannot be written: \(systemMessage(errno))")

@@ -1,3 +1,5 @@
+import Files
+
 /// One self-contained HTML page: its style, its text and its figures in a single file that loads nothing.
 ///
 /// All text is escaped; the only markup that gets in is what this type writes and the SVG of drawings. A
@@ -158,8 +160,8 @@ public struct HTMLPage: Sendable {
 
   /// Writes the page, whole or not at all.
   ///
-  /// - Throws: ``FigureError/cannotWrite(path:reason:)``.
-  public func write(to path: String) throws(FigureError) { try AtomicFile.write(rendered(), to: path) }
+  /// - Throws: `FileError`.
+  public func write(to path: String) throws { try AtomicFile.write(rendered(), to: path) }
 
   private static func rendered(_ block: Block) -> String {
     switch block {

@@ -1,4 +1,5 @@
 import CPNG
+import Files
 
 /// An image of 8-bit red, green, blue and alpha values, rows from the top, encoded and decoded by libpng.
 public struct PNGImage: Sendable, Equatable {
@@ -81,8 +82,8 @@ public struct PNGImage: Sendable, Equatable {
 
   /// Writes the PNG file, whole or not at all.
   ///
-  /// - Throws: ``FigureError``.
-  public func write(to path: String) throws(FigureError) {
+  /// - Throws: ``FigureError`` or `FileError`.
+  public func write(to path: String) throws {
     try AtomicFile.write(try encoded(), to: path)
   }
 

@@ -1,6 +1,6 @@
 import Datasets
 import Experiments
-import Figures
+import Files
 import HDF5
 import InverseProblems
 import Solvers
@@ -26,7 +26,8 @@ import Training
       (SolverError.blowUp(sample: 1, time: 2, advice: "t"), .badData),
       (TrainingError.diverged(epoch: 1, batch: 2, loss: .nan), .badData),
       (ChainCheckpoint.Failure.otherInversion(path: "a", "t"), .badData),
-      (FigureError.cannotWrite(path: "a", reason: "r"), .inputOutput),
+      (FileError(.writeFailed, path: "a"), .inputOutput),
+      (FileError(.notCreatable, path: "a"), .cannotCreate),
       (CancellationError(), .interrupted),
       (Surprise(), .defect),
     ]

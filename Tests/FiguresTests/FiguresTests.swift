@@ -1,4 +1,5 @@
 import Figures
+import Files
 import Foundation
 import TestSupport
 import Testing
@@ -32,7 +33,7 @@ func isWellFormed(_ text: String) -> Bool { XMLParser(data: Data(text.utf8)).par
 
   @Test func aFolderThatIsMissingIsNamed() {
     let image = PNGImage(width: 1, height: 1, filledWith: RGB(0, 0, 0))
-    let error = #expect(throws: FigureError.self) { try image.write(to: "/nonexistent/a.png") }
+    let error = #expect(throws: FileError.self) { try image.write(to: "/nonexistent/a.png") }
     #expect(error?.description.contains("/nonexistent/a.png") == true)
   }
 }

@@ -41,7 +41,7 @@ public struct Report {
   ///
   /// - Parameter progress: called before every figure; what it throws stops the work.
   /// - Throws: ``ReportError`` if there is no such folder, it holds no results, or a result cannot be
-  ///   understood; `HDF5Error` for damaged files; `FigureError` if the report cannot be written.
+  ///   understood; `HDF5Error` for damaged files; `FileError` if the report cannot be written.
   public static func write(
     runFolder: String, progress: @escaping () throws -> Void = {}
   ) throws -> ReportSummary {

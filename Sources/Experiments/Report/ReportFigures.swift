@@ -1,4 +1,5 @@
 import Figures
+import Files
 import Foundation
 
 /// The folder `figures` of a run: every figure as PNG for looking, SVG for papers, and its numbers as CSV.
@@ -13,7 +14,7 @@ struct ReportFigures {
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
-      throw FigureError.cannotWrite(path: folder, reason: "the folder cannot be created")
+      throw OutputError(.notCreatable, path: folder, reason: "the folder cannot be created")
     }
   }
 
