@@ -28,7 +28,7 @@ import Tensors
 ///
 /// Reference: Li et al., "Fourier neural operator", ICLR 2021; Canuto, Hussaini, Quarteroni, Zang,
 /// "Spectral Methods", 2006, section 3.
-public struct Burgers: PhysicalProblem {
+public struct Burgers: EvolutionProblem {
   /// The number of points.
   public let grid: Int
   /// ν > 0, in units of length² per time.

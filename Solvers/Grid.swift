@@ -46,6 +46,12 @@ public protocol PhysicalProblem: SolutionOperator {
   var boundaryCondition: BoundaryCondition { get }
 }
 
+/// A problem in time: maps an initial value to the solution at the recorded times.
+public protocol EvolutionProblem: PhysicalProblem {
+  /// The recorded times, increasing; t = 0 may be the first.
+  var times: [Double] { get }
+}
+
 extension PhysicalProblem {
   /// The shape of one field.
   public var gridShape: [Int] { axes.map(\.coordinates.count) }

@@ -33,7 +33,7 @@ import Tensors
 /// Reference: Li et al., "Fourier neural operator", ICLR 2021; Kovachki et al., JMLR 2023, section 6.4;
 /// Basdevant, "Technical improvements for direct numerical simulation of homogeneous three-dimensional
 /// turbulence", J. Comput. Phys. 1983 (fewer transforms for the advection term).
-public struct NavierStokes: PhysicalProblem {
+public struct NavierStokes: EvolutionProblem {
   /// What drives the flow: f, constant in time.
   public enum Forcing: Sendable, Equatable {
     /// f = 0.1 (sin 2π(x + y) + cos 2π(x + y)), that of the papers.

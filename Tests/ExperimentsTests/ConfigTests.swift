@@ -31,11 +31,12 @@ private func mistakes(_ body: () throws -> Void) -> String {
 
   @Test func defaults() throws {
     let config = try GenerateConfig(ConfigSection(parsing: text, path: "x.yaml"))
-    #expect(config.equation == .burgers(viscosity: 0.1, times: [0.5, 1]))
+    let burgers = try #require(config.equation as? BurgersConfiguration)
+    #expect((burgers.viscosity, burgers.times) == (0.1, [0.5, 1]))
     #expect(config.seed == 0)
-    #expect((config.prior.sigma, config.prior.tau, config.prior.alpha) == (25, 5, 2))
-    #expect(
-      config.solver == .pseudospectral(scheme: .adamsBashforthCrankNicolson, timeStep: nil))
+    #expect((burgers.prior.sigma, burgers.prior.tau, burgers.prior.alpha) == (25, 5, 2))
+    #expect(burgers.timeStepping.scheme == .adamsBashforthCrankNicolson)
+    #expect(burgers.timeStepping.timeStep == nil)
   }
 
   @Test func finalTimeAndFrames() throws {
@@ -46,10 +47,10 @@ private func mistakes(_ body: () throws -> Void) -> String {
       output: x.h5
       """
     let config = try GenerateConfig(ConfigSection(parsing: text, path: "x.yaml"))
-    #expect(
-      config.equation
-        == .navierStokes(viscosity: 1e-3, forcing: .kolmogorovDiagonal, times: [0.5, 1, 1.5, 2]))
-    #expect(config.prior.sigma == 686.0.squareRoot())
+    let flow = try #require(config.equation as? NavierStokesConfiguration)
+    #expect((flow.viscosity, flow.times) == (1e-3, [0.5, 1, 1.5, 2]))
+    #expect(flow.forcing == .kolmogorovDiagonal)
+    #expect(flow.prior.sigma == 686.0.squareRoot())
   }
 
   @Test func everyMistakeNamesKeyAndRange() {

@@ -216,7 +216,10 @@ public final class ConfigSection {
   }
 
   /// A section of its own; an absent one has no keys, so that its defaults apply.
+  ///
+  /// Asking for it again gives the same one.
   public func section(_ key: String) -> ConfigSection {
+    if case .section(let section)? = resolved.first(where: { $0.key == key })?.value { return section }
     declare(key)
     let node = entry(key)
     var children: [(key: String, value: ConfigNode)] = []

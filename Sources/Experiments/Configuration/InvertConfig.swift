@@ -73,7 +73,7 @@ public struct InvertConfig: Sendable {
   /// The standard deviation of the observation noise.
   public let noise: Double
   /// The Gaussian law of the initial vorticity.
-  public let prior: PriorConfig
+  public let prior: FieldSettings
   /// The sampler.
   public let sampler: Sampler
   /// The seed of noise, starts and proposals.
@@ -103,7 +103,7 @@ public struct InvertConfig: Sendable {
     noise = section.double("noise", in: .positive)
     let priorSection = section.section("prior")
     _ = priorSection.choice("kind", of: PriorKind.self, default: .gaussian)
-    prior = PriorConfig(priorSection, for: .navierStokes)
+    prior = NavierStokesConfiguration.prior(priorSection)
     let samplerSection = section.section("sampler")
     guard
       let kind = samplerSection.choice(

@@ -96,18 +96,16 @@ struct ForwardMap {
     }
     let generation = try GenerateConfig(
       ConfigSection(parsing: text, path: "\(file.path) (its configuration)"))
-    guard case .navierStokes(let viscosity, let forcing, _) = generation.equation else {
+    guard let equation = generation.equation as? NavierStokesConfiguration else {
       throw DatasetError.wrongLayout(path: file.path, reason: "it holds another equation's solutions")
     }
     let timeStep: Double? =
       switch config.solverTimeStep {
-      case .asInData: generation.solver.timeStep
+      case .asInData: equation.timeStepping.timeStep
       case .auto: nil
       case .fixed(let step): step
       }
-    let solver = try NavierStokes(
-      generation, viscosity: viscosity, forcing: forcing, times: [time], grid: file.description.grid[0],
-      timeStep: timeStep)
+    let solver = try equation.problem(grid: file.description.grid[0], times: [time], timeStep: timeStep)
     let step = timeStep.map { "time step \($0)" } ?? "time step chosen by the solver"
     return (solver, "classical solver, \(solver.scheme.rawValue), \(step)")
   }

@@ -22,7 +22,7 @@ public enum GenerateStage {
     let source = try config.makeSource()
     try FileSystem.requireCreatable(config.output, overwrite: overwrite)
     let provenance = DatasetProvenance(
-      config: config.resolvedYAML, solver: config.solver.summary, seed: UInt64(config.seed),
+      config: config.resolvedYAML, solver: config.equation.method, seed: UInt64(config.seed),
       software: Version.line)
     let options = GenerationOptions(
       provenance: provenance, precision: config.precision, deflate: config.deflate > 0 ? config.deflate : nil,

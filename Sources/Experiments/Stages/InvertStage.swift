@@ -50,8 +50,7 @@ public enum InvertStage {
     let problem = InverseProblem(
       forward: forward.map, observation: observation, data: try data(config, forward, observation),
       noise: config.noise)
-    let prior = PeriodicGaussianField(
-      grid: forward.grid, sigma: config.prior.sigma, tau: config.prior.tau, alpha: config.prior.alpha)
+    let prior = config.prior.periodicField(grid: forward.grid)
     let sampler = PreconditionedCrankNicolson(
       stepSize: config.sampler.stepSize, adaptsStepSize: config.sampler.adapt, draws: config.sampler.samples,
       burnIn: config.sampler.burnIn, chains: config.sampler.chains, thin: config.sampler.thin,

@@ -2,19 +2,43 @@ import Datasets
 import Solvers
 import Tensors
 
-extension GenerateConfig {
-  /// The samples that this configuration describes.
+/// Samples of a problem in time: an initial value from a periodic Gaussian random field, and the solution at
+/// t = 0 and the recorded times.
+struct EvolutionSource: SampleSource {
+  private let problem: any EvolutionProblem
+  private let initialValue: PeriodicGaussianField
+  private let stride: Int
+  private let seed: UInt64
+
+  let description: DatasetDescription
+
+  /// Samples of `problem`, whose first recorded time is 0.
   ///
-  /// - Throws: `SolverError.invalidProblem` for settings that the solver refuses.
-  public func makeSource() throws -> any SampleSource {
-    switch equation {
-    case .burgers(let viscosity, let times):
-      try BurgersSource(self, viscosity: viscosity, times: times)
-    case .darcy(let above, let below, let source):
-      try DarcySource(self, above: above, below: below, source: source)
-    case .navierStokes(let viscosity, let forcing, let times):
-      try NavierStokesSource(self, viscosity: viscosity, forcing: forcing, times: times)
-    }
+  /// - Parameters:
+  ///   - name: the word that names the dataset.
+  ///   - title: one line that says what it is.
+  ///   - field: the name of the unknown.
+  init(
+    _ problem: some EvolutionProblem, from initialValue: PeriodicGaussianField, name: String, title: String,
+    field: String, stride: Int, seed: UInt64
+  ) {
+    precondition(problem.times.first == 0, "the initial value is the first frame")
+    self.problem = problem
+    self.initialValue = initialValue
+    self.stride = stride
+    self.seed = seed
+    description = DatasetDescription(
+      name: name, title: title, problem: problem, stride: stride, times: problem.times,
+      fields: [.init(name: field, isTimeVarying: true)])
+  }
+
+  /// The frames of one sample: `[time, ...grid]`.
+  func sample(_ index: Int) throws -> [Tensor<Double>] {
+    var random = Philox(seed: seed, stream: .inputs, sample: index)
+    let input = initialValue.sample(using: &random).reshaped(to: [1, 1] + initialValue.grid)
+    let frames = try solve(problem, input, sample: index)
+    let axes = initialValue.grid.count
+    return [everyPoint(of: frames.reshaped(to: Array(frames.shape.dropFirst())), stride: stride, axes: axes)]
   }
 }
 
