@@ -139,7 +139,12 @@ public enum InvertStage {
     let record = InversionRecord(
       field: ForwardMap.field,
       axes: forward.file.description.axes.enumerated().map { number, axis in
-        (axis.name, forward.file.coordinates(axis: number, stride: forward.stride))
+        // Where the positions of the points are not known, their numbers stand for them.
+        (
+          axis.name,
+          forward.file.coordinates(axis: number, stride: forward.stride)
+            ?? (0..<forward.grid[number]).map(Double.init)
+        )
       },
       truth: truth,
       priorStandardDeviation: Tensor(shape: forward.grid, repeating: prior.pointVariance.squareRoot()),

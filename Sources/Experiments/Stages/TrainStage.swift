@@ -69,7 +69,7 @@ public enum TrainStage {
 
   /// The samples of one side of the split, in single precision.
   private static func read(
-    _ data: RunData, split: KeyPath<Split, Range<Int>>, of file: DatasetFile, _ config: TrainConfig,
+    _ data: RunData, split: KeyPath<Split, Range<Int>>, of file: any ReadableDataset, _ config: TrainConfig,
     _ console: Console
   ) throws -> TrainingData {
     let samples = data.split[keyPath: split]
