@@ -20,7 +20,7 @@ struct Phalarope: ParsableCommand {
       """,
     version: "\(Version.name) \(Version.number)",
     subcommands: [
-      GenerateCommand.self, InspectCommand.self, TrainCommand.self, EvaluateCommand.self,
+      GenerateCommand.self, MergeCommand.self, InspectCommand.self, TrainCommand.self, EvaluateCommand.self,
       PredictCommand.self, InvertCommand.self, ReportCommand.self, DoctorCommand.self,
     ])
 }

@@ -183,17 +183,23 @@ import Testing
       try generate(source, until: 2, of: 0..<4, to: path)
       var other = testOptions
       other.provenance.seed = 43
-      #expect(throws: DatasetError.otherConfiguration(partial: path + ".partial")) {
+      #expect(
+        throws: DatasetError.otherConfiguration(
+          partial: path + ".partial", difference: "its seed is 42, not 43")
+      ) {
         try generateDataset(from: source, samples: 0..<4, to: path, options: other)
       }
-      #expect(throws: DatasetError.otherConfiguration(partial: path + ".partial")) {
+      #expect(
+        throws: DatasetError.otherConfiguration(
+          partial: path + ".partial", difference: "it holds the samples 0 to 3, not 0 to 4")
+      ) {
         try generateDataset(from: source, samples: 0..<5, to: path, options: testOptions)
       }
       let incomplete = #expect(throws: DatasetError.self) { try DatasetFile(opening: path + ".partial") }
       #expect(incomplete?.description.contains("run the same generate again") == true)
       #expect(incomplete?.exitStatus == 65)
 
-      other.overwrites = true
+      other.existing = .replaced
       try generateDataset(from: source, samples: 0..<4, to: path, options: other)
       let exists = #expect(throws: DatasetError.self) {
         try generateDataset(from: source, samples: 0..<4, to: path, options: testOptions)
