@@ -1,25 +1,48 @@
 /// What a dataset holds: the equation, its axes, times, fields, boundary conditions and parameters.
 ///
 /// It is written into every dataset file, in the layout of The Well (Ohana et al., NeurIPS 2024) with HDF5
-/// dimension scales, and read back from it.
+/// dimension scales, and read back from it. Files of other layouts say less: what one does not say is nil or
+/// empty here, never guessed.
 public struct DatasetDescription: Codable, Sendable, Equatable {
   /// A spatial axis of a Cartesian grid.
   public struct Axis: Codable, Sendable, Equatable {
     /// Its name, as `x`.
     public var name: String
-    /// The grid points; a periodic axis leaves out its end point, a bounded one has both boundaries.
-    public var coordinates: [Double]
-    /// Whether the fields repeat beyond it.
-    public var isPeriodic: Bool
+    /// How many grid points it has.
+    public let count: Int
+    /// The grid points, or nil if the file does not say where they are.
+    ///
+    /// A periodic axis leaves out its end point, a bounded one has both boundaries.
+    public let coordinates: [Double]?
+    /// Whether the fields repeat beyond it, or nil if the file does not say.
+    public var isPeriodic: Bool?
     /// The unit of the coordinates, if they have one.
     public var unit: String?
 
     /// An axis from its grid points.
-    public init(name: String, coordinates: [Double], isPeriodic: Bool, unit: String? = nil) {
+    public init(name: String, coordinates: [Double], isPeriodic: Bool?, unit: String? = nil) {
       self.name = name
       self.coordinates = coordinates
+      count = coordinates.count
       self.isPeriodic = isPeriodic
       self.unit = unit
+    }
+
+    /// An axis of which only the number of points is known.
+    public init(name: String, count: Int, isPeriodic: Bool? = nil) {
+      self.name = name
+      self.count = count
+      coordinates = nil
+      self.isPeriodic = isPeriodic
+    }
+
+    /// The axis with every stride-th of its points.
+    public func strided(by stride: Int) -> Axis {
+      let kept = Swift.stride(from: 0, to: count, by: stride)
+      if let coordinates {
+        return Axis(name: name, coordinates: kept.map { coordinates[$0] }, isPeriodic: isPeriodic, unit: unit)
+      }
+      return Axis(name: name, count: Array(kept).count, isPeriodic: isPeriodic)
     }
 
     /// A periodic axis of `count` points on [0, length).
@@ -96,32 +119,38 @@ public struct DatasetDescription: Codable, Sendable, Equatable {
     }
   }
 
-  /// The name of the dataset: a word, as `burgers`.
+  /// The name of the dataset: a word, as `burgers`; empty if not known.
   public var name: String
-  /// One line that says what it is.
+  /// One line that says what it is; empty if not known.
   public var title: String
-  /// The equation as text.
+  /// The equation as text; empty if not known.
   public var equation: String
   /// The spatial axes, in the order in which they are stored.
   public var axes: [Axis]
-  /// The recorded times; empty if no field varies in time.
-  public var times: [Double]
+  /// How many times are recorded; 0 if no field varies in time.
+  public let frameCount: Int
+  /// The recorded times, empty if no field varies in time; nil if the file does not say when its frames are.
+  public let times: [Double]?
   /// The fields.
   public var fields: [FieldDescription]
-  /// The boundary conditions.
+  /// The boundary conditions that are known.
   public var boundaryConditions: [BoundaryCondition]
-  /// The parameters.
+  /// The parameters that are known.
   public var parameters: [Parameter]
 
   /// A description; names must be distinct and without `/`.
   ///
-  /// Without `boundaryConditions`, each axis has one for all fields: periodic or wall.
+  /// Without `boundaryConditions`, each axis that is known to be periodic or bounded has one for all fields:
+  /// periodic or wall. `frameCount` is needed only where the times are not known.
   public init(
-    name: String, title: String, equation: String, axes: [Axis], times: [Double], fields: [FieldDescription],
-    boundaryConditions: [BoundaryCondition]? = nil, parameters: [Parameter] = []
+    name: String, title: String, equation: String, axes: [Axis], times: [Double]?, frameCount: Int? = nil,
+    fields: [FieldDescription], boundaryConditions: [BoundaryCondition]? = nil, parameters: [Parameter] = []
   ) {
-    let problem = Self.problem(axes: axes, times: times, fields: fields, parameters: parameters)
+    let frameCount = frameCount ?? times?.count ?? 0
+    let problem = Self.problem(
+      axes: axes, times: times, frameCount: frameCount, fields: fields, parameters: parameters)
     precondition(problem == nil, problem ?? "")
+    self.frameCount = frameCount
     self.name = name
     self.title = title
     self.equation = equation
@@ -130,23 +159,27 @@ public struct DatasetDescription: Codable, Sendable, Equatable {
     self.fields = fields
     self.boundaryConditions =
       boundaryConditions
-      ?? axes.map { axis in
-        BoundaryCondition(
-          name: axis.name + (axis.isPeriodic ? "_periodic" : "_wall"),
-          kind: axis.isPeriodic ? .periodic : .wall,
-          axes: [axis.name], fields: fields.map(\.name))
+      ?? axes.compactMap { axis in
+        axis.isPeriodic.map { isPeriodic in
+          BoundaryCondition(
+            name: axis.name + (isPeriodic ? "_periodic" : "_wall"), kind: isPeriodic ? .periodic : .wall,
+            axes: [axis.name], fields: fields.map(\.name))
+        }
       }
     self.parameters = parameters
   }
 
   /// What is wrong with the parts of a description, or nil: files of others may hold anything.
   static func problem(
-    axes: [Axis], times: [Double], fields: [FieldDescription], parameters: [Parameter]
+    axes: [Axis], times: [Double]?, frameCount: Int, fields: [FieldDescription], parameters: [Parameter]
   ) -> String? {
     guard !axes.isEmpty, !fields.isEmpty else { return "it has no axis or no field" }
-    guard axes.allSatisfy({ !$0.coordinates.isEmpty }) else { return "an axis has no points" }
-    guard times.isEmpty != fields.contains(where: \.isTimeVarying) else {
+    guard axes.allSatisfy({ $0.count > 0 }) else { return "an axis has no points" }
+    guard (frameCount == 0) != fields.contains(where: \.isTimeVarying) else {
       return "there must be times if and only if a field varies in time"
+    }
+    guard (times?.count ?? frameCount) == frameCount else {
+      return "it has \(frameCount) frames but \(times?.count ?? 0) times"
     }
     for names in [axes.map(\.name) + ["time", "sample"], fields.map(\.name), parameters.map(\.name)] {
       guard Set(names).count == names.count else { return "a name is used twice in \(names)" }
@@ -158,10 +191,10 @@ public struct DatasetDescription: Codable, Sendable, Equatable {
   }
 
   /// The number of points along every axis.
-  public var grid: [Int] { axes.map(\.coordinates.count) }
+  public var grid: [Int] { axes.map(\.count) }
 
   /// The shape of one sample of a field: `[time, ...grid]`, or `[...grid]` if it does not vary in time.
   public func shape(of field: FieldDescription) -> [Int] {
-    field.isTimeVarying ? [times.count] + grid : grid
+    field.isTimeVarying ? [frameCount] + grid : grid
   }
 }

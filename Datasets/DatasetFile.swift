@@ -1,22 +1,31 @@
 import HDF5
 import Tensors
 
-/// A finished dataset file, opened for reading.
+/// A finished dataset file in the layout of The Well, opened for reading.
 ///
 /// Opening reads what the file is; fields are read in parts. May be used from several threads.
-public struct DatasetFile: Sendable {
+public struct DatasetFile: ReadableDataset {
   /// The path of the file.
   public let path: String
+  /// The Well's layout.
+  public var layout: FileLayout { .well }
   /// What the file holds.
   public let description: DatasetDescription
   /// How many samples there are.
   public let sampleCount: Int
   /// The precision of the stored fields.
   public let precision: StoredPrecision
+  /// What the stored numbers are, in the order of the description's fields.
+  public let storedTypes: [StoredType]
+  /// What of the file is left out.
+  public let notes: [String]
   /// Where the dataset comes from, if the file says so: files of others may not.
   public let provenance: DatasetProvenance?
   /// When the file was made (ISO 8601), if it says so.
   public let createdAt: String?
+
+  /// Chunks are of one sample.
+  public var interleavesSamples: Bool { false }
 
   private let file: HDF5File
   private let datasets: [String: HDF5Dataset]
@@ -37,7 +46,9 @@ public struct DatasetFile: Sendable {
     datasets = Dictionary(uniqueKeysWithValues: fields)
     let count = try fields[0].1.shape()[0]
     sampleCount = count
-    precision = fields[0].1.elementKind == .floatingPoint(bits: 64) ? .double : .single
+    storedTypes = fields.map { $0.1.elementKind == .floatingPoint(bits: 64) ? .float64 : .float32 }
+    precision = storedTypes[0] == .float64 ? .double : .single
+    notes = try reader.notes()
     let attributes = file.root.attributes
     if try attributes.contains("config"), try attributes.contains("seed") {
       provenance = DatasetProvenance(
@@ -53,9 +64,6 @@ public struct DatasetFile: Sendable {
     let completed = seconds?.count { !$0.isNaN } ?? count
     if completed < count { throw DatasetError.incomplete(path: path, completed: completed, of: count) }
   }
-
-  /// The recorded times; empty if no field varies in time.
-  public var times: [Double] { description.times }
 
   /// The number of every sample in its series, or nil if the file does not say.
   public func sampleSeeds() throws -> [UInt64]? {
@@ -80,32 +88,21 @@ public struct DatasetFile: Sendable {
   }
 
   /// The numbers of a field, or of a part of it, in single precision.
-  ///
-  /// - Parameters:
-  ///   - field: Its name.
-  ///   - samples: The positions of the samples in the file.
-  ///   - frames: The positions of the times, in any order; nil for all. Ignored for a steady field.
-  ///   - stride: Keeps every stride-th point of every axis.
-  /// - Returns: `[sample, time, ...grid]`; a steady field has one time.
-  /// - Throws: `DatasetError` if there is no such part, the stride would lose a boundary (or, on a periodic
-  ///   axis, the period), or a number is not finite; `HDF5Error` if the file is damaged.
   public func read(
-    field: String, samples: Range<Int>, frames: [Int]? = nil, stride: Int = 1
+    field: String, samples: Range<Int>, frames: [Int]?, stride: Int, requiresFinite: Bool
   ) throws -> Tensor<Float> {
-    try read(field: field, samples: samples, frames: frames, stride: stride, as: Float.self, allFinite)
+    try read(field: field, samples: samples, frames: frames, stride: stride, as: Float.self) {
+      !requiresFinite || allFinite($0)
+    }
   }
 
   /// The same in double precision.
   public func readDouble(
-    field: String, samples: Range<Int>, frames: [Int]? = nil, stride: Int = 1
+    field: String, samples: Range<Int>, frames: [Int]?, stride: Int, requiresFinite: Bool
   ) throws -> Tensor<Double> {
-    try read(field: field, samples: samples, frames: frames, stride: stride, as: Double.self, allFinite)
-  }
-
-  /// The coordinates of an axis, every stride-th.
-  public func coordinates(axis: Int, stride: Int = 1) -> [Double] {
-    let points = description.axes[axis].coordinates
-    return Swift.stride(from: 0, to: points.count, by: stride).map { points[$0] }
+    try read(field: field, samples: samples, frames: frames, stride: stride, as: Double.self) {
+      !requiresFinite || allFinite($0)
+    }
   }
 
   /// Reads every field of some samples and compares them with their checksums.
@@ -140,7 +137,7 @@ public struct DatasetFile: Sendable {
     let isTimeVarying = description.fields.contains { $0.name == name && $0.isTimeVarying }
     try checkSamples(samples)
     try checkStride(stride)
-    let frameCount = isTimeVarying ? description.times.count : 1
+    let frameCount = isTimeVarying ? description.frameCount : 1
     let frames = isTimeVarying ? frames ?? Array(0..<frameCount) : [0]
     if let wrong = frames.first(where: { !(0..<frameCount).contains($0) }) {
       throw DatasetError.invalidSelection(
@@ -212,8 +209,11 @@ public struct DatasetFile: Sendable {
 
   private func checkStride(_ stride: Int) throws {
     for axis in description.axes {
-      let intervals = axis.coordinates.count - (axis.isPeriodic ? 0 : 1)
-      guard stride >= 1, stride == 1 || intervals % stride == 0 && intervals >= stride else {
+      // Of an axis that may be either, both are allowed: an end of it is kept as the file has it.
+      let intervals = axis.isPeriodic == false ? axis.count - 1 : axis.count
+      let isAllowed =
+        intervals % stride == 0 || axis.isPeriodic == nil && (axis.count - 1) % stride == 0
+      guard stride >= 1, stride == 1 || isAllowed && intervals >= stride else {
         throw DatasetError.invalidSelection(
           path: path,
           reason: "stride \(stride) does not divide the \(intervals) intervals of axis \(axis.name)")

@@ -16,6 +16,10 @@ enum DatasetLayout {
   static let total = "dataset_samples"
   /// Where The Well has the coordinates, which are the dimension scales.
   static let scales = "dimensions"
+  /// The attribute of coordinates that are only numbers from 0 on, because the real ones are not known.
+  static let isUnknown = "is_unknown"
+
+  private static func numbers(_ count: Int) -> [Double] { (0..<count).map(Double.init) }
 
   /// Writes everything but the fields' numbers, with the space for them.
   static func create(
@@ -83,12 +87,14 @@ enum DatasetLayout {
     let dimensions = try root.createGroup(scales)
     try dimensions.attributes.set("spatial_dims", description.axes.map(\.name))
     // A steady dataset has one time, as The Well demands.
-    let times = description.times.isEmpty ? [0] : description.times
-    let time = try dimensions.createDataset("time", times)
+    let known = description.frameCount == 0 ? [0] : description.times
+    let time = try dimensions.createDataset("time", known ?? numbers(description.frameCount))
+    if known == nil { try time.attributes.set(isUnknown, true) }
     let sample = try dimensions.createDataset("sample", samples.map { Int64($0) })
     var datasets = [(name: "time", dataset: time), (name: "sample", dataset: sample)]
     for axis in description.axes {
-      let dataset = try dimensions.createDataset(axis.name, axis.coordinates)
+      let dataset = try dimensions.createDataset(axis.name, axis.coordinates ?? numbers(axis.count))
+      if axis.coordinates == nil { try dataset.attributes.set(isUnknown, true) }
       if let unit = axis.unit { try dataset.attributes.set("units", unit) }
       datasets.append((axis.name, dataset))
     }
@@ -113,7 +119,7 @@ enum DatasetLayout {
       try group.attributes.set("sample_varying", false)
       try group.attributes.set("time_varying", false)
       let shape = condition.axes.map { name in
-        description.axes.first { $0.name == name }?.coordinates.count ?? 0
+        description.axes.first { $0.name == name }?.count ?? 0
       }
       try group.createDataset("mask", boundaryMask(shape), shape: shape)
     }

@@ -226,10 +226,10 @@ final class DatasetWriter {
   private func clearPartialChunks(position: Int) throws {
     for (index, field) in description.fields.enumerated() where field.isTimeVarying {
       let run = chunks[index][1]
-      let remainder = description.times.count % run
+      let remainder = description.frameCount % run
       guard remainder > 0 else { continue }
       let bytes = chunks[index].reduce(identity.precision.byteCount, *) + 4
-      let start = [position, description.times.count - remainder] + description.grid.map { _ in 0 }
+      let start = [position, description.frameCount - remainder] + description.grid.map { _ in 0 }
       try datasets[index].writeRawChunk([UInt8](repeating: 0, count: bytes), at: start)
     }
   }

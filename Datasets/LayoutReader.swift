@@ -14,7 +14,7 @@ struct LayoutReader {
     guard !names.isEmpty else { throw wrongLayout("'dimensions' names no spatial axis") }
     let axes = try names.map { name in
       try axis(
-        name, isPeriodic: conditions.contains { $0.kind == .periodic && $0.axes.contains(name) })
+        name, isPeriodic: conditions.first { $0.axes.contains(name) }.map { $0.kind == .periodic })
     }
     let group = try root.group("t0_fields")
     let fieldNames = try strings(group, "field_names")
@@ -23,18 +23,31 @@ struct LayoutReader {
     }
     let fields = try fieldNames.map { try field($0, in: group) }
     let isTimeVarying = fields.contains(where: \.isTimeVarying)
-    let times = try isTimeVarying ? coordinates("time") : []
+    let frames = try isTimeVarying ? coordinates("time") : []
+    let times = try isTimeVarying && isUnknown("time") ? nil : frames
     let parameters = try parameters()
     if let problem = DatasetDescription.problem(
-      axes: axes, times: times, fields: fields, parameters: parameters)
+      axes: axes, times: times, frameCount: frames.count, fields: fields, parameters: parameters)
     {
       throw wrongLayout(problem)
     }
     let description = DatasetDescription(
       name: try text("dataset_name"), title: try text("title"), equation: try text("equation"), axes: axes,
-      times: times, fields: fields, boundaryConditions: conditions, parameters: parameters)
+      times: times, frameCount: frames.count, fields: fields, boundaryConditions: conditions,
+      parameters: parameters)
     try checkShapes(description)
     return description
+  }
+
+  /// What of the file is left out.
+  func notes() throws -> [String] {
+    try ["t1_fields", "t2_fields"].compactMap { group in
+      guard try root.member(group) == .group, try root.group(group).attributes.contains("field_names")
+      else { return nil }
+      let names = try root.group(group).attributes.strings("field_names")
+      guard !names.isEmpty else { return nil }
+      return "the fields of '\(group)' are left out: \(names.joined(separator: ", "))"
+    }
   }
 
   /// A text attribute of the file, empty if it has none.
@@ -59,10 +72,19 @@ struct LayoutReader {
     return try root.dataset(path).read(as: Double.self)
   }
 
-  private func axis(_ name: String, isPeriodic: Bool) throws -> DatasetDescription.Axis {
+  private func axis(_ name: String, isPeriodic: Bool?) throws -> DatasetDescription.Axis {
     let dataset = try root.dataset("dimensions/\(name)")
     let unit = try dataset.attributes.contains("units") ? dataset.attributes.string("units") : nil
-    return .init(name: name, coordinates: try coordinates(name), isPeriodic: isPeriodic, unit: unit)
+    let coordinates = try coordinates(name)
+    if try isUnknown(name) { return .init(name: name, count: coordinates.count, isPeriodic: isPeriodic) }
+    return .init(name: name, coordinates: coordinates, isPeriodic: isPeriodic, unit: unit)
+  }
+
+  /// Whether the coordinates of an axis or the times are only numbers from 0 on.
+  private func isUnknown(_ name: String) throws -> Bool {
+    let attributes = try root.dataset("dimensions/\(name)").attributes
+    return try attributes.contains(DatasetLayout.isUnknown)
+      && attributes.scalar(DatasetLayout.isUnknown, as: Bool.self)
   }
 
   private func coordinates(_ name: String) throws -> [Double] {

@@ -36,7 +36,8 @@ public enum XDMF {
       "  <Domain>",
     ]
     let count = min(sampleCount, sampleLimit)
-    if description.times.isEmpty || description.axes.count == 1 {
+    let times = description.times ?? (0..<description.frameCount).map(Double.init)
+    if description.frameCount == 0 || description.axes.count == 1 {
       // One collection whose steps are the samples.
       lines.append("    <Grid Name=\"samples\" GridType=\"Collection\" CollectionType=\"Temporal\">")
       for sample in 0..<count {
@@ -48,7 +49,7 @@ public enum XDMF {
       for sample in 0..<count {
         lines.append(
           "    <Grid Name=\"sample \(sample)\" GridType=\"Collection\" CollectionType=\"Temporal\">")
-        for (frame, time) in description.times.enumerated() {
+        for (frame, time) in times.enumerated() {
           lines += grid(file, description, sampleCount, sample: sample, frame: frame, time: time, precision)
         }
         lines.append("    </Grid>")
@@ -65,9 +66,12 @@ public enum XDMF {
   ) -> [String] {
     let number = "NumberType=\"Float\" Precision=\"\(precision.byteCount)\""
 
-    var axes = description.axes.map(\.coordinates)
-    let isSpaceTime = description.axes.count == 1 && !description.times.isEmpty
-    if isSpaceTime { axes.insert(description.times, at: 0) }
+    // Where positions or times are not known, their numbers stand for them.
+    var axes = description.axes.map { $0.coordinates ?? (0..<$0.count).map(Double.init) }
+    let isSpaceTime = description.axes.count == 1 && description.frameCount > 0
+    if isSpaceTime {
+      axes.insert(description.times ?? (0..<description.frameCount).map(Double.init), at: 0)
+    }
     let is3D = axes.count == 3
     if axes.count == 1 { axes.insert([0], at: 0) }
     let lengths = axes.map { String($0.count) }.joined(separator: " ")

@@ -5,6 +5,7 @@ import Testing
 @Suite struct UsageTests {
   @Test(arguments: [
     [], ["generate"], ["merge"], ["inspect"], ["train"], ["evaluate"], ["predict"], ["invert"], ["report"],
+    ["bench"],
     ["doctor"],
   ])
   func help(verb: [String]) throws {
@@ -22,7 +23,8 @@ import Testing
 
   @Test(arguments: [
     ["fly"], ["generate"], ["generate", "a.yaml", "--fly"], ["doctor", "--threads", "0"],
-    ["doctor", "--threads", "many"], ["train", "a.yaml", "--resume", "--overwrite"],
+    ["doctor", "--threads", "many"], ["bench", "--seconds", "0"],
+    ["train", "a.yaml", "--resume", "--overwrite"],
     ["predict", "run", "--input", "a.h5"], ["merge", "--output", "a.h5"], ["merge", "a.h5"],
   ])
   func usageErrors(arguments: [String]) throws {

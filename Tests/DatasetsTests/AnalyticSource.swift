@@ -34,10 +34,10 @@ struct AnalyticSource: SampleSource {
     let points = (0..<grid[0]).flatMap { x in
       grid.count > 1 ? (0..<grid[1]).map { [x, $0] } : [[x]]
     }
-    let u = description.times.indices.flatMap { time in points.map { Self.u(index, time, $0) } }
+    let u = (0..<description.frameCount).flatMap { time in points.map { Self.u(index, time, $0) } }
     let coefficient = points.map { -Self.u(index, 0, $0) }
     return [
-      Tensor(shape: [description.times.count] + grid, scalars: u), Tensor(shape: grid, scalars: coefficient),
+      Tensor(shape: [description.frameCount] + grid, scalars: u), Tensor(shape: grid, scalars: coefficient),
     ]
   }
 }

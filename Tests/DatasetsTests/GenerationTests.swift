@@ -312,8 +312,8 @@ import Testing
   }
 
   /// However slow the writing is, no more than a few solved samples wait for it.
-  @Test func solvedSamplesThatWaitAreFew() throws {
-    try withTemporaryFolder { folder in
+  @Test func solvedSamplesThatWaitAreFew() {
+    withTemporaryFolder { folder in
       let source = ObservedSource(base: AnalyticSource())
       // Other tests change the number of threads meanwhile, to 8 at most.
       let threads = max(8, Parallelism.processorCount)

@@ -16,7 +16,7 @@ public enum EvaluateStage {
   ) throws {
     let run = try RunFolder(opening: path)
     let config = try run.trainConfig()
-    let file = try DatasetFile(opening: data ?? config.data.test)
+    let file = try openDataset(data ?? config.data.test)
     let samples =
       data == nil
       ? max(0, file.sampleCount - config.data.testSamples)..<file.sampleCount : 0..<file.sampleCount
@@ -29,12 +29,14 @@ public enum EvaluateStage {
   }
 
   private static func stride(
-    of file: DatasetFile, _ config: TrainConfig, grid: Int?, isOwnData: Bool
+    of file: any ReadableDataset, _ config: TrainConfig, grid: Int?, isOwnData: Bool
   ) throws -> Int {
     let axis = file.description.axes[0]
-    let points = axis.coordinates.count
+    let points = axis.count
     if let grid {
-      let (all, kept) = axis.isPeriodic ? (points, grid) : (points - 1, grid - 1)
+      // Of an axis that may be periodic or bounded, the one is taken that fits.
+      let isPeriodic = axis.isPeriodic ?? (grid >= 1 && points.isMultiple(of: grid))
+      let (all, kept) = isPeriodic ? (points, grid) : (points - 1, grid - 1)
       guard kept >= 1, all.isMultiple(of: kept) else {
         throw DatasetError.invalidSelection(
           path: file.path, reason: "its \(points) points per axis cannot be strided to \(grid)")
@@ -42,7 +44,7 @@ public enum EvaluateStage {
       return all / kept
     }
     if isOwnData { return config.data.stride }
-    let training = try? DatasetFile(opening: config.data.train)
+    let training = try? openDataset(config.data.train)
     return training?.description.grid == file.description.grid ? config.data.stride : 1
   }
 }

@@ -63,7 +63,10 @@ struct Evaluation: Encodable {
         }
         try file.root.createDataset("sample", samples)
         try file.root.createDataset("relative_l2", errors)
-        for axis in axes { try file.root.createDataset("dimensions/\(axis.name)", axis.coordinates) }
+        for axis in axes {
+          guard let coordinates = axis.coordinates else { continue }
+          try file.root.createDataset("dimensions/\(axis.name)", coordinates)
+        }
         let attributes = file.root.attributes
         try attributes.set("input_names", mapping.inputs.map(\.name))
         try attributes.set("target_names", mapping.targets.map(\.name))
@@ -76,7 +79,7 @@ struct Evaluation: Encodable {
   ///
   /// - Throws: `TrainingError`, `HDF5Error`, `DatasetError`; `CancellationError` on request.
   static func make(
-    _ run: RunFolder, _ config: TrainConfig, file: DatasetFile, samples: Range<Int>, stride: Int,
+    _ run: RunFolder, _ config: TrainConfig, file: any ReadableDataset, samples: Range<Int>, stride: Int,
     checkpoint path: String, _ console: Console
   ) throws -> WithFields {
     let checkpoint = try Checkpoint(contentsOf: path)
@@ -128,11 +131,7 @@ struct Evaluation: Encodable {
       let stack = Tensor.stacking(fields)
       return stack.reshaped(to: [stack.shape[0]] + stack.shape.dropFirst(2))
     }
-    let axes = file.description.axes.enumerated().map { number, axis in
-      DatasetDescription.Axis(
-        name: axis.name, coordinates: file.coordinates(axis: number, stride: stride),
-        isPeriodic: axis.isPeriodic, unit: axis.unit)
-    }
+    let axes = file.description.axes.map { $0.strided(by: stride) }
     return WithFields(
       numbers: numbers,
       fields: Fields(

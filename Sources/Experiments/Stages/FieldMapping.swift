@@ -39,7 +39,7 @@ struct FieldMapping: Sendable, Equatable {
       return
     }
     func channels(_ key: String, _ frames: [Int]) throws -> [Channel] {
-      let count = description.times.count
+      let count = description.frameCount
       return try varying.flatMap { field in
         try frames.map { frame in
           guard (-count..<count).contains(frame) else {
@@ -49,8 +49,9 @@ struct FieldMapping: Sendable, Equatable {
             )
           }
           let position = frame < 0 ? frame + count : frame
-          let time = Text.number(description.times[position], digits: 6)
-          return Channel(field: field.name, frame: position, name: "\(field.name) at t = \(time)")
+          let time = description.times.map { "at t = \(Text.number($0[position], digits: 6))" }
+          return Channel(
+            field: field.name, frame: position, name: "\(field.name) \(time ?? "in frame \(position)")")
         }
       }
     }
@@ -62,7 +63,7 @@ struct FieldMapping: Sendable, Equatable {
   ///
   /// - Throws: `DatasetError`, `HDF5Error`.
   static func read(
-    _ channels: [Channel], of file: DatasetFile, samples: Range<Int>, stride: Int
+    _ channels: [Channel], of file: any ReadableDataset, samples: Range<Int>, stride: Int
   ) throws -> Tensor<Float> {
     var parts: [Tensor<Float>] = []
     var rest = channels[...]
@@ -78,7 +79,7 @@ struct FieldMapping: Sendable, Equatable {
   /// The points per axis of a file's fields at every stride-th point.
   ///
   /// - Throws: `DatasetError` for a stride that the grid does not allow.
-  func grid(of file: DatasetFile, stride: Int) throws -> [Int] {
+  func grid(of file: any ReadableDataset, stride: Int) throws -> [Int] {
     // Reading nothing still checks the stride.
     let nothing = try Self.read([inputs[0]], of: file, samples: 0..<0, stride: stride)
     return Array(nothing.shape.dropFirst(2))
@@ -107,8 +108,8 @@ struct FieldMapping: Sendable, Equatable {
 
 /// The data files of a run, opened, with what the configuration takes from them.
 struct RunData {
-  let trainFile: DatasetFile
-  let testFile: DatasetFile
+  let trainFile: any ReadableDataset
+  let testFile: any ReadableDataset
   let mapping: FieldMapping
   let split: Split
   /// The points per axis that the model sees.
@@ -118,8 +119,8 @@ struct RunData {
   ///
   /// - Throws: `HDF5Error`, `DatasetError`, `ConfigError`.
   init(_ config: TrainConfig) throws {
-    trainFile = try DatasetFile(opening: config.data.train)
-    testFile = config.data.test == config.data.train ? trainFile : try DatasetFile(opening: config.data.test)
+    trainFile = try openDataset(config.data.train)
+    testFile = config.data.test == config.data.train ? trainFile : try openDataset(config.data.test)
     mapping = try FieldMapping(config, trainFile.description, path: config.data.train)
     let testMapping = try FieldMapping(config, testFile.description, path: config.data.test)
     guard mapping == testMapping, trainFile.description.grid == testFile.description.grid else {

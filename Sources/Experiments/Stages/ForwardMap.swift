@@ -6,7 +6,7 @@ import Training
 
 /// What an inversion sees through: the data file's samples on some grid, and the map to the observed time.
 struct ForwardMap {
-  let file: DatasetFile
+  let file: any ReadableDataset
   /// Every how manieth point of the file is used.
   let stride: Int
   /// The points per axis.
@@ -28,9 +28,9 @@ struct ForwardMap {
   /// - Throws: `ConfigError`, `HDF5Error`, `DatasetError`, `TrainingError`, `SolverError`.
   init(_ config: InvertConfig) throws {
     let path = config.observations.file
-    file = try DatasetFile(opening: path)
+    file = try openDataset(path)
     let description = file.description
-    guard description.axes.count == 2, description.times.first == 0,
+    guard description.axes.count == 2, let times = description.times, times.first == 0,
       description.fields.contains(where: { $0.name == Self.field && $0.isTimeVarying })
     else {
       throw DatasetError.wrongLayout(
@@ -41,8 +41,8 @@ struct ForwardMap {
         "observations.sample",
         "is \(config.observations.sample); \(path) has samples 0 to \(file.sampleCount - 1)")
     }
-    frame = try Self.observedFrame(config, description)
-    let time = description.times[frame]
+    frame = try Self.observedFrame(config, times)
+    let time = times[frame]
     switch config.surrogate {
     case .solver:
       stride = 1
@@ -76,19 +76,19 @@ struct ForwardMap {
   }
 
   /// The frame at the observed time; the last one if none is given.
-  private static func observedFrame(_ config: InvertConfig, _ description: DatasetDescription) throws -> Int {
-    guard let time = config.observations.time else { return description.times.count - 1 }
-    guard let frame = description.times.firstIndex(where: { abs($0 - time) <= 1e-9 * max(1, abs(time)) })
+  private static func observedFrame(_ config: InvertConfig, _ times: [Double]) throws -> Int {
+    guard let time = config.observations.time else { return times.count - 1 }
+    guard let frame = times.firstIndex(where: { abs($0 - time) <= 1e-9 * max(1, abs(time)) })
     else {
-      let times = description.times.dropFirst().map { Text.number($0, digits: 6) }.joined(separator: ", ")
-      throw config.mistake("observations.time", "is \(time); the recorded times are \(times)")
+      let recorded = times.dropFirst().map { Text.number($0, digits: 6) }.joined(separator: ", ")
+      throw config.mistake("observations.time", "is \(time); the recorded times are \(recorded)")
     }
     return frame
   }
 
   /// The classical solver with the settings that the dataset states.
   private static func solver(
-    _ config: InvertConfig, _ file: DatasetFile, time: Double
+    _ config: InvertConfig, _ file: any ReadableDataset, time: Double
   ) throws -> (any SolutionOperator, String) {
     guard let text = file.provenance?.config else {
       throw DatasetError.wrongLayout(

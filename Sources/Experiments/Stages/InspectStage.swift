@@ -37,19 +37,22 @@ private struct DatasetContents: Encodable {
   struct Axis: Encodable {
     let name: String
     let points: Int
-    let first: Double
-    let last: Double
-    let periodic: Bool
+    let first: Double?
+    let last: Double?
+    let periodic: Bool?
     let unit: String?
   }
 
   let path: String
+  let layout: FileLayout
   let title: String
   let equation: String
   let samples: Int
+  /// `single` or `double`, or what the numbers of the fields are by numpy's names.
   let precision: String
   let axes: [Axis]
-  let times: [Double]
+  let frames: Int
+  let times: [Double]?
   let boundaryConditions: [String]
   let parameters: [String: Double]
   var fields: [Field]
@@ -60,20 +63,26 @@ private struct DatasetContents: Encodable {
   let software: String?
   let createdAt: String?
   let config: String?
+  let notes: [String]
 
   init(_ path: String, _ console: Console) throws {
-    let file = try DatasetFile(opening: path)
+    let file = try openDataset(path)
     let description = file.description
     self.path = path
+    layout = file.layout
     title = description.title
     equation = description.equation
     samples = file.sampleCount
-    precision = file.precision.rawValue
+    let types = Set(file.storedTypes)
+    precision =
+      types == [.float32]
+      ? "single" : types == [.float64] ? "double" : types.map(\.rawValue).sorted().joined(separator: ", ")
     axes = description.axes.map {
       Axis(
-        name: $0.name, points: $0.coordinates.count, first: $0.coordinates.first ?? 0,
-        last: $0.coordinates.last ?? 0, periodic: $0.isPeriodic, unit: $0.unit)
+        name: $0.name, points: $0.count, first: $0.coordinates?.first, last: $0.coordinates?.last,
+        periodic: $0.isPeriodic, unit: $0.unit)
     }
+    frames = description.frameCount
     times = description.times
     boundaryConditions = description.boundaryConditions.map {
       "\($0.kind.rawValue.lowercased()) along \($0.axes.joined(separator: ", "))"
@@ -87,11 +96,12 @@ private struct DatasetContents: Encodable {
     software = file.provenance?.software
     createdAt = file.createdAt
     config = file.provenance?.config
+    notes = file.notes
   }
 
   /// Minimum, maximum, mean and standard deviation over all samples, read one after another.
   private static func statistics(
-    of field: DatasetDescription.FieldDescription, in file: DatasetFile, _ console: Console
+    of field: DatasetDescription.FieldDescription, in file: any ReadableDataset, _ console: Console
   ) throws -> Field {
     var result = Field(
       name: field.name, shape: [file.sampleCount] + file.description.shape(of: field),
@@ -101,8 +111,8 @@ private struct DatasetContents: Encodable {
     defer { progress.finish() }
     var count = 0.0
     var squares = 0.0
-    for sample in 0..<file.sampleCount {
-      let values = try file.readDouble(field: field.name, samples: sample..<sample + 1)
+    for samples in file.sampleRuns(of: field) {
+      let values = try file.readDouble(field: field.name, samples: samples)
       values.withUnsafeBuffer { values in
         // Chan's pairwise update of mean and squared deviations: no cancellation for a large mean.
         let size = Double(values.count)
@@ -120,25 +130,35 @@ private struct DatasetContents: Encodable {
         result.mean += difference * size / (count + size)
         count += size
       }
-      try progress.update(sample + 1)
+      try progress.update(samples.upperBound)
     }
     result.standardDeviation = (squares / max(1, count - 1)).squareRoot()
     return result
   }
 
+  private var stored: String {
+    ["single", "double"].contains(precision) ? "in \(precision) precision" : "as \(precision)"
+  }
+
+  private func stated(_ text: String) -> String { text.isEmpty ? "not stated" : text }
+
   var text: String {
     var rows: [(String, String)] = [
-      ("file", path), ("title", title), ("equation", equation),
-      ("samples", "\(samples), stored in \(precision) precision"),
+      ("file", path), ("layout", layout.rawValue), ("title", stated(title)), ("equation", stated(equation)),
+      ("samples", "\(samples), stored \(stored)"),
     ]
     rows += axes.map { axis in
-      let range = "\(Text.number(axis.first)) to \(Text.number(axis.last))\(axis.unit.map { " " + $0 } ?? "")"
-      return (
-        "axis \(axis.name)", "\(axis.points) points, \(range), \(axis.periodic ? "periodic" : "bounded")"
-      )
+      var range = "coordinates not stated"
+      if let first = axis.first, let last = axis.last {
+        range = "\(Text.number(first)) to \(Text.number(last))\(axis.unit.map { " " + $0 } ?? "")"
+      }
+      let kind = axis.periodic.map { $0 ? "periodic" : "bounded" } ?? "periodic or bounded: not stated"
+      return ("axis \(axis.name)", "\(axis.points) points, \(range), \(kind)")
     }
-    if let first = times.first, let last = times.last {
-      rows.append(("times", "\(times.count), \(Text.number(first)) to \(Text.number(last))"))
+    if let first = times?.first, let last = times?.last {
+      rows.append(("times", "\(frames), \(Text.number(first)) to \(Text.number(last))"))
+    } else if frames > 0 {
+      rows.append(("times", "\(frames) frames, times not stated"))
     }
     rows += boundaryConditions.map { ("boundary", $0) }
     rows += parameters.sorted { $0.key < $1.key }.map { ("parameter \($0.key)", "\($0.value)") }
@@ -148,6 +168,7 @@ private struct DatasetContents: Encodable {
       ("solving took", solveSeconds.map { "\(Text.number($0)) s of processor time" } ?? "not stated"),
       ("checksum", checksum ?? "none"),
     ]
+    rows += notes.map { ("note", $0) }
     let table = Text.table(
       heading: ["field", "shape", "minimum", "maximum", "mean", "deviation"],
       rows: fields.map {

@@ -74,11 +74,12 @@ public enum InvertStage {
       try sample(&chains, sampler, problem, prior, run, identity, console)
       let seconds = Progress.seconds(ContinuousClock.now - start)
       try write(chains, sampler, problem, prior, forward, config, truth, run)
-      _ = try Report.write(runFolder: run.path)
       return summarize(
         chains, config, forward, truth, run, solves: (chains.iteration - first) * chains.count,
         seconds: seconds)
     }
+    // Last, so that it shows the manifest of a finished run.
+    _ = try Report.write(runFolder: run.path)
     try console.result(summary, text: text(summary))
   }
 
@@ -138,7 +139,12 @@ public enum InvertStage {
     let record = InversionRecord(
       field: ForwardMap.field,
       axes: forward.file.description.axes.enumerated().map { number, axis in
-        (axis.name, forward.file.coordinates(axis: number, stride: forward.stride))
+        // Where the positions of the points are not known, their numbers stand for them.
+        (
+          axis.name,
+          forward.file.coordinates(axis: number, stride: forward.stride)
+            ?? (0..<forward.grid[number]).map(Double.init)
+        )
       },
       truth: truth,
       priorStandardDeviation: Tensor(shape: forward.grid, repeating: prior.pointVariance.squareRoot()),

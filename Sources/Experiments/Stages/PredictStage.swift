@@ -21,7 +21,7 @@ public enum PredictStage {
   ) throws {
     let run = try RunFolder(opening: path)
     let config = try run.trainConfig()
-    let file = try DatasetFile(opening: input)
+    let file = try openDataset(input)
     let checkpoint = usesBest ? run.bestCheckpoint : run.lastCheckpoint
     let source = try Predictions(config, file, Checkpoint(contentsOf: checkpoint))
     try FileSystem.requireCreatable(output, overwrite: overwrite)
@@ -47,32 +47,32 @@ public enum PredictStage {
 /// The inputs of a dataset with the outputs that a surrogate predicts for them.
 private struct Predictions: SampleSource {
   let description: DatasetDescription
-  private let file: DatasetFile
+  private let file: any ReadableDataset
   private let mapping: FieldMapping
   private let surrogate: LearnedOperator
   private let stride: Int
 
-  init(_ config: TrainConfig, _ file: DatasetFile, _ checkpoint: Checkpoint) throws {
+  init(_ config: TrainConfig, _ file: any ReadableDataset, _ checkpoint: Checkpoint) throws {
     self.file = file
     stride = config.data.stride
     let mapping = try FieldMapping(config, file.description, path: file.path)
     self.mapping = mapping
     surrogate = try config.surrogate(
       checkpoint, mapping: mapping, grid: try mapping.grid(of: file, stride: stride))
-    var description = file.description
-    for axis in description.axes.indices {
-      description.axes[axis].coordinates = file.coordinates(axis: axis, stride: stride)
-    }
+    let frames = Set((mapping.inputs + mapping.targets).compactMap(\.frame)).sorted()
+    let (whole, every) = (file.description, config.data.stride)
+    description = DatasetDescription(
+      name: whole.name, title: whole.title + ", predicted by a surrogate", equation: whole.equation,
+      axes: whole.axes.map { $0.strided(by: every) },
+      times: whole.times.map { times in frames.map { times[$0] } },
+      frameCount: frames.count,
+      fields: whole.fields.filter { field in
+        (mapping.inputs + mapping.targets).contains { $0.field == field.name }
+      },
+      boundaryConditions: whole.boundaryConditions, parameters: whole.parameters)
     if let problem = surrogate.problem(grid: description.grid) {
       throw TrainingError.invalidData("\(file.path): \(problem)")
     }
-    let frames = Set((mapping.inputs + mapping.targets).compactMap(\.frame)).sorted()
-    description.times = frames.map { file.description.times[$0] }
-    description.fields = description.fields.filter { field in
-      (mapping.inputs + mapping.targets).contains { $0.field == field.name }
-    }
-    description.title += ", predicted by a surrogate"
-    self.description = description
   }
 
   func sample(_ index: Int) throws -> [Tensor<Double>] {

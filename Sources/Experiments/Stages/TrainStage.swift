@@ -56,19 +56,20 @@ public enum TrainStage {
         run, config, file: data.testFile, samples: data.split.test, stride: config.data.stride,
         checkpoint: run.lastCheckpoint, console)
       try evaluation.write(to: run)
-      _ = try Report.write(runFolder: run.path)
       return Summary(
         run: run.path, epochs: trainer.position.epoch,
         parameters: trainer.model.parameterCount,
         bestEpoch: bestEpoch(trainer.history), evaluation: evaluation.numbers,
         seconds: trainer.history.reduce(0) { $0 + $1.seconds }, report: run.reportFile)
     }
+    // Last, so that it shows the manifest of a finished run.
+    _ = try Report.write(runFolder: run.path)
     try console.result(summary, text: text(summary))
   }
 
   /// The samples of one side of the split, in single precision.
   private static func read(
-    _ data: RunData, split: KeyPath<Split, Range<Int>>, of file: DatasetFile, _ config: TrainConfig,
+    _ data: RunData, split: KeyPath<Split, Range<Int>>, of file: any ReadableDataset, _ config: TrainConfig,
     _ console: Console
   ) throws -> TrainingData {
     let samples = data.split[keyPath: split]
