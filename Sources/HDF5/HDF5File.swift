@@ -35,6 +35,7 @@ public final class HDF5File: Sendable {
     try self.init(
       Library.perform {
         try Self.checkReadable(path)
+        Library.blame(path)
         let access = H5Pcreate(chdf5_H5P_FILE_ACCESS())
         defer { H5Pclose(access) }
         chdf5_ignore_missing_locks(access)
@@ -209,6 +210,7 @@ extension OpenFile {
   /// Throws if the file was closed.
   func check() throws {
     guard isOpen else { throw HDF5Error(.closed, path: path, "the file is closed already") }
+    enter()
   }
 }
 
