@@ -51,7 +51,8 @@ public enum StoredType: String, Codable, Sendable, CaseIterable {
 extension StoredType {
   /// Converts `count` stored numbers to single precision, `step` of them apart and `targetStep` apart in memory.
   func decode(
-    _ source: UnsafeRawPointer, step: Int, isSwapped: Bool, count: Int, into target: UnsafeMutablePointer<Float>,
+    _ source: UnsafeRawPointer, step: Int, isSwapped: Bool, count: Int,
+    into target: UnsafeMutablePointer<Float>,
     targetStep: Int
   ) {
     let run = Run(source: source, step: step * byteCount, count: count, targetStep: targetStep)
@@ -74,7 +75,8 @@ extension StoredType {
 
   /// The same in double precision.
   func decode(
-    _ source: UnsafeRawPointer, step: Int, isSwapped: Bool, count: Int, into target: UnsafeMutablePointer<Double>,
+    _ source: UnsafeRawPointer, step: Int, isSwapped: Bool, count: Int,
+    into target: UnsafeMutablePointer<Double>,
     targetStep: Int
   ) {
     let run = Run(source: source, step: step * byteCount, count: count, targetStep: targetStep)
@@ -141,7 +143,8 @@ private struct Run {
     _: Stored.Type, _ target: UnsafeMutablePointer<Scalar>, _ convert: (Stored) -> Scalar
   ) {
     for index in 0..<count {
-      target[index * targetStep] = convert(source.loadUnaligned(fromByteOffset: index * step, as: Stored.self))
+      target[index * targetStep] = convert(
+        source.loadUnaligned(fromByteOffset: index * step, as: Stored.self))
     }
   }
 

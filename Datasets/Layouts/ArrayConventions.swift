@@ -40,7 +40,9 @@ struct ArrayConventions {
     let repeated = Self.repetitions.filter { repetition in arrays.contains { $0.name == repetition.of } }
       .reduce(into: Set<String>()) { $0.formUnion($1.names) }
     let left = arrays.map(\.name).filter(repeated.contains)
-    if !left.isEmpty { notes.append("left out, because they follow from others: \(left.joined(separator: ", "))") }
+    if !left.isEmpty {
+      notes.append("left out, because they follow from others: \(left.joined(separator: ", "))")
+    }
     let kept = arrays.filter { !repeated.contains($0.name) && $0.count > 0 }
 
     // Vectors and single numbers describe; the rest are fields of as many samples as the first of them.
@@ -61,7 +63,8 @@ struct ArrayConventions {
     var frameCount: Int?
     var unfit: [NamedArray] = []
     for (array, shape) in zip(candidates, shapes) {
-      guard let (roles, frames) = roles(shape, grid: grid, timeAxis: axis), frames == nil || frames == frameCount ?? frames
+      guard let (roles, frames) = roles(shape, grid: grid, timeAxis: axis),
+        frames == nil || frames == frameCount ?? frames
       else {
         unfit.append(array)
         continue
@@ -70,13 +73,16 @@ struct ArrayConventions {
       let unsqueezed = array.shape.count > shape.count ? [roles[0], .fixed(0)] + roles.dropFirst() : roles
       fields.append(
         .init(
-          description: .init(name: array.name, isTimeVarying: frames != nil), source: try array.field(unsqueezed)))
+          description: .init(name: array.name, isTimeVarying: frames != nil),
+          source: try array.field(unsqueezed)))
     }
     if !unfit.isEmpty {
-      notes.append("left out, because their shapes are not [\(sampleCount)] x [time] x \(grid): \(Self.list(unfit))")
+      notes.append(
+        "left out, because their shapes are not [\(sampleCount)] x [time] x \(grid): \(Self.list(unfit))")
     }
     if axis.isAmbiguous && frameCount != nil {
-      notes.append("time is taken to be the \(axis.axis == .last ? "last axis" : "second axis"): the shapes allow both")
+      notes.append(
+        "time is taken to be the \(axis.axis == .last ? "last axis" : "second axis"): the shapes allow both")
     }
     var known: [Double]?
     if let times, let frameCount, times.count == frameCount {
@@ -87,14 +93,16 @@ struct ArrayConventions {
     let names = grid.count <= 3 ? ["x", "y", "z"] : grid.indices.map { "x\($0 + 1)" }
     let axes = try grid.enumerated().map { number, length in
       if let vector = vectors.first(where: { $0.name == names[number] && $0.count == length }) {
-        return DatasetDescription.Axis(name: names[number], coordinates: try vector.numbers(), isPeriodic: nil)
+        return DatasetDescription.Axis(
+          name: names[number], coordinates: try vector.numbers(), isPeriodic: nil)
       }
       return DatasetDescription.Axis(name: names[number], count: length)
     }
     let viscosities = try vectors.filter { $0.name == "visc" && $0.count == 1 }.map { try $0.numbers()[0] }
     return try ForeignDataset(
       path: path, layout: layout, axes: axes, times: known, frameCount: frameCount ?? 0, fields: fields,
-      sampleCount: sampleCount, parameters: viscosities.map { .init(name: "viscosity", value: $0) }, notes: notes,
+      sampleCount: sampleCount, parameters: viscosities.map { .init(name: "viscosity", value: $0) },
+      notes: notes,
       interleavesSamples: candidates.contains(where: \.interleavesSamples))
   }
 
@@ -123,7 +131,10 @@ struct ArrayConventions {
       if isFirst && isLast && frames != nil && largest[1] != largest[rank] {
         return (grid, Time(axis: largest[1] == frames ? .first : .last, isAmbiguous: false))
       }
-      return (grid, Time(axis: isFirst && isLast ? timeAxis : isFirst ? .first : .last, isAmbiguous: isFirst && isLast))
+      return (
+        grid,
+        Time(axis: isFirst && isLast ? timeAxis : isFirst ? .first : .last, isAmbiguous: isFirst && isLast)
+      )
     }
     // All have the same axes; the recorded times tell whether one of them is time.
     if let frames, frames > 1, rank >= 3 {

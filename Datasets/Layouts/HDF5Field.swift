@@ -98,7 +98,8 @@ struct HDF5Field: FieldSource {
   }
 
   private func read<Scalar: HDF5Scalar & TensorScalar>(
-    _ block: [Segment], steps: [Int], into target: UnsafeMutableBufferPointer<Scalar>, _ buffer: inout [Scalar]
+    _ block: [Segment], steps: [Int], into target: UnsafeMutableBufferPointer<Scalar>,
+    _ buffer: inout [Scalar]
   ) throws {
     let slab = HDF5Slab(start: block.map(\.start), count: block.map(\.extent))
     let count = slab.elementCount
@@ -109,7 +110,8 @@ struct HDF5Field: FieldSource {
         (Loop(block[axis].positions, stride: strides[axis], targetStep: steps[axis]), strides[axis])
       })
     if loops.count == 1, loops[0].count == count, loops[0].step == 1, loops[0].targetStep == 1 {
-      return try dataset.read(into: UnsafeMutableBufferPointer(rebasing: target[offset..<offset + count]), slab)
+      return try dataset.read(
+        into: UnsafeMutableBufferPointer(rebasing: target[offset..<offset + count]), slab)
     }
     if buffer.count < count { buffer = [Scalar](repeating: 0, count: count) }
     try buffer.withUnsafeMutableBufferPointer { buffer in

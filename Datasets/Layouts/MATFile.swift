@@ -39,7 +39,8 @@ struct MATFile {
     while position < file.count {
       count += 1
       guard count <= Self.variableLimit else {
-        throw DatasetError.damaged(path: file.path, reason: "it has more than \(Self.variableLimit) variables")
+        throw DatasetError.damaged(
+          path: file.path, reason: "it has more than \(Self.variableLimit) variables")
       }
       let tag = try Bytes(file, at: position, count: 8, isSwapped: isSwapped)
       let (type, length) = (tag.uint32(0), Int(tag.uint32(4)))
@@ -74,7 +75,8 @@ struct MATFile {
     }
     self.arrays = arrays
     notes =
-      others.isEmpty ? [] : ["left out, because they are no arrays of real numbers: \(others.joined(separator: ", "))"]
+      others.isEmpty
+      ? [] : ["left out, because they are no arrays of real numbers: \(others.joined(separator: ", "))"]
   }
 }
 
@@ -139,7 +141,8 @@ private struct Variable {
     }
     guard let count = checkedProduct(shape), count <= 1 << 48 else { throw damaged("has the shape \(shape)") }
     let numbers = try next("numbers")
-    guard let encoding = Self.type(ofElement: numbers.type), numbers.length == count * encoding.byteCount else {
+    guard let encoding = Self.type(ofElement: numbers.type), numbers.length == count * encoding.byteCount
+    else {
       throw damaged("'\(name)' of shape \(shape) has \(numbers.length) bytes of numbers")
     }
     array = NamedArray(

@@ -28,10 +28,13 @@ struct NumPyHeader {
     let lengthSize = start[6] == 1 ? 2 : 4
     let length = start[8..<8 + lengthSize].reversed().reduce(0) { $0 << 8 | Int($1) }
     let begin = 8 + lengthSize
-    guard length <= 1 << 16, length <= reader.count - begin else { throw damaged("has a header of \(length) bytes") }
+    guard length <= 1 << 16, length <= reader.count - begin else {
+      throw damaged("has a header of \(length) bytes")
+    }
     self.start = begin + length
     let text = String(decoding: try reader.bytes(at: begin, count: length), as: UTF8.self)
-    guard let entries = Self.parse(text), let descriptor = entries.descriptor, let isFortran = entries.isFortran,
+    guard let entries = Self.parse(text), let descriptor = entries.descriptor,
+      let isFortran = entries.isFortran,
       let shape = entries.shape
     else { throw damaged("has the header \(text.prefix(100).split(whereSeparator: \.isNewline).joined())") }
     self.descriptor = descriptor
@@ -160,7 +163,8 @@ struct NumPyFile {
   }
 
   private mutating func add(
-    _ name: String, _ reader: any ByteReader, path: String, open: @escaping @Sendable () throws -> any ByteReader
+    _ name: String, _ reader: any ByteReader, path: String,
+    open: @escaping @Sendable () throws -> any ByteReader
   ) throws {
     let header = try NumPyHeader(reader, name: name, path: path)
     guard let count = checkedProduct(header.shape), count <= 1 << 48 else {
@@ -177,7 +181,8 @@ struct NumPyFile {
     guard size == count * type.byteCount else {
       throw DatasetError.damaged(
         path: path,
-        reason: "the array '\(name)' of shape \(header.shape) has \(size) bytes, not \(count * type.byteCount)")
+        reason:
+          "the array '\(name)' of shape \(header.shape) has \(size) bytes, not \(count * type.byteCount)")
     }
     arrays.append(
       NamedArray(
@@ -195,8 +200,10 @@ struct NumPyFile {
   }
 
   /// A text that numpy stores with four bytes a character.
-  private static func text(_ reader: any ByteReader, _ header: NumPyHeader, byteCount: Int) throws -> String? {
-    guard header.descriptor.hasPrefix("<U"), header.shape.isEmpty, byteCount <= 1 << 26, byteCount % 4 == 0 else {
+  private static func text(_ reader: any ByteReader, _ header: NumPyHeader, byteCount: Int) throws -> String?
+  {
+    guard header.descriptor.hasPrefix("<U"), header.shape.isEmpty, byteCount <= 1 << 26, byteCount % 4 == 0
+    else {
       return nil
     }
     let bytes = try reader.bytes(at: header.start, count: byteCount)

@@ -24,7 +24,7 @@ struct Pickle {
   }
 
   /// What the dictionary holds, by its keys, in their order.
-  let entries: [(key: String, value: Value)]
+  private(set) var entries: [(key: String, value: Value)] = []
 
   indirect enum Value {
     case none
@@ -64,7 +64,6 @@ struct Pickle {
   /// - Throws: `Refusal`.
   init(_ bytes: [UInt8]) throws {
     self.bytes = bytes
-    entries = []
     while true {
       let operation = try byte()
       if operation == UInt8(ascii: ".") { break }
@@ -73,12 +72,7 @@ struct Pickle {
     guard case .dictionary(let number)? = stack.last else {
       throw Refusal(reason: "its content is no dictionary of tensors")
     }
-    self = Pickle(entries: dictionaries[number])
-  }
-
-  private init(entries: [(key: String, value: Value)]) {
-    self.entries = entries
-    bytes = []
+    entries = dictionaries[number]
   }
 
   // MARK: - The machine
@@ -127,7 +121,8 @@ struct Pickle {
     case UInt8(ascii: "R"): try call()
     default:
       let code = String(operation, radix: 16)
-      throw Refusal(reason: "its pickle uses the operation 0x\(code) (\(Self.name(of: operation))), which is refused")
+      throw Refusal(
+        reason: "its pickle uses the operation 0x\(code) (\(Self.name(of: operation))), which is refused")
     }
   }
 
@@ -173,12 +168,16 @@ struct Pickle {
   }
 
   private mutating func call() throws {
-    guard case .tuple(let arguments, _) = try pop(), case .function(let name) = try pop() else { throw damaged }
+    guard case .tuple(let arguments, _) = try pop(), case .function(let name) = try pop() else {
+      throw damaged
+    }
     if name == Self.orderedDictionary, arguments.isEmpty { return makeDictionary() }
     guard name == Self.rebuild, arguments.count >= 6, case .storage(let storage) = arguments[0],
       case .integer(let offset) = arguments[1], let shape = Self.integers(arguments[2]),
       let strides = Self.integers(arguments[3])
-    else { throw Refusal(reason: "its pickle calls \(name.replacing(" ", with: ".")) in a way that is refused") }
+    else {
+      throw Refusal(reason: "its pickle calls \(name.replacing(" ", with: ".")) in a way that is refused")
+    }
     stack.append(.tensor(Tensor(storage: storage, offset: offset, shape: shape, strides: strides)))
   }
 
@@ -197,7 +196,9 @@ struct Pickle {
   private var damaged: Refusal { Refusal(reason: "its pickle is damaged") }
 
   private mutating func take(_ count: Int) throws -> ArraySlice<UInt8> {
-    guard count >= 0, count <= bytes.count - position else { throw Refusal(reason: "its pickle is truncated") }
+    guard count >= 0, count <= bytes.count - position else {
+      throw Refusal(reason: "its pickle is truncated")
+    }
     defer { position += count }
     return bytes[position..<position + count]
   }
@@ -217,7 +218,9 @@ struct Pickle {
     return Int(digits.reversed().reduce(start) { $0 << 8 | Int64($1) })
   }
 
-  private mutating func text(_ count: Int) throws -> String { String(decoding: try take(count), as: UTF8.self) }
+  private mutating func text(_ count: Int) throws -> String {
+    String(decoding: try take(count), as: UTF8.self)
+  }
 
   /// The text up to the end of the line.
   private mutating func line() throws -> String {

@@ -13,7 +13,7 @@ extension SourceDataset {
     field: String, samples: Range<Int>, frames: [Int]?, stride: Int, requiresFinite: Bool
   ) throws -> Tensor<Float> {
     let selection = try Selection(self, field, samples, frames, stride)
-    let result = try selection.read { try $0.read($1, into: $2) }
+    let result: Tensor<Float> = try selection.read { try $0.read($1, into: $2) }
     if requiresFinite { try selection.requireFinite(result, allFinite) }
     return result
   }
@@ -23,7 +23,7 @@ extension SourceDataset {
     field: String, samples: Range<Int>, frames: [Int]?, stride: Int, requiresFinite: Bool
   ) throws -> Tensor<Double> {
     let selection = try Selection(self, field, samples, frames, stride)
-    let result = try selection.read { try $0.read($1, into: $2) }
+    let result: Tensor<Double> = try selection.read { try $0.read($1, into: $2) }
     if requiresFinite { try selection.requireFinite(result, allFinite) }
     return result
   }
@@ -45,7 +45,8 @@ private struct Selection {
     field = name
     let description = dataset.description
     func invalid(_ reason: String) -> DatasetError { .invalidSelection(path: dataset.path, reason: reason) }
-    guard let field = description.fields.first(where: { $0.name == name }), let source = dataset.source(of: name)
+    guard let field = description.fields.first(where: { $0.name == name }),
+      let source = dataset.source(of: name)
     else {
       let names = description.fields.map { "'\($0.name)'" }.joined(separator: ", ")
       throw invalid("no field '\(name)' (it holds: \(names))")
@@ -166,10 +167,12 @@ struct ForeignDataset: SourceDataset {
     self.provenance = provenance
     self.createdAt = createdAt
     for field in names {
-      guard let size = checkedProduct(description.shape(of: field)), let all = checkedProduct([size, sampleCount]),
+      guard let size = checkedProduct(description.shape(of: field)),
+        let all = checkedProduct([size, sampleCount]),
         all <= 1 << 56
       else {
-        throw DatasetError.damaged(path: path, reason: "'\(field.name)' has shape \(description.shape(of: field))")
+        throw DatasetError.damaged(
+          path: path, reason: "'\(field.name)' has shape \(description.shape(of: field))")
       }
     }
   }
@@ -185,7 +188,8 @@ struct ForeignDataset: SourceDataset {
     var position = 0
     try withUnsafeTemporaryAllocation(byteCount: 1 << 20, alignment: 16) { buffer in
       while position < file.count {
-        let part = UnsafeMutableRawBufferPointer(rebasing: buffer[0..<min(buffer.count, file.count - position)])
+        let part = UnsafeMutableRawBufferPointer(
+          rebasing: buffer[0..<min(buffer.count, file.count - position)])
         try file.read(at: position, into: part)
         checksum.update(UnsafeRawBufferPointer(part))
         position += part.count

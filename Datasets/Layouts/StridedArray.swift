@@ -20,7 +20,8 @@ struct StridedArray: Sendable {
 
   /// An array; `strides` and `start` must lie within what `open` gives.
   init(
-    shape: [Int], strides: [Int], encoding: StoredType, storedType: StoredType? = nil, isSwapped: Bool = false,
+    shape: [Int], strides: [Int], encoding: StoredType, storedType: StoredType? = nil,
+    isSwapped: Bool = false,
     start: Int, open: @escaping @Sendable () throws -> any ByteReader
   ) {
     self.open = open

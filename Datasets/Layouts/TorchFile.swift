@@ -69,7 +69,9 @@ struct TorchFile {
     guard tensor.shape.count == tensor.strides.count, tensor.shape.count <= 16,
       let count = checkedProduct(tensor.shape), tensor.offset >= 0, tensor.offset <= storage.count
     else { throw damaged("has the shape \(tensor.shape) and strides \(tensor.strides)") }
-    guard count <= storage.count else { throw damaged("has more elements than are stored; save a clone of it") }
+    guard count <= storage.count else {
+      throw damaged("has more elements than are stored; save a clone of it")
+    }
     var last = tensor.offset
     for (length, stride) in zip(tensor.shape, tensor.strides) where length > 1 {
       let (step, overflow) = (length - 1).multipliedReportingOverflow(by: stride)

@@ -106,7 +106,9 @@ private final class Supplier {
           part.isEmpty ? total == member.size : total <= member.size, "'\(member.name)' has another size")
       }
       let size = min(target.count, part.count - used)
-      part.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[used..<used + size])) }
+      part.withUnsafeBytes {
+        target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[used..<used + size]))
+      }
       used += size
       return Int64(size)
     } catch {
@@ -118,7 +120,8 @@ private final class Supplier {
 
 /// The library's way to ask a source for something.
 private func supply(
-  _ context: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?, _ length: UInt64, _ command: zip_source_cmd_t
+  _ context: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?, _ length: UInt64,
+  _ command: zip_source_cmd_t
 ) -> Int64 {
   guard let context else { return -1 }
   let supplier = Unmanaged<Supplier>.fromOpaque(context).takeUnretainedValue()

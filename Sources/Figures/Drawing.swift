@@ -374,6 +374,7 @@ func textWidth(_ text: String, size: Double) -> Double {
       width + 0.32
     case "m", "w", "M", "W", "×", "−", "+", "=": width + 0.8
     case "A"..."Z": width + 0.68
+    case "0"..."9": width + 0.64
     default: width + 0.56
     }
   } * size

@@ -120,8 +120,13 @@ public struct ColorBar: Sendable {
   /// As many ticks as have room for their labels, four steps or fewer.
   func ticks(fitting width: Double) -> Ticks {
     let candidates = (1...4).reversed().map { Ticks(for: range, count: $0) }
+    let scale = width / max(range.upperBound - range.lowerBound, .leastNormalMagnitude)
     return candidates.first { ticks in
-      ticks.labels.reduce(0) { $0 + textWidth($1, size: 10) + 8 } <= width
+      let widths = ticks.labels.map { textWidth($0, size: 10) }
+      return ticks.values.indices.dropFirst().allSatisfy { index in
+        let distance = scale * (ticks.values[index] - ticks.values[index - 1])
+        return distance >= (widths[index - 1] + widths[index]) / 2 + 8
+      }
     } ?? candidates[candidates.count - 1]
   }
 }

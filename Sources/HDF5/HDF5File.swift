@@ -1,3 +1,4 @@
+import CCrashGuard
 import CHDF5
 import Glibc
 
@@ -19,6 +20,12 @@ public final class HDF5File: Sendable {
     }
   }
 
+  /// Makes a crash of the library in a damaged file end the process with a message and exit status 65.
+  ///
+  /// HDF5 1.10 does not survive every file: of 14,000 mutants of small files 18 crashed it. For programs, at
+  /// their start; handlers of signals are theirs to choose.
+  public static func exitOnCrashes() { crash_guard_install() }
+
   private let file: OpenFile
   /// The top group.
   public let root: HDF5Group
@@ -32,19 +39,7 @@ public final class HDF5File: Sendable {
   ///
   /// - Throws: `HDF5Error` if there is no such file, or it is no HDF5 file, truncated, damaged or locked.
   public convenience init(opening path: String, writable: Bool = false) throws {
-    try self.init(
-      Library.perform {
-        try Self.checkReadable(path)
-        Library.blame(path)
-        let access = H5Pcreate(chdf5_H5P_FILE_ACCESS())
-        defer { H5Pclose(access) }
-        chdf5_ignore_missing_locks(access)
-        H5Pset_fclose_degree(access, H5F_CLOSE_STRONG)
-        H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V110)
-        let number = H5Fopen(path, writable ? chdf5_H5F_ACC_RDWR() : chdf5_H5F_ACC_RDONLY(), access)
-        guard number >= 0 else { throw Self.openFailure(path, writable: writable) }
-        return OpenFile(number, path: path, isWritable: writable)
-      })
+    try self.init(Self.open(path, writable: writable))
   }
 
   /// Creates a file, open for writing.
@@ -84,6 +79,35 @@ public final class HDF5File: Sendable {
         }
         return OpenFile(number, path: path, isWritable: true)
       })
+  }
+
+  /// Opens a file, waiting up to a second for a lock on it to go away.
+  ///
+  /// A process that is just being started still holds a copy of everything that its parent had open, locks
+  /// included, so a lock may outlive the file's closing for a moment.
+  private static func open(_ path: String, writable: Bool) throws -> OpenFile {
+    for _ in 0..<100 {
+      if let file = try openUnlessLocked(path, writable: writable) { return file }
+      usleep(10_000)
+    }
+    throw HDF5Error(
+      .unreadable, path: path, "in use by another program that writes to it; wait, or close it there")
+  }
+
+  private static func openUnlessLocked(_ path: String, writable: Bool) throws -> OpenFile? {
+    try Library.perform {
+      try checkReadable(path)
+      Library.blame(path)
+      let access = H5Pcreate(chdf5_H5P_FILE_ACCESS())
+      defer { H5Pclose(access) }
+      chdf5_ignore_missing_locks(access)
+      H5Pset_fclose_degree(access, H5F_CLOSE_STRONG)
+      H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V110)
+      let number = H5Fopen(path, writable ? chdf5_H5F_ACC_RDWR() : chdf5_H5F_ACC_RDONLY(), access)
+      if number >= 0 { return OpenFile(number, path: path, isWritable: writable) }
+      if Library.failureText().contains("unable to lock file") { return nil }
+      throw openFailure(path, writable: writable)
+    }
   }
 
   private init(_ file: OpenFile) throws {
@@ -191,10 +215,6 @@ public final class HDF5File: Sendable {
     }
     if text.contains("signature not found") || text.contains("unable to locate file signature") {
       return HDF5Error(.notHDF5, path: path, "not an HDF5 file")
-    }
-    if text.contains("unable to lock file") {
-      return HDF5Error(
-        .unreadable, path: path, "in use by another program that writes to it; wait, or close it there")
     }
     if text.contains("already open") {
       return HDF5Error(.unreadable, path: path, "already open in this process")

@@ -14,7 +14,8 @@ enum LZFFilter {
     filter.encoder_present = 0
     filter.decoder_present = 1
     filter.filter = { flags, parameterCount, parameters, size, capacity, buffer in
-      guard flags & UInt32(chdf5_H5Z_FLAG_REVERSE()) != 0, let buffer, let capacity, let source = buffer.pointee
+      guard flags & UInt32(chdf5_H5Z_FLAG_REVERSE()) != 0, let buffer, let capacity,
+        let source = buffer.pointee
       else { return 0 }
       // The third parameter is the size of a chunk; one byte of input makes at most 88 of output.
       let declared = parameterCount >= 3 ? Int(parameters?[2] ?? 0) : 0
@@ -23,7 +24,7 @@ enum LZFFilter {
       guard let target = malloc(outputSize) else { return 0 }
       let input = UnsafeRawBufferPointer(start: source, count: size)
       let output = UnsafeMutableRawBufferPointer(start: target, count: outputSize)
-      guard let count = decompress(input, into: output) else {
+      guard let count = LZFFilter.decompress(input, into: output) else {
         free(target)
         return 0
       }

@@ -34,10 +34,9 @@ extension Report {
     }
     if let epoch = metrics.lastEpoch {
       let total = metrics.curve("train", "seconds").map { $0.values.reduce(0, +) }
-      let seconds = manifest.number("wall_seconds") ?? manifest.number("wall_time") ?? total
-      let perEpoch = total.map { "\(NumberFormat.duration(seconds: $0 / Double(max(1, epoch)))) per epoch" }
-      if let seconds {
-        headlines.append(("Wall time", NumberFormat.duration(seconds: seconds), perEpoch ?? ""))
+      if let total {
+        let perEpoch = NumberFormat.duration(seconds: total / Double(max(1, epoch)))
+        headlines.append(("Training time", NumberFormat.duration(seconds: total), "\(perEpoch) per epoch"))
       }
       headlines.append(("Epochs", NumberFormat.grouped(epoch), ""))
     }

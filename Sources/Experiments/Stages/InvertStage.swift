@@ -74,11 +74,12 @@ public enum InvertStage {
       try sample(&chains, sampler, problem, prior, run, identity, console)
       let seconds = Progress.seconds(ContinuousClock.now - start)
       try write(chains, sampler, problem, prior, forward, config, truth, run)
-      _ = try Report.write(runFolder: run.path)
       return summarize(
         chains, config, forward, truth, run, solves: (chains.iteration - first) * chains.count,
         seconds: seconds)
     }
+    // Last, so that it shows the manifest of a finished run.
+    _ = try Report.write(runFolder: run.path)
     try console.result(summary, text: text(summary))
   }
 

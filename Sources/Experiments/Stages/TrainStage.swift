@@ -56,13 +56,14 @@ public enum TrainStage {
         run, config, file: data.testFile, samples: data.split.test, stride: config.data.stride,
         checkpoint: run.lastCheckpoint, console)
       try evaluation.write(to: run)
-      _ = try Report.write(runFolder: run.path)
       return Summary(
         run: run.path, epochs: trainer.position.epoch,
         parameters: trainer.model.parameterCount,
         bestEpoch: bestEpoch(trainer.history), evaluation: evaluation.numbers,
         seconds: trainer.history.reduce(0) { $0 + $1.seconds }, report: run.reportFile)
     }
+    // Last, so that it shows the manifest of a finished run.
+    _ = try Report.write(runFolder: run.path)
     try console.result(summary, text: text(summary))
   }
 
