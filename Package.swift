@@ -66,7 +66,8 @@ let package = Package(
     .target(
       name: "Experiments",
       dependencies: [
-        "Tensors", "Files", "HDF5", "Archives", "Figures", "Solvers", "Datasets", "Autodiff", "NeuralOperators",
+        "Tensors", "Files", "HDF5", "Archives", "Figures", "Solvers", "Datasets", "Autodiff",
+        "NeuralOperators",
         "Training", "InverseProblems", "Yams",
       ],
       swiftSettings: strict),

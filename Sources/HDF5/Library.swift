@@ -125,7 +125,7 @@ final class OpenFile: @unchecked Sendable {
   let path: String
   let isWritable: Bool
   private(set) var isOpen = true
-  /// What a crash of the library in this file means. HDF5 does not survive every damaged file.
+  /// What a crash of the library in this file means: HDF5 does not survive every damaged file.
   private let blame: UnsafePointer<CChar>
 
   init(_ number: hid_t, path: String, isWritable: Bool) {
