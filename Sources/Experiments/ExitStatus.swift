@@ -56,6 +56,7 @@ public struct Failure: Sendable, Equatable {
     case let error as TrainingError:
       self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
     case let error as ChainCheckpoint.Failure: self.init(.badData, error.description)
+    case let error as SamplingError: self.init(.badData, error.description)
     case let error as ReportError: self.init(.badData, error.description)
     case is CancellationError:
       self.init(Interruption.exitStatus, "stopped on request")

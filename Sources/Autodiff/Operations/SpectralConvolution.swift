@@ -11,11 +11,12 @@ import Tensors
 public func spectralConvolution(_ u: Variable, weight: Variable) -> Variable {
   let kernel = FourierLayerKernel(input: FieldShape(u.shape), weight: weight.shape)
   let (value, spectrum, _) = kernel.forward(
-    u.value, weight.value, skip: nil, activation: .identity, keeping: weight.needsGradient)
+    u.value, weight.value, skip: nil, activation: .identity, keepsSpectrum: weight.needsGradient,
+    keepsPreactivation: false)
   return Variable(value, from: [u, weight]) {
     [weight = weight.value, uNeedsGradient = u.needsGradient] gradient in
     let gradients = kernel.adjoint(
-      gradient, u: nil, weight, skipWeight: nil, spectrum: spectrum, preactivation: nil,
+      gradient, u: nil, skipGradients: false, weight, skipWeight: nil, spectrum: spectrum, preactivation: nil,
       activation: .identity, inputGradient: uNeedsGradient)
     return [gradients.u, gradients.weight]
   }
@@ -35,12 +36,15 @@ public func fourierLayer(
   let inputs = [u, weight, skipWeight, skipBias]
   let (value, spectrum, preactivation) = kernel.forward(
     u.value, weight.value, skip: (skipWeight.value, skipBias.value), activation: activation,
-    keeping: inputs.contains(where: \.needsGradient))
+    keepsSpectrum: weight.needsGradient, keepsPreactivation: inputs.contains(where: \.needsGradient))
   return Variable(value, from: inputs) {
-    [u = u.value, weight = weight.value, skipWeight = skipWeight.value, uNeedsGradient = u.needsGradient]
+    [
+      u = u.value, weight = weight.value, skipWeight = skipWeight.value, uNeedsGradient = u.needsGradient,
+      skipNeedsGradient = skipWeight.needsGradient || skipBias.needsGradient
+    ]
     gradient in
     let gradients = kernel.adjoint(
-      gradient, u: u, weight, skipWeight: skipWeight, spectrum: spectrum,
+      gradient, u: u, skipGradients: skipNeedsGradient, weight, skipWeight: skipWeight, spectrum: spectrum,
       preactivation: activation.needsPreactivation ? preactivation : value, activation: activation,
       inputGradient: uNeedsGradient)
     return [gradients.u, gradients.weight, gradients.skipWeight, gradients.skipBias]
@@ -75,12 +79,12 @@ private struct FourierLayerKernel {
   /// The result, the input's modes and, where the adjoint needs it, the value before the activation.
   func forward(
     _ u: Tensor<Float>, _ weight: Tensor<Float>, skip: (weight: Tensor<Float>, bias: Tensor<Float>)?,
-    activation: Activation, keeping: Bool
+    activation: Activation, keepsSpectrum: Bool, keepsPreactivation: Bool
   ) -> (value: Tensor<Float>, spectrum: Tensor<Float>?, preactivation: Tensor<Float>?) {
     let spectrum = analyse(.forward, u, channels: inputs)
     let mixed = mix(spectrum, weight)
     var preactivation: Tensor<Float>?
-    let keepsPreactivation = keeping && activation.needsPreactivation
+    let keepsPreactivation = keepsPreactivation && activation.needsPreactivation
     let value = Tensor<Float>.filled(input.shape(channels: outputs)) { value in
       if keepsPreactivation {
         preactivation = .filled(input.shape(channels: outputs)) { z in
@@ -90,7 +94,7 @@ private struct FourierLayerKernel {
         finish(u, mixed, skip, activation, value, out: nil)
       }
     }
-    return (value, keeping ? spectrum : nil, preactivation)
+    return (value, keepsSpectrum ? spectrum : nil, preactivation)
   }
 
   /// Back to the grid, plus the skip connection, through the activation, sample by sample.
@@ -124,7 +128,7 @@ private struct FourierLayerKernel {
 
   /// The gradients of everything that `forward` took.
   func adjoint(
-    _ gradient: consuming Tensor<Float>, u: Tensor<Float>?, _ weight: Tensor<Float>,
+    _ gradient: consuming Tensor<Float>, u: Tensor<Float>?, skipGradients: Bool, _ weight: Tensor<Float>,
     skipWeight: Tensor<Float>?, spectrum: Tensor<Float>?, preactivation: Tensor<Float>?,
     activation: Activation, inputGradient: Bool
   ) -> (u: Tensor<Float>?, weight: Tensor<Float>?, skipWeight: Tensor<Float>?, skipBias: Tensor<Float>?) {
@@ -133,7 +137,7 @@ private struct FourierLayerKernel {
     var dz: Tensor<Float> = gradient
     var terms: Tensor<Float>?
     if let u {
-      terms = .filled([samples, termCount]) { terms in
+      let allTerms = Tensor<Float>.filled([skipGradients ? samples : 0, termCount]) { terms in
         dz.withUnsafeMutableBuffer { dz in
           let dz = dz.baseAddress!
           withPointers(u, preactivation ?? u) { u, z in
@@ -141,6 +145,7 @@ private struct FourierLayerKernel {
               for sample in range {
                 let offset = sample * outputs * points
                 activation.adjoint(outputs * points, z + offset, dz + offset)
+                guard skipGradients else { continue }
                 linearGradient(
                   inputs: inputs, outputs: outputs, points: points, u + sample * inputs * points,
                   dz + offset, terms + sample * termCount)
@@ -149,6 +154,7 @@ private struct FourierLayerKernel {
           }
         }
       }
+      if skipGradients { terms = allTerms }
     }
     let dmixed = analyse(.adjoint, dz, channels: outputs)
 
