@@ -58,6 +58,7 @@ public struct Failure: Sendable, Equatable {
     case let error as ChainCheckpoint.Failure: self.init(.badData, error.description)
     case let error as SamplingError: self.init(.badData, error.description)
     case let error as ReportError: self.init(.badData, error.description)
+    case let error as BenchStage.UnknownCase: self.init(.usage, error.description)
     case is CancellationError:
       self.init(Interruption.exitStatus, "stopped on request")
     default:
