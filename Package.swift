@@ -86,7 +86,8 @@ let package = Package(
       name: "DatasetsTests", dependencies: ["Datasets", "HDF5", "Solvers", "Tensors", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "AutodiffTests", dependencies: ["Autodiff", "Tensors", "TestSupport"], swiftSettings: strict),
+      name: "AutodiffTests", dependencies: ["Autodiff", "CKernels", "Tensors", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "NeuralOperatorsTests",
       dependencies: ["NeuralOperators", "Autodiff", "Tensors", "TestSupport"], swiftSettings: strict),
