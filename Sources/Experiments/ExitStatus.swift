@@ -1,3 +1,4 @@
+import Archives
 import Datasets
 import Files
 import HDF5
@@ -44,6 +45,8 @@ public struct Failure: Sendable, Equatable {
     case let error as FileError:
       self.init(error.kind == .writeFailed ? .inputOutput : .cannotCreate, error.description)
     case let error as HDF5Error:
+      self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
+    case let error as ArchiveError:
       self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
     case let error as DatasetError:
       self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
