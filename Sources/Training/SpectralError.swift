@@ -60,7 +60,7 @@ public struct SpectralError: Sendable {
     }
   }
 
-  /// The errors in bands whose limits double: 0, 1, 2–3, 4–7, …
+  /// The errors in bands whose limits double: 0, 1, 2–3, 4–7 and so on.
   public var bands: [Band] {
     let least = 1e-12 * target.reduce(0, +)
     var bands: [Band] = []
