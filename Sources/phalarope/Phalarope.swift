@@ -20,7 +20,7 @@ struct Phalarope: ParsableCommand {
       """,
     version: "\(Version.name) \(Version.number)",
     subcommands: [
-      GenerateCommand.self, InspectCommand.self, TrainCommand.self, EvaluateCommand.self,
+      GenerateCommand.self, MergeCommand.self, InspectCommand.self, TrainCommand.self, EvaluateCommand.self,
       PredictCommand.self, InvertCommand.self, ReportCommand.self, BenchCommand.self, DoctorCommand.self,
     ])
 }
@@ -28,6 +28,7 @@ struct Phalarope: ParsableCommand {
 @main
 enum Main {
   static func main() {
+    Runtime.prepare()
     do {
       var command = try Phalarope.parseAsRoot()
       try command.run()

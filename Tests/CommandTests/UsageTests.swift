@@ -4,7 +4,8 @@ import Testing
 /// Help, usage errors, and mistakes in configurations: message, status 64, nothing written.
 @Suite struct UsageTests {
   @Test(arguments: [
-    [], ["generate"], ["inspect"], ["train"], ["evaluate"], ["predict"], ["invert"], ["report"], ["bench"],
+    [], ["generate"], ["merge"], ["inspect"], ["train"], ["evaluate"], ["predict"], ["invert"], ["report"],
+    ["bench"],
     ["doctor"],
   ])
   func help(verb: [String]) throws {
@@ -24,7 +25,7 @@ import Testing
     ["fly"], ["generate"], ["generate", "a.yaml", "--fly"], ["doctor", "--threads", "0"],
     ["doctor", "--threads", "many"], ["bench", "--seconds", "0"],
     ["train", "a.yaml", "--resume", "--overwrite"],
-    ["predict", "run", "--input", "a.h5"],
+    ["predict", "run", "--input", "a.h5"], ["merge", "--output", "a.h5"], ["merge", "a.h5"],
   ])
   func usageErrors(arguments: [String]) throws {
     let outcome = try Command.run(arguments, in: "/")

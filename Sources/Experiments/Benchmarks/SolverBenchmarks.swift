@@ -42,7 +42,7 @@ extension Benchmark {
         let source = try GenerateConfig(ConfigSection(parsing: text, path: name)).makeSource()
         let options = GenerationOptions(
           provenance: DatasetProvenance(config: "", solver: "", seed: 0, software: Version.line),
-          overwrites: true)
+          existing: .replaced)
         try stopwatch.time {
           try generateDataset(
             from: source, samples: 0..<samples, to: folder + "/data.h5", options: options
