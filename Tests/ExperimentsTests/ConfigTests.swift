@@ -33,10 +33,10 @@ private func mistakes(_ body: () throws -> Void) -> String {
   @Test func defaults() throws {
     let config = try GenerateConfig(ConfigSection(parsing: text, path: "x.yaml"))
     let burgers = try #require(config.equation as? BurgersConfiguration)
-    #expect((burgers.viscosity, burgers.times) == (0.1, [0.5, 1]))
+    #expect((burgers.viscosity, burgers.evolution.times) == (0.1, [0.5, 1]))
     #expect(config.seed == 0)
-    #expect((burgers.prior.sigma, burgers.prior.tau, burgers.prior.alpha) == (25, 5, 2))
-    #expect(burgers.timeStepping == TimeStepping(.etdrk4))
+    #expect((burgers.evolution.prior.sigma, burgers.evolution.prior.tau, burgers.evolution.prior.alpha) == (25, 5, 2))
+    #expect(burgers.evolution.timeStepping == TimeStepping(.etdrk4))
   }
 
   @Test func finalTimeAndFrames() throws {
