@@ -28,6 +28,7 @@ import Testing
     #expect(count(.fno2020(dimensions: 2, width: 32, modes: 12)) == 2_368_257)
     #expect(count(.modern(dimensions: 2, width: 32, modes: 12)) == 2_368_001)
     #expect(count(.fno2020(dimensions: 2, inputChannels: 10, width: 20, modes: 8)) == 414_517)
+    #expect(count(.fno2020(dimensions: 3, inputChannels: 10, width: 20, modes: 8)) == 6_558_537)
   }
 
   @Test func initialWeightsFollowTheirLaws() throws {
