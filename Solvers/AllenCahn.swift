@@ -17,7 +17,7 @@ import Foundation
 ///
 /// **When it fails.** The profile tanh(x/w), w = √(2D/r), has the spectrum exp(−πkw/2): where the highest modes
 /// carry more than 0.1 % of the norm, and more than diffusion leaves of what they carried at the start, solving
-/// throws `SolverError.invalidProblem` with a grid that would do.
+/// throws `SolverError.underResolved` with a grid that would do.
 ///
 /// **Good values.** L = 1, D = 10⁻³, r = 1, 128 points per axis, t ≤ 20.
 ///

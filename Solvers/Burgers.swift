@@ -19,7 +19,7 @@ import Foundation
 ///
 /// **When it fails.** Fronts of width 4ν / (jump) need at least a few points: where the highest modes carry more
 /// than 0.1 % of the norm, and more than diffusion leaves of what they carried at the start, solving throws
-/// `SolverError.invalidProblem` with a grid that would do. A given step that is too large ends in
+/// `SolverError.underResolved` with a grid that would do. A given step that is too large ends in
 /// `SolverError.blowUp`, found within 16 steps, because the exact norm never grows. Crank–Nicolson damps fine
 /// scales slowly: frames shortly after a rough start oscillate at h ν k² ≫ 1, where `etdrk4` is exact.
 ///

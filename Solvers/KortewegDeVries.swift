@@ -17,7 +17,7 @@ import Foundation
 /// exactly. Crank–Nicolson is stable as well but slows down every wave with h k³ ≳ 1: it needs small steps.
 ///
 /// **When it fails.** A soliton of speed c has the spectrum of sech², exp(−πk/√c): where the highest modes
-/// carry more than 0.1 % of the norm, and more than at the start, solving throws `SolverError.invalidProblem`
+/// carry more than 0.1 % of the norm, and more than at the start, solving throws `SolverError.underResolved`
 /// with a grid that would do.
 ///
 /// **Good values.** L = 64, |u| ≤ 1, 256 points, t ≤ 20.

@@ -207,10 +207,8 @@ final class PeriodicSpectrum: SpectralSystem {
     let amplitude = max(initialAmplitude, SolverKernels.largestMagnitude(values.count, values.start))
     // A multiple of the grid, so that the points asked for can be picked from it.
     let needed = max(2, (equation.resolvingGrid(amplitude: amplitude) ?? 0) / Double(n))
-    let parameters = equation.parameters.map { "\($0.name) = \($0.value)" }.joined(separator: ", ")
-    throw SolverError.invalidProblem(
-      "a grid of \(n) points cannot resolve the solution of sample \(sample) at \(parameters); "
-        + "use \(n * smoothNumber(atLeast: needed)) points or more")
+    throw SolverError.underResolved(
+      sample: sample, time: time, grid: n, suggestion: n * smoothNumber(atLeast: needed))
   }
 
   func adaptResolution(_ state: UnsafePointer<Double>) -> Bool {

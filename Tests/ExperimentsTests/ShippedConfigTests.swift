@@ -25,6 +25,8 @@ import Testing
     let equations = ["burgers", "darcy", "navier-stokes"]
     let names =
       equations.map { "\($0).yaml" } + equations.map { "\($0)-fno.yaml" } + ["inverse-navier-stokes.yaml"]
+    let others = ["korteweg-de-vries", "kuramoto-sivashinsky", "allen-cahn", "advection", "heat"]
+    #expect(Set(Self.files).isSuperset(of: others.map { "\($0).yaml" }))
     #expect(Set(Self.files).isSuperset(of: names + names.map { "quickstart/\($0)" }))
   }
 

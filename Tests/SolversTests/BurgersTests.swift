@@ -191,9 +191,7 @@ import Testing
     do {
       _ = try solve(24)
       Issue.record("no error")
-    } catch SolverError.invalidProblem(let message) {
-      let numbers = message.split { !$0.isNumber }.compactMap { Int($0) }
-      let grid = try #require(numbers.last { $0 > 24 })
+    } catch SolverError.underResolved(_, _, _, let grid) {
       let exact = sineSolution(grid: grid, viscosity: viscosity, time: 1.5)
       // That grid resolves the front's spectrum to 10⁻⁴ of the front's height.
       #expect(error(try solve(grid), exact) < 1e-3)
@@ -321,8 +319,7 @@ import Testing
     do {
       _ = try Burgers(grid: coarse, viscosity: viscosity)(steep(coarse, viscosity: viscosity, sample: sample))
       Issue.record("\(coarse) points were not refused")
-    } catch SolverError.invalidProblem(let message) {
-      let grid = try #require(message.split { !$0.isNumber }.compactMap { Int($0) }.last)
+    } catch SolverError.underResolved(_, _, _, let grid) {
       #expect(grid > coarse && grid.isMultiple(of: coarse))
       let initial = steep(grid, viscosity: viscosity, sample: sample)
       let start = ContinuousClock().now

@@ -113,8 +113,7 @@ import Testing
     do {
       try solve(64)
       Issue.record("no error")
-    } catch SolverError.invalidProblem(let message) {
-      let grid = try #require(message.split { !$0.isNumber }.compactMap { Int($0) }.last)
+    } catch SolverError.underResolved(_, _, _, let grid) {
       #expect(grid > 64)
       try solve(grid)
     }
