@@ -62,7 +62,7 @@ let package = Package(
       dependencies: ["Tensors", "HDF5", "Solvers", "Datasets", "Autodiff", "NeuralOperators"],
       swiftSettings: strict),
     .target(
-      name: "InverseProblems", dependencies: ["Tensors", "HDF5", "Solvers"], swiftSettings: strict),
+      name: "InverseProblems", dependencies: ["Tensors", "Files", "HDF5", "Solvers"], swiftSettings: strict),
     .target(
       name: "Experiments",
       dependencies: [

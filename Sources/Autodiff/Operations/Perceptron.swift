@@ -27,19 +27,23 @@ public func perceptron(
   return Variable(value, from: [u, hiddenWeight, hiddenBias, weight, bias]) {
     [
       u = u.value, hiddenWeight = hiddenWeight.value, hiddenBias = hiddenBias.value, weight = weight.value,
-      bias = bias.value, uNeedsGradient = u.needsGradient
+      bias = bias.value, uNeedsGradient = u.needsGradient,
+      weightsNeedGradient = [hiddenWeight, hiddenBias, weight, bias].contains(where: \.needsGradient)
     ] gradient in
     let gradient = gradient
-    var terms = Tensor<Float>(shape: [kernel.input.samples, kernel.parameterCount])
+    var terms = Tensor<Float>(shape: [weightsNeedGradient ? kernel.input.samples : 0, kernel.parameterCount])
     let inputGradient = Tensor<Float>.filled(uNeedsGradient ? u.shape : [0]) { du in
       terms.withUnsafeMutableBuffer { terms in
         let terms = terms.baseAddress!
         withPointers(u, hiddenWeight, hiddenBias, weight, gradient) {
           u, w1, b1, w2, dy in
-          kernel.adjoint(u, (w1, b1, w2), dy, inputGradient: uNeedsGradient ? du : nil, terms: terms)
+          kernel.adjoint(
+            u, (w1, b1, w2), dy, inputGradient: uNeedsGradient ? du : nil,
+            terms: weightsNeedGradient ? terms : nil)
         }
       }
     }
+    guard weightsNeedGradient else { return [uNeedsGradient ? inputGradient : nil, nil, nil, nil, nil] }
     var offset = 0
     let parameterGradients = [hiddenWeight, hiddenBias, weight, bias].map { parameter in
       defer { offset += parameter.count }
@@ -96,23 +100,20 @@ struct PerceptronKernel {
     }
   }
 
-  /// Per sample, the gradients of the four parameters one after another go to `terms`.
+  /// Per sample, the gradients of the four parameters one after another go to `terms`, if they are wanted.
   func adjoint(
     _ u: UnsafePointer<Float>,
     _ weights: (w1: UnsafePointer<Float>, b1: UnsafePointer<Float>, w2: UnsafePointer<Float>),
     _ dy: UnsafePointer<Float>, inputGradient: UnsafeMutablePointer<Float>?,
-    terms: UnsafeMutablePointer<Float>
+    terms: UnsafeMutablePointer<Float>?
   ) {
     let points = input.points
     parallelFor(input.samples) { samples in
       withScratch(3 * hidden * Self.tile) { scratch in
         let (h, slope, dz) = (scratch, scratch + hidden * Self.tile, scratch + 2 * hidden * Self.tile)
         for sample in samples {
-          let dw1 = terms + sample * parameterCount
-          let db1 = dw1 + hidden * inputs
-          let dw2 = db1 + hidden
-          let db2 = dw2 + outputs * hidden
-          dw1.update(repeating: 0, count: parameterCount)
+          let terms = terms.map { $0 + sample * parameterCount }
+          terms?.update(repeating: 0, count: parameterCount)
           for start in stride(from: 0, to: points, by: Self.tile) {
             let width = min(Self.tile, points - start)
             let source = u + sample * inputs * points + start
@@ -128,14 +129,10 @@ struct PerceptronKernel {
               finish: activation == .gelu
                 ? ck_finish(kind: CK_IDENTITY, bias: nil, factor: slope, slope: nil) : nil, into: dz)
             if activation == .relu { activation.adjoint(hidden * width, h, dz) }
-            for channel in 0..<hidden { db1[channel] += Float(ck_sum_f32(width, dz + channel * width)) }
-            for output in 0..<outputs { db2[output] += Float(ck_sum_f32(width, gradient + output * points)) }
-            MatrixKernels.innerProducts(
-              rows: outputs, columns: hidden, length: width, gradient, xStride: points, h, adding: true,
-              into: dw2)
-            MatrixKernels.innerProducts(
-              rows: hidden, columns: inputs, length: width, dz, source, yStride: points, adding: true,
-              into: dw1)
+            if let terms {
+              addParameterGradients(
+                source, hidden: h, hiddenGradient: dz, gradient, width: width, to: terms)
+            }
             if let du = inputGradient {
               MatrixKernels.product(
                 rows: inputs, columns: width,
@@ -146,5 +143,23 @@ struct PerceptronKernel {
         }
       }
     }
+  }
+
+  /// Adds what one tile contributes to the gradients of the four parameters of one sample.
+  private func addParameterGradients(
+    _ u: UnsafePointer<Float>, hidden h: UnsafePointer<Float>, hiddenGradient dz: UnsafePointer<Float>,
+    _ dy: UnsafePointer<Float>, width: Int, to terms: UnsafeMutablePointer<Float>
+  ) {
+    let points = input.points
+    let dw1 = terms
+    let db1 = dw1 + hidden * inputs
+    let dw2 = db1 + hidden
+    let db2 = dw2 + outputs * hidden
+    for channel in 0..<hidden { db1[channel] += Float(ck_sum_f32(width, dz + channel * width)) }
+    for output in 0..<outputs { db2[output] += Float(ck_sum_f32(width, dy + output * points)) }
+    MatrixKernels.innerProducts(
+      rows: outputs, columns: hidden, length: width, dy, xStride: points, h, adding: true, into: dw2)
+    MatrixKernels.innerProducts(
+      rows: hidden, columns: inputs, length: width, dz, u, yStride: points, adding: true, into: dw1)
   }
 }

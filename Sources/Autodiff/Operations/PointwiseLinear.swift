@@ -25,7 +25,10 @@ public func pointwiseLinear(_ u: Variable, weight: Variable, bias: Variable) -> 
     }
   }
   return Variable(value, from: [u, weight, bias]) {
-    [u = u.value, weight = weight.value, uNeedsGradient = u.needsGradient] gradient in
+    [
+      u = u.value, weight = weight.value, uNeedsGradient = u.needsGradient,
+      weightsNeedGradient = weight.needsGradient || bias.needsGradient
+    ] gradient in
     let gradient = gradient
     var inputGradient: Tensor<Float>?
     if uNeedsGradient {
@@ -43,6 +46,7 @@ public func pointwiseLinear(_ u: Variable, weight: Variable, bias: Variable) -> 
         }
       }
     }
+    guard weightsNeedGradient else { return [inputGradient, nil, nil] }
     let terms = linearGradientTerms(of: u, gradient, outputs: outputs)
     return [
       inputGradient, sumOverFirstAxis(terms, shape: [outputs, inputs]),

@@ -11,11 +11,12 @@ import Tensors
 public func spectralConvolution(_ u: Variable, weight: Variable) -> Variable {
   let kernel = FourierLayerKernel(input: FieldShape(u.shape), weight: weight.shape)
   let (value, spectrum, _) = kernel.forward(
-    u.value, weight.value, skip: nil, activation: .identity, keeping: weight.needsGradient)
+    u.value, weight.value, skip: nil, activation: .identity, keepsSpectrum: weight.needsGradient,
+    keepsSlope: false)
   return Variable(value, from: [u, weight]) {
     [weight = weight.value, uNeedsGradient = u.needsGradient] gradient in
     let gradients = kernel.adjoint(
-      gradient, u: nil, weight, skipWeight: nil, spectrum: spectrum, slope: nil,
+      gradient, u: nil, skipGradients: false, weight, skipWeight: nil, spectrum: spectrum, slope: nil,
       activation: .identity, inputGradient: uNeedsGradient)
     return [gradients.u, gradients.weight]
   }
@@ -35,12 +36,15 @@ public func fourierLayer(
   let inputs = [u, weight, skipWeight, skipBias]
   let (value, spectrum, slope) = kernel.forward(
     u.value, weight.value, skip: (skipWeight.value, skipBias.value), activation: activation,
-    keeping: inputs.contains(where: \.needsGradient))
+    keepsSpectrum: weight.needsGradient, keepsSlope: inputs.contains(where: \.needsGradient))
   return Variable(value, from: inputs) {
-    [u = u.value, weight = weight.value, skipWeight = skipWeight.value, uNeedsGradient = u.needsGradient]
+    [
+      u = u.value, weight = weight.value, skipWeight = skipWeight.value, uNeedsGradient = u.needsGradient,
+      skipNeedsGradient = skipWeight.needsGradient || skipBias.needsGradient
+    ]
     gradient in
     let gradients = kernel.adjoint(
-      gradient, u: u, weight, skipWeight: skipWeight, spectrum: spectrum,
+      gradient, u: u, skipGradients: skipNeedsGradient, weight, skipWeight: skipWeight, spectrum: spectrum,
       slope: activation == .relu ? value : slope, activation: activation,
       inputGradient: uNeedsGradient)
     return [gradients.u, gradients.weight, gradients.skipWeight, gradients.skipBias]
@@ -75,13 +79,13 @@ private struct FourierLayerKernel {
   /// The result, the input's modes and, where the adjoint needs it, the derivative of the activation.
   func forward(
     _ u: Tensor<Float>, _ weight: Tensor<Float>, skip: (weight: Tensor<Float>, bias: Tensor<Float>)?,
-    activation: Activation, keeping: Bool
+    activation: Activation, keepsSpectrum: Bool, keepsSlope: Bool
   ) -> (value: Tensor<Float>, spectrum: Tensor<Float>?, slope: Tensor<Float>?) {
     let spectrum = analyse(.forward, u, channels: inputs)
     let mixed = mix(spectrum, weight)
     var slope: Tensor<Float>?
     let value = Tensor<Float>.filled(input.shape(channels: outputs)) { value in
-      if keeping && activation == .gelu {
+      if keepsSlope && activation == .gelu {
         slope = .filled(input.shape(channels: outputs)) { slope in
           finish(u, mixed, skip, activation, value, slope: slope)
         }
@@ -89,7 +93,7 @@ private struct FourierLayerKernel {
         finish(u, mixed, skip, activation, value, slope: nil)
       }
     }
-    return (value, keeping ? spectrum : nil, slope)
+    return (value, keepsSpectrum ? spectrum : nil, slope)
   }
 
   /// Back to the grid, plus the skip connection, through the activation, sample by sample and row by row.
@@ -125,7 +129,7 @@ private struct FourierLayerKernel {
   /// - Parameter slope: the derivative of the activation; for `relu` its value, which is positive where the
   ///   derivative is one.
   func adjoint(
-    _ gradient: consuming Tensor<Float>, u: Tensor<Float>?, _ weight: Tensor<Float>,
+    _ gradient: consuming Tensor<Float>, u: Tensor<Float>?, skipGradients: Bool, _ weight: Tensor<Float>,
     skipWeight: Tensor<Float>?, spectrum: Tensor<Float>?, slope: Tensor<Float>?,
     activation: Activation, inputGradient: Bool
   ) -> (u: Tensor<Float>?, weight: Tensor<Float>?, skipWeight: Tensor<Float>?, skipBias: Tensor<Float>?) {
@@ -143,18 +147,21 @@ private struct FourierLayerKernel {
             into: dmixed + sample * 2 * outputs, stride: samples * 2 * outputs, scratch: scratch)
         }
         guard let u else { return forEachSample(body) }
-        terms = .filled([samples, termCount]) { terms in
+        let allTerms = Tensor<Float>.filled([skipGradients ? samples : 0, termCount]) { terms in
           withPointers(u, slope ?? u) { u, slope in
             forEachSample { sample, scratch in
               let offset = sample * outputs * points
               activation.adjoint(outputs * points, slope: slope + offset, dz + offset)
-              linearGradient(
-                inputs: inputs, outputs: outputs, points: points, u + sample * inputs * points, dz + offset,
-                terms + sample * termCount)
+              if skipGradients {
+                linearGradient(
+                  inputs: inputs, outputs: outputs, points: points, u + sample * inputs * points, dz + offset,
+                  terms + sample * termCount)
+              }
               body(sample, scratch)
             }
           }
         }
+        if skipGradients { terms = allTerms }
       }
     }
 
