@@ -89,25 +89,11 @@ final class Transfer {
   func parts(
     of field: DatasetDescription.FieldDescription, _ type: StoredType, frames: Range<Int>? = nil
   ) -> AnyIterator<() throws -> Part> {
-    let frames = frames ?? 0..<(field.isTimeVarying ? description.frameCount : 1)
-    let frameSize = description.grid.reduce(1, *)
-    let size = type.fitsSingle ? 4 : 8
     // A pass over an interleaved file is dear, so its parts are as large as they may be.
-    let limit = (source.interleavesSamples ? 1 << 29 : 1 << 24) / size
-    let samplesPerPart = max(1, limit / max(1, frameSize * frames.count))
-    let framesPerPart = min(frames.count, max(1, limit / max(1, frameSize)))
-    var sample = 0
-    var frame = frames.lowerBound
+    let bytes = (source.interleavesSamples ? 1 << 28 : 1 << 24) * (type.fitsSingle ? 2 : 1)
+    var runs = source.runs(of: field, frames: frames, bytes: bytes).makeIterator()
     return AnyIterator { [self] in
-      guard sample < source.sampleCount else { return nil }
-      let samples = sample..<min(source.sampleCount, sample + samplesPerPart)
-      let run = frame..<min(frames.upperBound, frame + framesPerPart)
-      frame = run.upperBound
-      if frame == frames.upperBound {
-        frame = frames.lowerBound
-        sample = samples.upperBound
-      }
-      return { try self.read(field, type, samples, run) }
+      runs.next().map { run in { try self.read(field, type, run.samples, run.frames) } }
     }
   }
 
@@ -128,6 +114,14 @@ final class Transfer {
         field: field.name, samples: samples, frames: Array(frames), stride: 1, requiresFinite: false)
       count = tensor.count
       report.nonFinite += tensor.withUnsafeBuffer { allFinite($0) ? 0 : $0.count { !$0.isFinite } }
+      if type == .int64 || type == .uint64 {
+        // Numbers are read as double precision, which holds whole ones up to here.
+        guard tensor.withUnsafeBuffer({ $0.allSatisfy { $0.magnitude < 0x1p53 } }) else {
+          throw DatasetError.notReadable(
+            path: source.path,
+            reason: "'\(field.name)' holds whole numbers beyond 2^53, which would be rounded")
+        }
+      }
       numbers = .double(tensor)
     }
     report.bytes += count * type.byteCount
