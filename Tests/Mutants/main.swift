@@ -10,7 +10,8 @@ import Tensors
 // Mutant i follows from i alone. A mutant must be read, or refused by an error of exit status 65 or 66 (the system's
 // "cannot be read", as for a link into nothing). Anything else ends the process: an error of another kind with status
 // 1, a crash of HDF5 with 65 (its guard), any other crash, too much memory (set a limit with ulimit) or a hang with a
-// signal. The number of the mutant at work is in FOLDER/index, the mutant itself in FOLDER/mutant.
+// signal. The number of the mutant at work is in FOLDER/index, with how many were read and refused before it; the
+// mutant itself is in FOLDER/mutant.
 
 let arguments = CommandLine.arguments
 guard arguments.count == 5, let first = Int(arguments[2]), let count = Int(arguments[3]),
@@ -99,8 +100,8 @@ func status(of error: any Error) -> Int32 {
 let indexFile = open("\(folder)/index", O_WRONLY | O_CREAT, 0o600)
 var (read, refused) = (0, 0)
 for index in first..<first + count {
-  let text = String(index).padding(toLength: 16, withPad: " ", startingAt: 0)
-  _ = text.withCString { pwrite(indexFile, $0, 16, 0) }
+  let text = "\(index) \(read) \(refused)".padding(toLength: 48, withPad: " ", startingAt: 0)
+  _ = text.withCString { pwrite(indexFile, $0, 48, 0) }
   _ = FileManager.default.createFile(atPath: path, contents: Data(mutant(index)))
   alarm(20)
   do {

@@ -44,7 +44,11 @@ struct MutationTests {
             (read, refused, memory) = (read + numbers[0], refused + numbers[1], max(memory, numbers[2]))
             break
           }
-          let index = try mutantAtWork(in: folder)
+          let text = try String(contentsOfFile: "\(folder)/index", encoding: .utf8)
+          let state = text.split(separator: " ").compactMap { Int($0) }
+          try #require(state.count == 3, "\(text)")
+          let index = state[0]
+          (read, refused) = (read + state[1], refused + state[2])
           // The guard's message names the file; everything else is a failure of ours.
           let isGuarded =
             outcome.status == 65 && outcome.messages.hasPrefix("error: \(folder)/mutant: damaged")
@@ -61,11 +65,6 @@ struct MutationTests {
     // Some damage is in numbers only, or in nothing that is read; most is found.
     #expect(read > 0 && refused > 0)
     print("mutants of \(reader): \(read) read, \(refused) refused, \(crashes) crashes of HDF5, \(memory) kB")
-  }
-
-  private func mutantAtWork(in folder: String) throws -> Int {
-    let text = try String(contentsOfFile: "\(folder)/index", encoding: .utf8)
-    return try #require(Int(text.trimmingCharacters(in: .whitespaces)))
   }
 
   /// Runs the tool under limits: 4 GB of addresses, and 20 seconds for one mutant.
