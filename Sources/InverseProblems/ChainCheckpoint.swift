@@ -39,8 +39,9 @@ public struct ChainCheckpoint: Sendable {
 
   /// Writes the chains, and moves their records to the files beside it.
   ///
+  /// - Parameter seconds: the time that the chains took so far, for the record.
   /// - Throws: `HDF5Error`, `FileError`; the checkpoint that was there is still good then.
-  public func write(_ chains: inout MarkovChains) throws {
+  public func write(_ chains: inout MarkovChains, seconds: Double = 0) throws {
     try chains.records.withUnsafeBytes { records in
       try GrowingFile.append(
         records, to: recordsFile, at: chains.totalRecordCount * 8 - records.count)
@@ -52,6 +53,7 @@ public struct ChainCheckpoint: Sendable {
       let root = file.root
       try root.attributes.set("kind", "phalarope markov chains")
       try root.attributes.set("configuration", configuration)
+      try root.attributes.set("seconds", seconds)
       try root.attributes.set("iteration", chains.iteration)
       try root.attributes.set("kept_draws", chains.keptDraws)
       try root.attributes.set("stored_draws", chains.storedDraws)
@@ -130,6 +132,13 @@ public struct ChainCheckpoint: Sendable {
     chains.coordinateMoments = RunningMoments(
       means: moments.coordinate.0, squaredDeviations: moments.coordinate.1, number: chains.keptDraws)
     return chains
+  }
+
+  /// The time that the chains took up to this checkpoint.
+  ///
+  /// - Throws: `HDF5Error`.
+  public func seconds() throws -> Double {
+    try HDF5File(opening: path).root.attributes.scalar("seconds", as: Double.self)
   }
 
   /// The records of chains just written to or read from this checkpoint.

@@ -19,6 +19,8 @@ public struct SamplingSchedule: Sendable, Equatable, Codable {
   public var targetAcceptance: Double?
   /// The seed of starting points and proposals.
   public var seed: UInt64
+  /// The stream of the proposals: another one for a second set of chains with the same seed.
+  public var stream = Philox.Stream.proposals
 
   /// A schedule; see the properties.
   public init(
@@ -49,6 +51,7 @@ public enum SamplingError: Error, Equatable, CustomStringConvertible {
   /// One line: what happened, and what to look at.
   public var description: String {
     switch self {
+    case .noFiniteStart(1): "the forward map has no finite solution where the surrogate's chains ended"
     case .noFiniteStart(let attempts):
       "none of \(attempts) draws of the prior has a finite solution: the forward map cannot be used with this prior"
     }
@@ -300,6 +303,17 @@ extension SamplingSchedule {
       points, of: sampler.problem, stepSizes: Array(repeating: stepSize, count: chains))
   }
 
+  /// Chains that start where other chains of the same unknown are, with their step sizes.
+  ///
+  /// - Throws: `SamplingError` if the forward map has no finite solution there, and what it throws.
+  public func start(_ sampler: any Sampler, from other: MarkovChains) throws -> MarkovChains {
+    precondition(other.count == chains, "\(other.count) chains for a schedule of \(chains)")
+    var points = try sampler.evaluate(other.points.coordinates)
+    points.noiseVariances = other.points.noiseVariances
+    guard points.areFinite.allSatisfy({ $0 }) else { throw SamplingError.noFiniteStart(attempts: 1) }
+    return MarkovChains(points, of: sampler.problem, stepSizes: other.stepSizes)
+  }
+
   /// Continues the chains to the last iteration.
   ///
   /// - Parameter progress: called after every iteration with the chains so far and what it did; what it
@@ -318,7 +332,7 @@ extension SamplingSchedule {
   private func advance(_ chains: inout MarkovChains, _ sampler: any Sampler) throws -> StepOutcome {
     let iteration = chains.iteration
     var randoms = (0..<chains.count).map { chain in
-      Philox(seed: seed, stream: .proposals, sample: chain << 40 | iteration)
+      Philox(seed: seed, stream: stream, sample: chain << 40 | iteration)
     }
     let outcome = try sampler.step(&chains.points, stepSizes: chains.stepSizes, randoms: &randoms)
     if let noisePrior = sampler.problem.noisePrior {

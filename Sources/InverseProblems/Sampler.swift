@@ -108,9 +108,9 @@ struct AcceptanceTest {
   }
 }
 
-extension Tensor {
+extension Tensor<Double> {
   /// Copies one position of the first axis of another tensor over one of this.
-  mutating func copyRow(_ row: Int, from other: Tensor, at position: Int) {
+  mutating func copyRow(_ row: Int, from other: Tensor<Double>, at position: Int) {
     let length = count / Swift.max(1, shape[0])
     guard length > 0 else { return }
     withUnsafeMutableBuffer { target in

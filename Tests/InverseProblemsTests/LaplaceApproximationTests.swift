@@ -8,7 +8,7 @@ import Testing
   @Test func ofALinearProblemIsThePosterior() throws {
     let linear = LinearProblem()
     let laplace = try LaplaceApproximation(
-      of: linear.problem, method: LBFGS(tolerance: 1e-10), smallestEigenvalue: 1e-12)
+      of: linear.problem, method: LBFGS(tolerance: 1e-10), smallestEigenvalue: 1e-12, discarded: 0)
     let exact = linear.exactPosterior()
     #expect(laplace.search.hasConverged)
     // The error of the mode is the gradient's, 1e-10 of about 10, times at most 1 (the prior's precision).
@@ -28,7 +28,7 @@ import Testing
     // With the posterior itself as reference Ψ is constant: pCN accepts everything, even with β = 1.
     let linear = LinearProblem()
     let laplace = try LaplaceApproximation(
-      of: linear.problem, method: LBFGS(tolerance: 1e-12), smallestEigenvalue: 1e-12)
+      of: linear.problem, method: LBFGS(tolerance: 1e-12), smallestEigenvalue: 1e-12, discarded: 0)
     let exact = linear.exactPosterior()
     for sampler: any Sampler in [
       PreconditionedCrankNicolson(linear.problem, reference: laplace.reference),
