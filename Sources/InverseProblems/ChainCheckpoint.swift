@@ -97,7 +97,7 @@ public struct ChainCheckpoint: Sendable {
       let dataset = try root.dataset(name)
       return Tensor(shape: try dataset.shape(), scalars: try dataset.read(as: Double.self))
     }
-    let points = ChainPoints(
+    var points = ChainPoints(
       try tensor("coordinates"), misfits: try numbers("misfits"), gradients: try tensor("gradients"),
       screeningMisfits: try numbers("screening_misfits"),
       screeningGradients: try tensor("screening_gradients"), noiseVariances: try numbers("noise_variances"))
@@ -109,6 +109,7 @@ public struct ChainCheckpoint: Sendable {
     else {
       throw HDF5Error(.corrupt, path: path, object: "coordinates", "its arrays do not fit together")
     }
+    points.fields = prior.makeFields(points.coordinates)
     var chains = MarkovChains(points, of: sampler.problem, stepSizes: stepSizes)
     chains.iteration = try root.attributes.scalar("iteration", as: Int.self)
     chains.keptDraws = try root.attributes.scalar("kept_draws", as: Int.self)

@@ -25,14 +25,14 @@ public struct LaplaceApproximation: Sendable {
   ///
   /// - Parameters:
   ///   - start: where the search begins; the prior mean if nil.
-  ///   - smallestEigenvalue: directions below are left to the prior: 0.01 narrows it by half a percent.
+  ///   - smallestEigenvalue: directions below are left to the prior: 0.05 narrows it by two percent.
   ///   - discarded: the coordinates that the data inform least are left to the prior, as many as together have
   ///     this share of the Jacobian's sum of squares. The finer half of a grid costs time and tells nothing.
   ///   - progress: called after every iteration of the search.
   /// - Throws: what the forward map or `progress` throws.
   public init(
     of problem: InverseProblem, start: Tensor<Double>? = nil, method: LBFGS = LBFGS(),
-    smallestEigenvalue: Double = 0.01, discarded: Double = 1e-6,
+    smallestEigenvalue: Double = 0.05, discarded: Double = 1e-6,
     progress: (LBFGS.Result) throws -> Void = { _ in }
   ) throws {
     let count = problem.prior.coordinateCount

@@ -94,8 +94,6 @@ public struct MarkovChains: Sendable, Equatable {
   /// The stored draws since then, `[draw][chain][point]`, in single precision.
   public internal(set) var draws: [Float] = []
 
-  /// The fields of the present points, `[chain, point]`: a function of them.
-  private var fields: Tensor<Double>
   private let amplitudes: [Double]
 
   /// The number of chains.
@@ -129,7 +127,6 @@ public struct MarkovChains: Sendable, Equatable {
     self.quantities = quantities + followed.map(\.name)
     self.points = points
     self.stepSizes = stepSizes
-    fields = problem.prior.makeFields(points.coordinates)
     fieldMoments = RunningMoments(chains: points.count, length: problem.prior.points)
     coordinateMoments = RunningMoments(chains: points.count, length: problem.prior.coordinateCount)
   }
@@ -176,26 +173,15 @@ public struct MarkovChains: Sendable, Equatable {
         }
       }
     }
-    update(outcome.isAccepted, problem.prior)
     guard isKept else { return }
     keptDraws += 1
+    let fields = points.fields ?? problem.prior.makeFields(points.coordinates)
     fieldMoments.add(fields, number: keptDraws)
     coordinateMoments.add(points.coordinates, number: keptDraws)
     if (keptDraws - 1).isMultiple(of: thin) {
       storedDraws += 1
       fields.withUnsafeBuffer { fields in draws.append(contentsOf: fields.lazy.map(Float.init)) }
     }
-  }
-
-  /// Makes the fields of the chains that moved.
-  private mutating func update(_ hasMoved: [Bool], _ prior: any Prior) {
-    let moved = hasMoved.indices.filter { hasMoved[$0] }
-    guard !moved.isEmpty else { return }
-    let coordinates = Tensor<Double>(
-      shape: [moved.count, prior.coordinateCount],
-      scalars: moved.flatMap { points.coordinates[first: $0..<$0 + 1].scalars })
-    let new = prior.makeFields(coordinates)
-    for (position, chain) in moved.enumerated() { fields.copyRow(chain, from: new, at: position) }
   }
 }
 

@@ -202,12 +202,13 @@ public struct InvertConfig: Sendable {
       ? nil
       : Sampler.Screening(
         kind: section.choice("screening", of: Sampler.Screening.Kind.self, default: .pcn) ?? .pcn,
-        steps: section.int("screening_steps", default: 20, in: .between(1, 1_000_000)),
+        steps: section.int("screening_steps", default: 5, in: .between(1, 1_000_000)),
         samples: section.int("surrogate_samples", default: 5000, in: .nonNegative),
         burnIn: section.int("surrogate_burn_in", default: 1000, in: .nonNegative))
     let sampler = Sampler(
       kind: kind, screening: screening,
-      reference: section.choice("reference", of: Sampler.Reference.self, default: .prior) ?? .prior,
+      reference: section.choice(
+        "reference", of: Sampler.Reference.self, default: kind == .pcn ? .prior : .laplace) ?? .prior,
       stepSize: section.double("step_size", default: 0.1, in: .above(0, upTo: 1)),
       adapt: section.bool("adapt", default: true),
       targetAcceptance: section.optionalDouble("target_acceptance", in: .between(0.01, 0.99)),
