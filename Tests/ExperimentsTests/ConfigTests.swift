@@ -1,4 +1,5 @@
 import Experiments
+import Solvers
 import Testing
 
 /// The messages of the mistakes in a configuration, one per line.
@@ -35,8 +36,7 @@ private func mistakes(_ body: () throws -> Void) -> String {
     #expect((burgers.viscosity, burgers.times) == (0.1, [0.5, 1]))
     #expect(config.seed == 0)
     #expect((burgers.prior.sigma, burgers.prior.tau, burgers.prior.alpha) == (25, 5, 2))
-    #expect(burgers.timeStepping.scheme == .adamsBashforthCrankNicolson)
-    #expect(burgers.timeStepping.timeStep == nil)
+    #expect(burgers.timeStepping == TimeStepping(.etdrk4))
   }
 
   @Test func finalTimeAndFrames() throws {

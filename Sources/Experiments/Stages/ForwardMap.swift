@@ -105,15 +105,14 @@ struct ForwardMap {
     guard let equation = generation.equation as? NavierStokesConfiguration else {
       throw DatasetError.wrongLayout(path: file.path, reason: "it holds another equation's solutions")
     }
-    let timeStep: Double? =
+    let timeStepping: TimeStepping =
       switch config.solverTimeStep {
-      case .asInData: equation.timeStepping.timeStep
-      case .auto: nil
-      case .fixed(let step): step
+      case .asInData: equation.timeStepping
+      case .auto: TimeStepping(equation.timeStepping.scheme, tolerance: equation.timeStepping.tolerance)
+      case .fixed(let step): TimeStepping(equation.timeStepping.scheme, timeStep: step)
       }
-    let solver = try equation.problem(grid: grid[0], times: [time], timeStep: timeStep)
-    let step = timeStep.map { "time step \($0)" } ?? "time step chosen by the solver"
-    return (solver, "classical solver, \(solver.scheme.rawValue), \(step)")
+    let solver = try equation.problem(grid: grid[0], times: [time], timeStepping: timeStepping)
+    return (solver, "classical solver, \(timeStepping.summary)")
   }
 
   /// A frame of the observed sample, `[x, y]`.
