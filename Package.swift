@@ -13,6 +13,7 @@ let package = Package(
     .library(name: "HDF5", targets: ["HDF5"]),
     .library(name: "Solvers", targets: ["Solvers"]),
     .library(name: "Datasets", targets: ["Datasets"]),
+    .library(name: "Audits", targets: ["Audits"]),
     .library(name: "Autodiff", targets: ["Autodiff"]),
     .library(name: "NeuralOperators", targets: ["NeuralOperators"]),
     .library(name: "Training", targets: ["Training"]),
@@ -47,6 +48,8 @@ let package = Package(
     .target(
       name: "Datasets", dependencies: ["Tensors", "Files", "HDF5", "Solvers"], path: "Datasets",
       swiftSettings: strict),
+    .target(
+      name: "Audits", dependencies: ["Tensors", "HDF5", "Solvers", "Datasets"], swiftSettings: strict),
     .target(name: "Autodiff", dependencies: ["Tensors", "CKernels"], swiftSettings: strict),
     .target(name: "NeuralOperators", dependencies: ["Tensors", "Autodiff"], swiftSettings: strict),
     .target(
