@@ -3,7 +3,7 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The output exists and is not to be overwritten.
   case alreadyExists(path: String)
   /// A partial file was made with other settings.
-  case otherConfiguration(partial: String)
+  case otherConfiguration(partial: String, difference: String)
   /// Another process writes the same dataset.
   case inUse(path: String)
   /// A file of the system's that belongs to a dataset cannot be written.
@@ -22,15 +22,28 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
   case invalidSplit(String)
   /// A normalizer meets fields that it was not fitted to, or cannot be fitted.
   case invalidNormalizer(String)
+  /// A shard that cannot be.
+  case invalidShard(String)
+  /// A file that is no part of what it is to be merged with.
+  case notTogether(path: String, reason: String)
+  /// Two files hold the same part of a dataset.
+  case sameShard(path: String, other: String)
+  /// Parts that a dataset cannot be merged without.
+  case missingShards(names: [String], count: Int)
+  /// The output exists and holds something else.
+  case existsOtherwise(path: String, difference: String)
+  /// The room for the fields cannot be taken.
+  case noRoom(path: String, bytes: Int, reason: String)
   /// A part of a field that is not there, or a stride that misses a boundary.
   case invalidSelection(path: String, reason: String)
 
   /// One line: what, where, what to do.
   public var description: String {
     switch self {
-    case .alreadyExists(let path): "\(path): exists already; choose another output, or overwrite it"
-    case .otherConfiguration(let partial):
-      "\(partial): was begun with other settings; finish it with those, remove it, or overwrite it"
+    case .alreadyExists(let path):
+      "\(path): exists already; replace it with --overwrite, or name another output"
+    case .otherConfiguration(let partial, let difference):
+      "\(partial): is unfinished and \(difference); finish it first, or replace it with --overwrite"
     case .inUse(let path): "\(path): another process is writing it"
     case .writeFailed(let path, let reason): "\(path): writing failed: \(reason)"
     case .wrongLayout(let path, let reason): "\(path): not a dataset in the layout of The Well: \(reason)"
@@ -43,6 +56,16 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
     case .wrongChecksum(let path, let sample):
       "\(path): sample \(sample) is not as it was written (wrong checksum); restore the file from a copy"
     case .invalidSplit(let text), .invalidNormalizer(let text): text
+    case .invalidShard(let text): text
+    case .notTogether(let path, let reason): "\(path): \(reason)"
+    case .sameShard(let path, let other): "\(path): holds the same shard as \(other); name each once"
+    case .missingShards(let names, let count):
+      "\(names.count) of \(count) shards are missing: \(names.prefix(5).joined(separator: ", "))"
+        + (names.count > 5 ? " and others" : "")
+    case .existsOtherwise(let path, let difference):
+      "\(path): exists already and \(difference); replace it with --overwrite, or name another output"
+    case .noRoom(let path, let bytes, let reason):
+      "\(path): there is no room for its fields, \(Self.size(bytes)): \(reason)"
     case .invalidSelection(let path, let reason): "\(path): \(reason)"
     }
   }
@@ -50,10 +73,19 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The exit status (sysexits.h) of a command that ends with this error.
   public var exitStatus: Int32 {
     switch self {
-    case .alreadyExists, .otherConfiguration, .inUse: 73
-    case .writeFailed: 74
-    case .wrongLayout, .incomplete, .nonFinite, .wrongChecksum, .nonFiniteSolution: 65
-    case .invalidSplit, .invalidNormalizer, .invalidSelection: 64
+    case .alreadyExists, .existsOtherwise, .otherConfiguration, .inUse: 73
+    case .writeFailed, .noRoom: 74
+    case .missingShards: 66
+    case .wrongLayout, .incomplete, .nonFinite, .wrongChecksum, .nonFiniteSolution, .notTogether: 65
+    case .invalidSplit, .invalidNormalizer, .invalidSelection, .invalidShard, .sameShard: 64
     }
+  }
+
+  /// A number of bytes as people write it.
+  private static func size(_ bytes: Int) -> String {
+    var (value, unit) = (Double(bytes), "bytes")
+    for larger in ["kB", "MB", "GB", "TB"] where value >= 1000 { (value, unit) = (value / 1000, larger) }
+    return value < 10 && unit != "bytes"
+      ? "\((value * 10).rounded() / 10) \(unit)" : "\(Int(value.rounded())) \(unit)"
   }
 }

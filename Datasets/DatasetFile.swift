@@ -33,7 +33,9 @@ public struct DatasetFile: ReadableDataset {
   /// Opens a dataset and checks its layout.
   ///
   /// - Throws: `HDF5Error` if it is no sound HDF5 file, `DatasetError` if it is no dataset or an unfinished one.
-  public init(opening path: String) throws {
+  public init(opening path: String) throws { try self.init(opening: path, allowingIncomplete: false) }
+
+  init(opening path: String, allowingIncomplete: Bool) throws {
     self.path = path
     let file = try HDF5File(opening: path)
     self.file = file
@@ -51,11 +53,13 @@ public struct DatasetFile: ReadableDataset {
     if try attributes.contains("config"), try attributes.contains("seed") {
       provenance = DatasetProvenance(
         config: try attributes.string("config"), solver: try reader.text("solver"),
-        seed: try attributes.scalar("seed", as: UInt64.self), software: try reader.text("software"))
+        seed: try attributes.scalar("seed", as: UInt64.self), software: try reader.text("software"),
+        shard: try reader.shard())
     } else {
       provenance = nil
     }
     createdAt = try attributes.contains("created_at") ? attributes.string("created_at") : nil
+    guard !allowingIncomplete else { return }
     let seconds = try reader.numbers(DatasetLayout.seconds)
     let completed = seconds?.count { !$0.isNaN } ?? count
     if completed < count { throw DatasetError.incomplete(path: path, completed: completed, of: count) }
@@ -66,6 +70,9 @@ public struct DatasetFile: ReadableDataset {
     guard try file.root.member(DatasetLayout.seeds) == .dataset else { return nil }
     return try file.root.dataset(DatasetLayout.seeds).read(as: UInt64.self)
   }
+
+  /// The effort with which the fields are compressed, or nil if they are not.
+  public func deflate() throws -> Int? { try datasets[description.fields[0].name]?.deflate() }
 
   /// The seconds that solving every sample took, or nil if the file does not say.
   public func solveSeconds() throws -> [Double]? {
@@ -214,7 +221,8 @@ public struct DatasetFile: ReadableDataset {
     }
   }
 
-  private func storedChecksums() throws -> [UInt32]? {
+  /// The checksum of every sample, or nil if the file has none.
+  func storedChecksums() throws -> [UInt32]? {
     guard try file.root.member(DatasetLayout.checksums) == .dataset else { return nil }
     return try file.root.dataset(DatasetLayout.checksums).read(as: UInt32.self)
   }

@@ -11,6 +11,9 @@ enum DatasetLayout {
   static let checksums = "provenance/checksum"
   static let seconds = "provenance/solve_seconds"
   static let seeds = "provenance/sample_seed"
+  /// The attributes of a shard: its number and how many there are; how many samples they have together.
+  static let shard = "shard"
+  static let total = "dataset_samples"
   /// Where The Well has the coordinates, which are the dimension scales.
   static let scales = "dimensions"
   /// The attribute of coordinates that are only numbers from 0 on, because the real ones are not known.
@@ -20,10 +23,11 @@ enum DatasetLayout {
 
   /// Writes everything but the fields' numbers, with the space for them.
   static func create(
-    in file: HDF5File, _ description: DatasetDescription, samples: Range<Int>, precision: StoredPrecision,
-    provenance: DatasetProvenance, createdAt: String, deflate: Int?
+    in file: HDF5File, _ identity: DatasetIdentity, createdAt: String, deflate: Int? = nil
   ) throws {
     let root = file.root
+    let (description, provenance) = (identity.description, identity.provenance)
+    let samples = identity.samples[0]..<identity.samples[1]
     try root.attributes.set("dataset_name", description.name)
     try root.attributes.set("grid_type", "cartesian")
     try root.attributes.set("n_spatial_dims", description.axes.count)
@@ -37,6 +41,10 @@ enum DatasetLayout {
     try root.attributes.set("seed", provenance.seed)
     try root.attributes.set("software", provenance.software)
     try root.attributes.set("created_at", createdAt)
+    if let shard = provenance.shard {
+      try root.attributes.set(Self.shard, [shard.index, shard.count])
+      try root.attributes.set(total, shard.total)
+    }
 
     try createDimensions(in: root, description, samples: samples)
     try createBoundaryConditions(in: root, description)
@@ -55,7 +63,7 @@ enum DatasetLayout {
     }
     for field in description.fields {
       try createField(
-        in: root, description, field, samples: samples, precision: precision, deflate: deflate)
+        in: root, description, field, samples: samples, precision: identity.precision, deflate: deflate)
     }
 
     let seeds = try root.createDataset(seeds, samples.map { UInt64($0) })

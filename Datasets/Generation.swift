@@ -2,6 +2,16 @@ import Foundation
 import HDF5
 import Tensors
 
+/// What becomes of an output that exists already.
+public enum ExistingOutput: Sendable {
+  /// It is an error.
+  case refused
+  /// It is kept if it is what would be made; otherwise it is an error.
+  case kept
+  /// It is replaced, and so is a partial file that was begun with other settings.
+  case replaced
+}
+
 /// How a dataset is stored and what is recorded about it.
 public struct GenerationOptions: Sendable {
   /// Where it comes from.
@@ -10,31 +20,43 @@ public struct GenerationOptions: Sendable {
   public var precision: StoredPrecision
   /// The effort of the compression, 1 to 9, or nil for none.
   public var deflate: Int?
-  /// Whether an existing output, or a partial one made with other settings, is replaced.
-  public var overwrites: Bool
+  /// What becomes of an output that exists already.
+  public var existing: ExistingOutput
   /// Whether an XDMF file is put beside it, for ParaView.
   public var writesXDMF: Bool
 
-  /// Options; single precision, uncompressed, nothing overwritten, with an XDMF file unless told otherwise.
+  /// Options; single precision, uncompressed, nothing replaced, with an XDMF file unless told otherwise.
   public init(
     provenance: DatasetProvenance, precision: StoredPrecision = .single, deflate: Int? = nil,
-    overwrites: Bool = false, writesXDMF: Bool = true
+    existing: ExistingOutput = .refused, writesXDMF: Bool = true
   ) {
     self.provenance = provenance
     self.precision = precision
     self.deflate = deflate
-    self.overwrites = overwrites
+    self.existing = existing
     self.writesXDMF = writesXDMF
   }
 }
 
 /// How far the generation of a dataset is.
 public struct GenerationProgress: Sendable, Equatable {
-  /// How many samples are complete, those of earlier runs included.
+  /// What a generation is at.
+  public enum Phase: Sendable {
+    /// Reading the samples that an earlier run completed.
+    case checking
+    /// Solving and writing samples.
+    case solving
+    /// Copying the complete file into a compressed one.
+    case compressing
+  }
+
+  /// What the generation is at.
+  public var phase = Phase.checking
+  /// How many samples this phase is done with; those of earlier runs included.
   public var completed: Int
   /// How many there will be.
   public var total: Int
-  /// How many were complete when this run began.
+  /// How many were complete when this run began: all if it found the finished file.
   public var resumed: Int
   /// Seconds since this run began.
   public var seconds: Double
@@ -45,8 +67,9 @@ public struct GenerationProgress: Sendable, Equatable {
 /// Makes a dataset: solves samples on all threads and writes each as soon as it is done.
 ///
 /// Writes `path + ".partial"` and renames it when all is there; a partial file that a killed or cancelled run
-/// left is continued. The stored fields do not depend on threads or interruptions. At most a few solved
-/// samples per thread wait to be written, so memory is bounded.
+/// left is continued, whenever that was. The stored fields do not depend on threads or interruptions. Samples
+/// are written on this thread while others are solved; at most a few solved samples per thread wait for it, so
+/// memory is bounded.
 /// - Parameters:
 ///   - source: What is to be solved.
 ///   - samples: The numbers of the samples; a shard of a larger dataset is a part of its range.
@@ -54,19 +77,26 @@ public struct GenerationProgress: Sendable, Equatable {
 ///   - options: How it is stored.
 ///   - progress: Called on this thread at least several times a second; an error that it throws, such as
 ///     `CancellationError`, stops the work at once. Only the samples being solved are lost.
-/// - Throws: `DatasetError`, `HDF5Error`, or what the source or `progress` throws.
+/// - Throws: `DatasetError`, `HDF5Error`, `FileError`, or what the source or `progress` throws.
 /// - Returns: How far it got: complete.
 @discardableResult
 public func generateDataset(
   from source: some SampleSource, samples: Range<Int>, to path: String, options: GenerationOptions,
   progress: (GenerationProgress) throws -> Void = { _ in }
 ) throws -> GenerationProgress {
-  let writer = try DatasetWriter(
-    path: path, description: source.description, samples: samples, precision: options.precision,
-    provenance: options.provenance, overwriting: options.overwrites)
   let start = ContinuousClock.now
-  var state = GenerationProgress(
-    completed: 0, total: samples.count, resumed: 0, seconds: 0, notice: writer.notice)
+  let identity = DatasetIdentity(
+    source.description, samples: samples, precision: options.precision, provenance: options.provenance)
+  var state = GenerationProgress(completed: 0, total: samples.count, resumed: 0, seconds: 0)
+  if try isFinished(path, identity, options.existing) {
+    state.completed = samples.count
+    state.resumed = samples.count
+    state.notice = "\(path): is complete already, nothing is left to do"
+    try progress(state)
+    return state
+  }
+  let writer = try DatasetWriter(path: path, identity: identity, overwriting: options.existing == .replaced)
+  state.notice = writer.notice
   try writer.acceptJournal { completed in
     state.completed = completed
     state.resumed = completed
@@ -74,14 +104,14 @@ public func generateDataset(
     try progress(state)
   }
   state.notice = writer.notice
-  let missing = (0..<samples.count).filter { !writer.completed.contains($0) }
-  let queue = SolvedSamples(positions: missing, limit: 4 * Parallelism.threadCount)
+  state.phase = .solving
+  let queue = SolvedSamples(isComplete: writer.isComplete, limit: 4 * Parallelism.threadCount)
   // Workers that are on a sample when this returns early end after it, which may take minutes: they are not
   // waited for, and what they still produce is dropped.
   defer { queue.stop() }
   let description = source.description
   let precision = options.precision
-  for _ in 0..<min(Parallelism.threadCount, missing.count) {
+  for _ in 0..<min(Parallelism.threadCount, samples.count - state.completed) {
     let worker = Thread {
       while let position = queue.nextPosition() {
         let number = samples.lowerBound + position
@@ -90,6 +120,7 @@ public func generateDataset(
           let fields = try source.sample(number)
           let seconds = source.solveSeconds(number) ?? (ContinuousClock.now - began).inSeconds
           let stored = try StoredSample(fields, of: description, precision: precision, sample: number)
+          try source.check(number, checksum: stored.checksum)
           return SolvedSamples.Solved(position: position, sample: stored, seconds: seconds)
         }
         queue.put(result)
@@ -116,13 +147,40 @@ public func generateDataset(
     try? writer.synchronize()
     throw error
   }
-  try writer.finish(deflate: options.deflate)
+  try writer.complete(deflate: options.deflate) { compressed in
+    state.phase = .compressing
+    state.completed = compressed
+    try progress(state)
+  }
+  // Before the file has its name: who sees the file may rely on all of it.
   if options.writesXDMF {
     try XDMF.write(
       besides: path, description, sampleCount: samples.count, precision: precision)
   }
+  try writer.publish()
+  state.completed = samples.count
   state.seconds = (ContinuousClock.now - start).inSeconds
   return state
+}
+
+/// Whether a finished file is at `path` already, and may stay.
+///
+/// - Throws: `DatasetError` if it may not and is not to be replaced.
+private func isFinished(_ path: String, _ identity: DatasetIdentity, _ existing: ExistingOutput) throws
+  -> Bool
+{
+  guard FileManager.default.fileExists(atPath: path) else { return false }
+  if try DatasetWriter.finishKilled(path: path, identity: identity) { return true }
+  switch existing {
+  case .replaced: return false
+  case .refused: throw DatasetError.alreadyExists(path: path)
+  case .kept:
+    guard let file = try? DatasetFile(opening: path), let found = try? DatasetIdentity(of: file) else {
+      throw DatasetError.existsOtherwise(path: path, difference: "it is no dataset made by this command")
+    }
+    guard let difference = found.difference(from: identity) else { return true }
+    throw DatasetError.existsOtherwise(path: path, difference: difference)
+  }
 }
 
 extension Duration {
@@ -139,14 +197,14 @@ private final class SolvedSamples: @unchecked Sendable {
   }
 
   private let condition = NSCondition()
-  private let positions: [Int]
+  private let isComplete: [Bool]
   private let limit: Int
   private var next = 0
   private var waiting: [Result<Solved, any Error>] = []
   private var isStopped = false
 
-  init(positions: [Int], limit: Int) {
-    self.positions = positions
+  init(isComplete: [Bool], limit: Int) {
+    self.isComplete = isComplete
     self.limit = limit
   }
 
@@ -155,9 +213,10 @@ private final class SolvedSamples: @unchecked Sendable {
     condition.lock()
     defer { condition.unlock() }
     while waiting.count >= limit && !isStopped { condition.wait() }
-    guard !isStopped, next < positions.count else { return nil }
+    while next < isComplete.count, isComplete[next] { next += 1 }
+    guard !isStopped, next < isComplete.count else { return nil }
     next += 1
-    return positions[next - 1]
+    return next - 1
   }
 
   /// Hands in a solved sample, or the reason why there is none.

@@ -23,7 +23,10 @@ final class Journal {
     guard descriptor >= 0 else {
       throw DatasetError.writeFailed(path: path, reason: String(cString: strerror(errno)))
     }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
+    let isLocked = flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
+    // Its owner may have finished and removed it just before it was locked.
+    var status = stat()
+    guard isLocked, fstat(descriptor, &status) == 0, status.st_nlink > 0 else {
       close(descriptor)
       throw DatasetError.inUse(path: path)
     }

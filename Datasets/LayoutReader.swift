@@ -55,6 +55,17 @@ struct LayoutReader {
     try root.attributes.contains(name) ? root.attributes.string(name) : ""
   }
 
+  /// Which part of a larger dataset the file is, if it is one.
+  func shard() throws -> Shard? {
+    guard try root.attributes.contains(DatasetLayout.shard) else { return nil }
+    let numbers = try root.attributes.array(DatasetLayout.shard, as: Int.self)
+    let total = try root.attributes.scalar(DatasetLayout.total, as: Int.self)
+    guard numbers.count == 2, let shard = try? Shard(numbers[0], of: numbers[1], total: total) else {
+      throw wrongLayout("there is no shard \(numbers) of \(total) samples")
+    }
+    return shard
+  }
+
   /// The numbers of a dataset, or nil if there is none.
   func numbers(_ path: String) throws -> [Double]? {
     guard try root.member(path) == .dataset else { return nil }

@@ -13,11 +13,19 @@ public protocol SampleSource: Sendable {
 
   /// The seconds that solving a sample took, where `sample` only fetches it; nil to have it measured.
   func solveSeconds(_ index: Int) -> Double?
+
+  /// Compares the checksum of a sample, as it will be stored, with what is known of it.
+  ///
+  /// - Throws: An error that ends the work.
+  func check(_ index: Int, checksum: UInt32) throws
 }
 
 extension SampleSource {
   /// Measured.
   public func solveSeconds(_ index: Int) -> Double? { nil }
+
+  /// Nothing is known.
+  public func check(_ index: Int, checksum: UInt32) throws {}
 }
 
 /// Where a dataset comes from: written into its file.
@@ -30,13 +38,16 @@ public struct DatasetProvenance: Codable, Sendable, Equatable {
   public var seed: UInt64
   /// Name, version and revision of the program.
   public var software: String
+  /// Which part of a larger dataset the file is, if it is one.
+  public var shard: Shard?
 
   /// The provenance of a dataset.
-  public init(config: String, solver: String, seed: UInt64, software: String) {
+  public init(config: String, solver: String, seed: UInt64, software: String, shard: Shard? = nil) {
     self.config = config
     self.solver = solver
     self.seed = seed
     self.software = software
+    self.shard = shard
   }
 }
 

@@ -57,6 +57,7 @@ public struct Failure: Sendable, Equatable {
       self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
     case let error as ChainCheckpoint.Failure: self.init(.badData, error.description)
     case let error as ReportError: self.init(.badData, error.description)
+    case let error as BenchStage.UnknownCase: self.init(.usage, error.description)
     case is CancellationError:
       self.init(Interruption.exitStatus, "stopped on request")
     default:

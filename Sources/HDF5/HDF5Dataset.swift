@@ -133,6 +133,20 @@ public struct HDF5Dataset: Sendable {
     }
   }
 
+  /// The effort of the compression, 1 to 9, or nil if there is none.
+  public func deflate() throws -> Int? {
+    try Library.perform {
+      try file.check()
+      let properties = H5Dget_create_plist(identifier.number)
+      guard properties >= 0 else { throw failure(.corrupt, "its layout cannot be read") }
+      defer { H5Pclose(properties) }
+      var (flags, count, level) = (UInt32(0), 1, UInt32(0))
+      let deflate = H5Z_filter_t(H5Z_FILTER_DEFLATE)
+      let found = H5Pget_filter_by_id2(properties, deflate, &flags, &count, &level, 0, nil, nil)
+      return found >= 0 && count == 1 ? Int(level) : nil
+    }
+  }
+
   /// The bytes that the data take in the file.
   public func storedBytes() throws -> Int {
     try Library.perform {

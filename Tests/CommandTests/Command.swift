@@ -30,12 +30,15 @@ enum Command {
 
   /// Runs the command to its end.
   ///
-  /// - Parameter limit: the largest size of a file in blocks of 1024 bytes: what a full disk looks like.
+  /// - Parameters:
+  ///   - limit: the largest size of a file in blocks of 1024 bytes: what a full disk looks like.
+  ///   - environment: variables that are added to those of the tests.
   @discardableResult
-  static func run(_ arguments: [String], in folder: String, fileSizeLimit limit: Int? = nil) throws -> Outcome
-  {
-    let running = try Running(arguments, in: folder, fileSizeLimit: limit)
-    return running.wait()
+  static func run(
+    _ arguments: [String], in folder: String, fileSizeLimit limit: Int? = nil,
+    environment: [String: String] = [:]
+  ) throws -> Outcome {
+    try Running(arguments, in: folder, fileSizeLimit: limit, environment: environment).wait()
   }
 
   /// A command at work.
@@ -44,8 +47,12 @@ enum Command {
     private let folder: String
     private let number = UUID().uuidString
 
-    init(_ arguments: [String], in folder: String, fileSizeLimit limit: Int? = nil) throws {
+    init(
+      _ arguments: [String], in folder: String, fileSizeLimit limit: Int? = nil,
+      environment: [String: String] = [:]
+    ) throws {
       self.folder = folder
+      process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
       if let limit {
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = ["-c", "ulimit -f \(2 * limit); exec \"$0\" \"$@\"", Command.path] + arguments
@@ -74,6 +81,13 @@ enum Command {
         usleep(2000)
       }
       return false
+    }
+
+    /// The largest memory that the process has taken so far, in bytes; 0 once it has ended.
+    var peakMemory: Int {
+      let status = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
+      let line = status?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+      return (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
     }
 
     func signal(_ number: Int32) { kill(process.processIdentifier, number) }

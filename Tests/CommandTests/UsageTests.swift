@@ -4,7 +4,9 @@ import Testing
 /// Help, usage errors, and mistakes in configurations: message, status 64, nothing written.
 @Suite struct UsageTests {
   @Test(arguments: [
-    [], ["generate"], ["inspect"], ["train"], ["evaluate"], ["predict"], ["invert"], ["report"], ["doctor"],
+    [], ["generate"], ["merge"], ["inspect"], ["train"], ["evaluate"], ["predict"], ["invert"], ["report"],
+    ["bench"],
+    ["doctor"],
   ])
   func help(verb: [String]) throws {
     let outcome = try Command.run(verb + ["--help"], in: "/")
@@ -21,8 +23,9 @@ import Testing
 
   @Test(arguments: [
     ["fly"], ["generate"], ["generate", "a.yaml", "--fly"], ["doctor", "--threads", "0"],
-    ["doctor", "--threads", "many"], ["train", "a.yaml", "--resume", "--overwrite"],
-    ["predict", "run", "--input", "a.h5"],
+    ["doctor", "--threads", "many"], ["bench", "--seconds", "0"],
+    ["train", "a.yaml", "--resume", "--overwrite"],
+    ["predict", "run", "--input", "a.h5"], ["merge", "--output", "a.h5"], ["merge", "a.h5"],
   ])
   func usageErrors(arguments: [String]) throws {
     let outcome = try Command.run(arguments, in: "/")

@@ -70,3 +70,23 @@ func fieldBytes(_ path: String) throws -> [[Double]] {
     try root.dataset("t0_fields/\($0)").read(as: Double.self)
   }
 }
+
+/// Everything in a dataset file that must not depend on how it was made: all numbers but the times spent and
+/// the references between datasets, and all attributes but the date.
+func content(_ path: String) throws -> [String: String] {
+  let root = try HDF5File(opening: path).root
+  var content: [String: String] = [:]
+  func add(_ attributes: HDF5Attributes, of object: String) throws {
+    for name in try attributes.names() where name != "created_at" {
+      content["\(object)@\(name)"] = "\(try attributes.value(name))"
+    }
+  }
+  try add(root.attributes, of: "")
+  for path in try root.datasetPaths() {
+    let dataset = try root.dataset(path)
+    try add(dataset.attributes, of: path)
+    guard path != "provenance/solve_seconds" else { continue }
+    content[path] = "\(try dataset.shape()) \(try dataset.read(as: Double.self))"
+  }
+  return content
+}

@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import Glibc
 import HDF5
 import Tensors
 import TestSupport
@@ -176,6 +177,162 @@ import Testing
     }
   }
 
+  /// What a kill leaves after the last sample is solved: while compressing, before the rename, after it.
+  ///
+  /// Each state is continued to the undisturbed file without solving anything again.
+  @Test(arguments: [nil, 4]) func aKillAtAnyStepOfTheEndIsContinued(deflate: Int?) throws {
+    try withTemporaryFolder { folder in
+      var options = testOptions
+      options.deflate = deflate
+      let manager = FileManager.default
+      let whole = "\(folder)/whole.h5"
+      // Copies of the files as they are at a moment are what a kill at that moment leaves.
+      func snapshot(_ name: String, _ suffixes: [String: String]) throws {
+        try manager.createDirectory(atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
+        for (source, target) in suffixes where exists(whole + source) {
+          try manager.copyItem(atPath: whole + source, toPath: "\(folder)/\(name)/data.h5" + target)
+        }
+      }
+      let files = [".partial", ".partial.journal", ".partial.compressed"]
+      let all = Dictionary(uniqueKeysWithValues: files.map { ($0, $0) })
+      var states: [String] = []
+      func keep(_ name: String, _ suffixes: [String: String]) throws {
+        try snapshot(name, suffixes)
+        states.append(name)
+      }
+      try generateDataset(from: AnalyticSource(), samples: 0..<6, to: whole, options: options) { progress in
+        if progress.phase == .solving && progress.completed == 6 { try keep("solved", all) }
+        if progress.phase == .compressing && [1, 4, 6].contains(progress.completed) {
+          try keep("compressing \(progress.completed)", all)
+        }
+      }
+      #expect(states.count == (deflate == nil ? 1 : 4))
+      #expect(exists("\(folder)/compressing 4/data.h5.partial.compressed") == (deflate != nil))
+      // Complete but without its name; with its name but the journal not removed.
+      try keep("complete", ["": ".partial"])
+      try keep("renamed", ["": ""])
+      for state in ["complete", "renamed"] {
+        try manager.copyItem(
+          atPath: "\(folder)/solved/data.h5.partial.journal",
+          toPath: "\(folder)/\(state)/data.h5.partial.journal")
+      }
+      let expected = try content(whole)
+      for state in states {
+        let source = ObservedSource(base: AnalyticSource())
+        let path = "\(folder)/\(state)/data.h5"
+        let progress = try generateDataset(from: source, samples: 0..<6, to: path, options: options)
+        #expect(progress.resumed == 6, "\(state)")
+        #expect(source.calls.samples.withLock { $0.isEmpty }, "\(state)")
+        #expect(try content(path) == expected, "\(state)")
+        #expect(try DatasetFile(opening: path).deflate() == deflate)
+        let left = try manager.contentsOfDirectory(atPath: "\(folder)/\(state)").sorted()
+        #expect(left == (state == "renamed" ? ["data.h5"] : ["data.h5", "data.xmf"]), "\(state)")
+      }
+    }
+  }
+
+  /// A journal beside a file does not make it the one that was asked for.
+  @Test func aJournalBesideAnotherFileIsNotTrusted() throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/data.h5"
+      try generate(AnalyticSource(), until: 3, of: 0..<4, to: path)
+      try FileManager.default.removeItem(atPath: path + ".partial")
+      var other = testOptions
+      other.provenance.seed = 43
+      try generateDataset(from: AnalyticSource(), samples: 0..<4, to: "\(folder)/other.h5", options: other)
+      try FileManager.default.copyItem(atPath: "\(folder)/other.h5", toPath: path)
+      #expect(throws: DatasetError.alreadyExists(path: path)) {
+        try generateDataset(from: AnalyticSource(), samples: 0..<4, to: path, options: testOptions)
+      }
+      #expect(try DatasetFile(opening: path).provenance?.seed == 43)
+    }
+  }
+
+  @Test func aDamagedCompressedFileIsMadeAnew() throws {
+    try withTemporaryFolder { folder in
+      var options = testOptions
+      options.deflate = 4
+      let path = "\(folder)/data.h5"
+      var journal = Data()
+      try generateDataset(from: AnalyticSource(), samples: 0..<4, to: path, options: options) { _ in
+        journal = try Data(contentsOf: URL(fileURLWithPath: path + ".partial.journal"))
+      }
+      let expected = try content(path)
+      try FileManager.default.moveItem(atPath: path, toPath: path + ".partial")
+      try journal.write(to: URL(fileURLWithPath: path + ".partial.journal"))
+      let file = try HDF5File(opening: path + ".partial", writable: true)
+      try file.root.dataset("t0_fields/u").write(
+        [Float(99)], HDF5Slab(start: [2, 0, 0, 0], count: [1, 1, 1, 1]))
+      try file.close()
+      let progress = try generateDataset(
+        from: AnalyticSource(), samples: 0..<4, to: path, options: options)
+      #expect(progress.resumed == 0)
+      #expect(try content(path) == expected)
+    }
+  }
+
+  @Test func compressionIsStoppedAndContinued() throws {
+    try withTemporaryFolder { folder in
+      var options = testOptions
+      options.deflate = 4
+      let path = "\(folder)/data.h5"
+      #expect(throws: CancellationError.self) {
+        try generateDataset(from: AnalyticSource(), samples: 0..<4, to: path, options: options) { progress in
+          if progress.phase == .compressing { throw CancellationError() }
+        }
+      }
+      #expect(exists(path + ".partial") && !exists(path + ".partial.compressed") && !exists(path))
+      let source = ObservedSource(base: AnalyticSource())
+      try generateDataset(from: source, samples: 0..<4, to: path, options: options)
+      #expect(source.calls.samples.withLock { $0.isEmpty })
+      #expect(try DatasetFile(opening: path).verifyChecksums())
+    }
+  }
+
+  /// While one sample is written the next ones are solved: here writing takes until two more are begun.
+  @Test func writingOverlapsSolving() throws {
+    try withTemporaryFolder { folder in
+      let source = ObservedSource(base: AnalyticSource())
+      var slowest = 0
+      try generateDataset(
+        from: source, samples: 0..<12, to: "\(folder)/data.h5", options: testOptions
+      ) { progress in
+        guard progress.phase == .solving, progress.completed > 0 else { return }
+        // `progress` is called on the thread that writes. A minute passes only if nothing is solved meanwhile.
+        var waits = 0
+        let goal = min(12, progress.completed + 2)
+        while source.calls.samples.withLock({ $0.count }) < goal && waits < 12_000 {
+          usleep(5000)
+          waits += 1
+        }
+        slowest = max(slowest, waits)
+      }
+      #expect(slowest < 12_000)
+    }
+  }
+
+  /// However slow the writing is, no more than a few solved samples wait for it.
+  @Test func solvedSamplesThatWaitAreFew() {
+    withTemporaryFolder { folder in
+      let source = ObservedSource(base: AnalyticSource())
+      // Other tests change the number of threads meanwhile, to 8 at most.
+      let threads = max(8, Parallelism.processorCount)
+      var mostAhead = 0
+      #expect(throws: CancellationError.self) {
+        try generateDataset(
+          from: source, samples: 0..<100 * threads, to: "\(folder)/data.h5", options: testOptions
+        ) { progress in
+          guard progress.phase == .solving else { return }
+          usleep(2000)
+          mostAhead = max(mostAhead, source.calls.samples.withLock { $0.count } - progress.completed)
+          if progress.completed == 25 { throw CancellationError() }
+        }
+      }
+      // Four per thread wait, one per thread is being solved, and one has just been taken.
+      #expect(mostAhead > 1 && mostAhead <= 4 * threads + threads + 1)
+    }
+  }
+
   @Test func otherSettingsAndExistingFilesAreRefused() throws {
     try withTemporaryFolder { folder in
       let path = "\(folder)/data.h5"
@@ -183,17 +340,23 @@ import Testing
       try generate(source, until: 2, of: 0..<4, to: path)
       var other = testOptions
       other.provenance.seed = 43
-      #expect(throws: DatasetError.otherConfiguration(partial: path + ".partial")) {
+      #expect(
+        throws: DatasetError.otherConfiguration(
+          partial: path + ".partial", difference: "its seed is 42, not 43")
+      ) {
         try generateDataset(from: source, samples: 0..<4, to: path, options: other)
       }
-      #expect(throws: DatasetError.otherConfiguration(partial: path + ".partial")) {
+      #expect(
+        throws: DatasetError.otherConfiguration(
+          partial: path + ".partial", difference: "it holds the samples 0 to 3, not 0 to 4")
+      ) {
         try generateDataset(from: source, samples: 0..<5, to: path, options: testOptions)
       }
       let incomplete = #expect(throws: DatasetError.self) { try DatasetFile(opening: path + ".partial") }
       #expect(incomplete?.description.contains("run the same generate again") == true)
       #expect(incomplete?.exitStatus == 65)
 
-      other.overwrites = true
+      other.existing = .replaced
       try generateDataset(from: source, samples: 0..<4, to: path, options: other)
       let exists = #expect(throws: DatasetError.self) {
         try generateDataset(from: source, samples: 0..<4, to: path, options: testOptions)

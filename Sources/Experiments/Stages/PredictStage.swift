@@ -32,7 +32,8 @@ public enum PredictStage {
     defer { progress.finish() }
     let done = try generateDataset(
       from: source, samples: 0..<file.sampleCount, to: output,
-      options: GenerationOptions(provenance: provenance, precision: .single, overwrites: overwrite)
+      options: GenerationOptions(
+        provenance: provenance, precision: .single, existing: overwrite ? .replaced : .refused)
     ) { state in
       try progress.update(state.completed)
     }

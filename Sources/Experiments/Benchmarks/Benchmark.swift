@@ -1,0 +1,130 @@
+import Foundation
+import Tensors
+
+/// A piece of work to be timed: a whole training step or a whole solve, at a size that users have.
+struct Benchmark {
+  /// How the work is measured, in order of growing size.
+  enum Size: Sendable {
+    /// To see that it runs: a few hundredths of a second each.
+    case small
+    /// That of the papers.
+    case full
+  }
+
+  /// The precision of its arithmetic, which decides the peak that it is compared with.
+  enum Precision: String, Codable, Sendable {
+    /// 32 bits: networks.
+    case single
+    /// 64 bits: solvers.
+    case double
+  }
+
+  /// Its name on the command line.
+  let name: String
+  /// What one repetition is, in a few words.
+  let summary: String
+  /// The precision of the arithmetic.
+  let precision: Precision
+  /// The floating-point operations that one repetition cannot do without; nil where that is not a useful
+  /// number, as for transforms.
+  var operations: Double?
+  /// How many equal steps one repetition takes; times are of one of them.
+  var steps = 1
+  /// Prepares the work, then times its repetitions.
+  let measure: (Stopwatch) throws -> Void
+}
+
+/// Times repetitions of some work: first one that is thrown away, then as many as fit into the time allowed.
+final class Stopwatch {
+  /// The fewest repetitions that have a median worth the name.
+  private let fewest: Int
+  private let limit: Double
+  private var warmUps = 1
+  private var total = 0.0
+  /// The seconds of every repetition but the first.
+  private(set) var seconds: [Double] = []
+
+  /// A stopwatch that allows about `limit` seconds in all, and at least `fewest` repetitions.
+  init(limit: Double, fewest: Int) {
+    self.limit = limit
+    self.fewest = fewest
+  }
+
+  /// Whether there is time for another repetition.
+  var wantsMore: Bool { seconds.count < fewest || total < limit }
+
+  /// Counts one repetition.
+  func record(_ duration: Double) {
+    guard warmUps == 0 else {
+      warmUps -= 1
+      return
+    }
+    seconds.append(duration)
+    total += duration
+  }
+
+  /// Repeats `work`, timing each repetition.
+  func time(_ work: () throws -> Void) throws {
+    while wantsMore {
+      try Interruption.check()
+      let start = ContinuousClock.now
+      try work()
+      record(Progress.seconds(ContinuousClock.now - start))
+    }
+  }
+}
+
+/// What was measured of one benchmark.
+struct BenchmarkResult: Encodable {
+  let name: String
+  let summary: String
+  let precision: Benchmark.Precision
+  let repetitions: Int
+  /// Seconds of one step.
+  let median: Double
+  let minimum: Double
+  let maximum: Double
+  /// 10⁹ operations per second at the median.
+  let gigaflops: Double?
+  /// The share of what matrix products reach on this machine with the same threads.
+  let fractionOfPeak: Double?
+
+  init(_ benchmark: Benchmark, _ seconds: [Double], peak: Double) {
+    let steps = Double(benchmark.steps)
+    let sorted = seconds.sorted().map { $0 / steps }
+    name = benchmark.name
+    summary = benchmark.summary
+    precision = benchmark.precision
+    repetitions = sorted.count
+    let median = (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+    self.median = median
+    minimum = sorted[0]
+    maximum = sorted[sorted.count - 1]
+    gigaflops = benchmark.operations.map { $0 / steps / median * 1e-9 }
+    fractionOfPeak = gigaflops.map { $0 / peak }
+  }
+}
+
+/// What matrix products reach: the number that other arithmetic is compared with.
+enum MatrixPeak {
+  /// 10⁹ operations per second of square products on all threads at once, the best of a few repetitions.
+  static func measure<Scalar: TensorScalar>(_ type: Scalar.Type, side: Int = 512) -> Double {
+    let threads = Parallelism.threadCount
+    let factor = Tensor<Scalar>(shape: [side, side], repeating: 0.5)
+    let product = MatrixProduct(rows: side, columns: side, inner: side)
+    var best = Double.infinity
+    _ = Tensor<Scalar>(shape: [threads, side, side]) { results in
+      nonisolated(unsafe) let results = results.baseAddress!
+      withPointers(factor) { factor in
+        for _ in 0..<8 {
+          let start = ContinuousClock.now
+          parallelForEach(threads) { index, _ in
+            Scalar.gemm(product, 1, factor, factor, 0, results + index * side * side)
+          }
+          best = min(best, Progress.seconds(ContinuousClock.now - start))
+        }
+      }
+    }
+    return 2 * Double(side * side * side) * Double(threads) / best * 1e-9
+  }
+}

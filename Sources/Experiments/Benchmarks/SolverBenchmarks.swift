@@ -1,0 +1,109 @@
+import Datasets
+import Foundation
+import Solvers
+import Tensors
+
+extension Benchmark {
+  /// Classical solvers: single steps of the papers' scheme, and whole solves by default settings.
+  static func solving(_ size: Size) -> [Benchmark] {
+    let isSmall = size == .small
+    return [
+      vorticityStep("navier-stokes-step-64", grid: isSmall ? 16 : 64, batch: isSmall ? 2 : 20),
+      vorticityStep("navier-stokes-step-256", grid: isSmall ? 32 : 256, batch: 1),
+      vorticitySolve("navier-stokes-solve-256", grid: isSmall ? 32 : 256, time: isSmall ? 0.1 : 10),
+      darcySolve("darcy-solve-421", grid: isSmall ? 33 : 421),
+      burgersSolve("burgers-solve-8192", grid: isSmall ? 256 : 8192, batch: 1),
+      burgersSolve("burgers-solve-8192-batch", grid: isSmall ? 256 : 8192, batch: isSmall ? 2 : 16),
+    ]
+  }
+
+  /// A dataset of many small solves, written to a file: with one thread, and with all.
+  static func generating(_ size: Size) -> [Benchmark] {
+    [("generate-one-thread", 1), ("generate-all-threads", Parallelism.threadCount)].map { name, threads in
+      let (samples, grid) = size == .small ? (4, 16) : (400, 64)
+      return Benchmark(
+        name: name,
+        summary:
+          "\(samples) Navier-Stokes samples to t = 1, \(grid) x \(grid), into a file, \(threads) threads",
+        precision: .double, steps: samples
+      ) { stopwatch in
+        let all = Parallelism.threadCount
+        Parallelism.threadCount = threads
+        defer { Parallelism.threadCount = all }
+        let folder = FileManager.default.temporaryDirectory.path + "/phalarope-bench-\(getpid())"
+        try FileSystem.makeFolders(folder)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let text = """
+          equation: {kind: navier-stokes, viscosity: 1e-3, times: [1]}
+          grid: \(grid)
+          samples: \(samples)
+          output: data.h5
+          """
+        let source = try GenerateConfig(ConfigSection(parsing: text, path: name)).makeSource()
+        let options = GenerationOptions(
+          provenance: DatasetProvenance(config: "", solver: "", seed: 0, software: Version.line),
+          existing: .replaced)
+        try stopwatch.time {
+          try generateDataset(
+            from: source, samples: 0..<samples, to: folder + "/data.h5", options: options
+          ) { _ in try Interruption.check() }
+        }
+      }
+    }
+  }
+
+  private static func vorticityStep(_ name: String, grid: Int, batch: Int) -> Benchmark {
+    let steps = 50
+    return Benchmark(
+      name: name, summary: "Euler / Crank-Nicolson step, \(grid) x \(grid), batch \(batch)",
+      precision: .double, steps: steps
+    ) { stopwatch in
+      let flow = try NavierStokes(
+        grid: grid, viscosity: 1e-3, times: [1e-4 * Double(steps)], timeStep: 1e-4,
+        scheme: .eulerCrankNicolson)
+      let inputs = fields(PeriodicGaussianField.navierStokes(grid: grid), count: batch)
+      try stopwatch.time { _ = try flow(inputs) }
+    }
+  }
+
+  private static func vorticitySolve(_ name: String, grid: Int, time: Double) -> Benchmark {
+    Benchmark(
+      name: name, summary: "solve to t = \(Text.number(time)), default settings, \(grid) x \(grid)",
+      precision: .double
+    ) { stopwatch in
+      let flow = try NavierStokes(grid: grid, viscosity: 1e-3, times: [time])
+      let inputs = fields(PeriodicGaussianField.navierStokes(grid: grid), count: 1)
+      try stopwatch.time { _ = try flow(inputs) }
+    }
+  }
+
+  private static func darcySolve(_ name: String, grid: Int) -> Benchmark {
+    Benchmark(
+      name: name, summary: "solve to a relative residual of 1e-8, \(grid) x \(grid)", precision: .double
+    ) { stopwatch in
+      let flow = try DarcyFlow(grid: grid, tolerance: 1e-8)
+      var random = Philox(seed: 0, stream: .inputs, sample: 0)
+      let permeability = ThresholdedField.darcy(grid: grid).sample(using: &random)
+      try stopwatch.time { _ = try flow(permeability.reshaped(to: [1, 1, grid, grid])) }
+    }
+  }
+
+  private static func burgersSolve(_ name: String, grid: Int, batch: Int) -> Benchmark {
+    Benchmark(
+      name: name, summary: "solve to t = 1, default settings, \(grid) points, batch \(batch)",
+      precision: .double
+    ) { stopwatch in
+      let problem = try Burgers(grid: grid)
+      let inputs = fields(PeriodicGaussianField.burgers(grid: grid), count: batch)
+      try stopwatch.time { _ = try problem(inputs) }
+    }
+  }
+
+  private static func fields(_ field: PeriodicGaussianField, count: Int) -> Tensor<Double> {
+    let samples = (0..<count).map { sample in
+      var random = Philox(seed: 0, stream: .inputs, sample: sample)
+      return field.sample(using: &random)
+    }
+    return Tensor(shape: [count, 1] + field.grid, scalars: samples.flatMap(\.scalars))
+  }
+}

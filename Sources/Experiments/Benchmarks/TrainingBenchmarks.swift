@@ -1,0 +1,90 @@
+import NeuralOperators
+import Tensors
+import Training
+
+extension Benchmark {
+  /// One optimizer step of the papers' networks: forward, relative L2, backward, Adam; batches of 20.
+  static func training(_ size: Size) -> [Benchmark] {
+    let isSmall = size == .small
+    func fno(_ name: String, _ grid: [Int], width: Int, modes: Int, padding: Int = 0) -> Benchmark {
+      let configuration = FNO.Configuration.modern(
+        dimensions: grid.count, width: isSmall ? 4 : width, modes: isSmall ? 4 : modes,
+        padding: isSmall ? 0 : padding)
+      let grid = grid.map { isSmall ? max(16, $0 / 8) : $0 }
+      return trainingStep(
+        name, .fno(configuration), grid: grid, operations: ArithmeticCost.forward(configuration, grid: grid),
+        batchSize: isSmall ? 2 : 20)
+    }
+    return [
+      fno("fno-1d-1024", [1024], width: 64, modes: 16),
+      fno("fno-1d-8192", [8192], width: 64, modes: 16),
+      fno("fno-darcy", [85, 85], width: 32, modes: 12),
+      fno("fno-darcy-padded", [85, 85], width: 32, modes: 12, padding: 9),
+    ]
+  }
+
+  /// - Parameter operations: those of a forward pass of one sample; a step takes three times as many.
+  private static func trainingStep(
+    _ name: String, _ model: ModelConfiguration, grid: [Int], operations: Double, batchSize: Int
+  ) -> Benchmark {
+    Benchmark(
+      name: name, summary: "training step, \(Text.shape(grid)), batch \(batchSize)", precision: .single,
+      operations: 3 * operations * Double(batchSize)
+    ) { stopwatch in
+      let trainer = Trainer(
+        model, configuration: TrainingConfiguration(epochs: .max, batchSize: batchSize))
+      let batches = 4
+      let data = TrainingData(
+        inputs: noise([batches * batchSize, model.inputChannels] + grid, sample: 0),
+        targets: noise([batches * batchSize, model.outputChannels] + grid, sample: 1))
+      struct Enough: Error {}
+      var start = ContinuousClock.now
+      do {
+        try trainer.fit(data) { batch in
+          // What an epoch does beside its steps falls between its last batch and the next one's first.
+          if batch.batch > 1 { stopwatch.record(Progress.seconds(ContinuousClock.now - start)) }
+          try Interruption.check()
+          guard stopwatch.wantsMore else { throw Enough() }
+          start = ContinuousClock.now
+        }
+      } catch is Enough {}
+    }
+  }
+
+  private static func noise(_ shape: [Int], sample: Int) -> Tensor<Float> {
+    var random = Philox(seed: 0, stream: .inputs, sample: sample)
+    return Tensor(shape: shape) { values in
+      for index in values.indices { values[index] = Float(random.nextNormal()) }
+    }
+  }
+}
+
+/// The operations that a network cannot do without, counted as products of real matrices.
+enum ArithmeticCost {
+  /// The floating-point operations of a forward pass of one sample.
+  ///
+  /// Pointwise layers, mode mixing (8 for a complex product and sum), and the truncated Fourier transforms as
+  /// matrix products with the half of the work that the symmetry of sines and cosines saves.
+  static func forward(_ model: FNO.Configuration, grid: [Int]) -> Double {
+    let points = Double(grid.reduce(1, *))
+    let padded = zip(grid, model.padding).map { Double($0 + $1) }
+    let paddedPoints = padded.reduce(1, *)
+    let width = Double(model.width)
+    let inputs = Double(model.inputChannels + (model.coordinates == .none ? 0 : model.dimensions))
+    let hidden = Double(model.projectionWidth)
+    let lifting = 2 * points * inputs * width
+    let projection = 2 * points * hidden * (width + Double(model.outputChannels))
+    let skip = 2 * paddedPoints * width * width
+    var transform = 2 * paddedPoints * Double(model.modes[model.dimensions - 1])
+    var remaining = paddedPoints / padded[model.dimensions - 1] * Double(model.modes[model.dimensions - 1])
+    var modes = Double(model.modes[model.dimensions - 1])
+    for axis in (0..<model.dimensions - 1).reversed() {
+      let kept = 2 * Double(model.modes[axis])
+      transform += 4 * remaining * kept
+      remaining *= kept / padded[axis]
+      modes *= kept
+    }
+    let layer = skip + 2 * width * transform + 8 * modes * width * width
+    return lifting + projection + Double(model.layers) * layer
+  }
+}

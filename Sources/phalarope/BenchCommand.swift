@@ -1,0 +1,40 @@
+import ArgumentParser
+import Experiments
+
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Time training steps, solves and the generation of data.",
+    discussion: """
+      Each benchmark is repeated for a few seconds; the table has medians. GFLOP/s counts the arithmetic that \
+      the work cannot do without, and is compared with what matrix products reach on the same threads.
+
+        phalarope bench
+        phalarope bench fno burgers --seconds 10 --json > bench.json
+
+      Benchmarks: \(BenchStage.names.joined(separator: ", ")).
+      """)
+
+  @Argument(help: "Parts of the names of the benchmarks to run (default: all).")
+  var cases: [String] = []
+
+  @Option(help: "Seconds for each benchmark.")
+  var seconds = 5.0
+
+  @Flag(help: "Small sizes, to see that everything runs; the times say nothing.")
+  var quick = false
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard seconds > 0, seconds <= 86_400 else {
+      throw ValidationError("--seconds is \(seconds); it must be greater than 0 and at most 86400")
+    }
+  }
+
+  func run() throws {
+    try common.run { console in
+      try BenchStage.run(.init(cases: cases, isQuick: quick, seconds: seconds), console)
+    }
+  }
+}
