@@ -61,7 +61,7 @@ let package = Package(
     .target(
       name: "Experiments",
       dependencies: [
-        "Tensors", "Files", "HDF5", "Figures", "Solvers", "Datasets", "Autodiff", "NeuralOperators",
+        "Tensors", "Files", "HDF5", "Figures", "Solvers", "Datasets", "Audits", "Autodiff", "NeuralOperators",
         "Training", "InverseProblems", "Yams",
       ],
       swiftSettings: strict),
@@ -88,6 +88,11 @@ let package = Package(
     .testTarget(
       name: "DatasetsTests", dependencies: ["Datasets", "HDF5", "Solvers", "Tensors", "TestSupport"],
       swiftSettings: strict),
+    .testTarget(
+      name: "AuditsTests",
+      dependencies: [
+        "Audits", "Experiments", "Datasets", "HDF5", "Solvers", "Tensors", "TestSupport",
+      ], swiftSettings: strict),
     .testTarget(
       name: "AutodiffTests", dependencies: ["Autodiff", "Tensors", "TestSupport"], swiftSettings: strict),
     .testTarget(

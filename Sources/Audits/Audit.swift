@@ -3,6 +3,23 @@ import Foundation
 import HDF5
 import Tensors
 
+/// What an audit is doing, for a line of progress.
+public enum AuditStep: String, Sendable {
+  /// Every sample is read and measured.
+  case reading
+  /// Inputs are compared with each other.
+  case comparing = "comparing inputs"
+  /// The parameter of the equation is fitted.
+  case fitting
+  /// Some samples are solved again.
+  case solving = "solving again"
+  /// What may have happened to wrong samples is found out.
+  case diagnosing
+
+  /// What is counted.
+  public var unit: String { self == .fitting ? "steps" : "samples" }
+}
+
 /// What an audit looks at.
 public struct AuditOptions: Sendable {
   /// How many samples are solved again; nil for as many as hold 2²⁴ numbers, at least 16.
@@ -65,7 +82,7 @@ public struct Audit {
   private let other: (any ReadableDataset)?
   private let options: AuditOptions
   private let subject: Subject
-  private let progress: (_ label: String, _ done: Int, _ total: Int) throws -> Void
+  private let progress: (_ step: AuditStep, _ done: Int, _ total: Int) throws -> Void
 
   /// An audit of a file.
   ///
@@ -77,7 +94,7 @@ public struct Audit {
   public init(
     of dataset: any ReadableDataset, equation: Equation, statements: CheckResult,
     comparedWith other: (any ReadableDataset)? = nil, options: AuditOptions = AuditOptions(),
-    progress: @escaping (_ label: String, _ done: Int, _ total: Int) throws -> Void = { _, _, _ in }
+    progress: @escaping (_ step: AuditStep, _ done: Int, _ total: Int) throws -> Void = { _, _, _ in }
   ) {
     self.dataset = dataset
     self.statements = statements
@@ -88,13 +105,13 @@ public struct Audit {
     case .unknown(let why):
       self.equation = nil
       whyNoEquation = why
-      subject = Subject(dataset, unknown: nil)
+      subject = Subject(dataset)
     case .known(let known):
-      let subject = Subject(dataset, unknown: known.unknown)
+      let subject = Subject(dataset, trajectory: known.trajectory(dataset.description))
       let obstacle = known.obstacle(subject)
       self.equation = obstacle == nil ? known : nil
       whyNoEquation = obstacle ?? ""
-      self.subject = obstacle == nil ? subject : Subject(dataset, unknown: nil)
+      self.subject = obstacle == nil ? subject : Subject(dataset)
     }
   }
 
@@ -132,10 +149,10 @@ public struct Audit {
 
   /// The checks `duplicates` and `leakage`: of the first field, or the first frame of it, which is the input.
   private func inputResults() throws -> [CheckResult] {
-    let field = subject.trajectory.first?.field ?? subject.description.fields[0].name
+    let field = subject.trajectory.first?.field ?? equation?.inputField ?? subject.description.fields[0].name
     let search = DuplicateSearch(dataset: dataset, field: field, stride: 1)
     let count = dataset.sampleCount
-    let signatures = try search.signatures { try progress("comparing inputs", $0, count) }
+    let signatures = try search.signatures { try progress(.comparing, $0, count) }
     let duplicates = CheckResult.duplicates(search.matches(signatures), of: count)
     guard let other else {
       return [duplicates, .notApplicable(.leakage, "no second file was given to compare with")]
@@ -147,15 +164,16 @@ public struct Audit {
       return [
         duplicates,
         .notApplicable(
-          .leakage, "the grids \(subject.description.grid) and \(other.description.grid) have no common points"),
+          .leakage,
+          "the grids \(subject.description.grid) and \(other.description.grid) have no common points"),
       ]
     }
     let here = DuplicateSearch(dataset: dataset, field: field, stride: strides.here)
     let there = DuplicateSearch(dataset: other, field: field, stride: strides.there)
     let known =
       strides.here == 1
-      ? signatures : try here.signatures { try progress("comparing inputs", $0, count) }
-    let tested = try there.signatures { try progress("comparing inputs", $0, other.sampleCount) }
+      ? signatures : try here.signatures { try progress(.comparing, $0, count) }
+    let tested = try there.signatures { try progress(.comparing, $0, other.sampleCount) }
     let matches = there.matches(tested, in: (known, here))
     return [
       duplicates, .leakage(matches, of: other.sampleCount, from: dataset.path, to: other.path),

@@ -33,7 +33,7 @@ struct DarcyComparison {
     var outcomes: [Outcome] = []
     let length = side <= 128 ? 8 * Parallelism.threadCount : Parallelism.threadCount
     for start in stride(from: 0, to: solving.samples.count, by: length) {
-      try solving.progress("solving again", start, solving.samples.count)
+      try solving.progress(.solving, start, solving.samples.count)
       let samples = try solving.samples[start..<min(start + length, solving.samples.count)].map {
         try solving.sample($0)
       }
@@ -46,7 +46,8 @@ struct DarcyComparison {
       for (index, sample) in usable.enumerated() {
         outcomes.append(
           compare(
-            field(sample, equation.pressure), solutions.map { $0[first: index..<index + 1].reshaped(to: [side, side]) },
+            field(sample, equation.pressure),
+            solutions.map { $0[first: index..<index + 1].reshaped(to: [side, side]) },
             sample.index))
       }
     }
@@ -57,7 +58,8 @@ struct DarcyComparison {
       uniqueKeysWithValues: outcomes.map { ($0.judged.place.sample, $0.suspicion) })
     let result = CheckResult(
       .equation, of: outcomes.map(\.judged),
-      reason: "distance from the solution on the stored points, relative; twice the distance of the solutions "
+      reason:
+        "distance from the solution on the stored points, relative; twice the distance of the solutions "
         + "with arithmetic and harmonic means on faces, which is what points left out leave open, and 1 %",
       passing: "every solution is that of its coefficient, as far as the stored points tell"
     ) { wrong in
@@ -82,13 +84,18 @@ struct DarcyComparison {
     let count = stored.count
     func distance(_ a: Tensor<Double>, _ b: Tensor<Double>) -> Double {
       withPointers(a, b) { a, b in
-        (Double.squaredDistance(count, a, b) / max(Double.dot(count, b, b), .leastNormalMagnitude)).squareRoot()
+        (Double.squaredDistance(count, a, b) / max(Double.dot(count, b, b), .leastNormalMagnitude))
+          .squareRoot()
       }
     }
     // The stated mean, or the one that fits better.
-    let statedIndex = equation.faceCoefficient.flatMap { DarcyFlow.FaceCoefficient.allCases.firstIndex(of: $0) }
+    let statedIndex = equation.faceCoefficient.flatMap {
+      DarcyFlow.FaceCoefficient.allCases.firstIndex(of: $0)
+    }
     let index =
-      statedIndex ?? solutions.indices.min { distance(stored, solutions[$0]) < distance(stored, solutions[$1]) }
+      statedIndex ?? solutions.indices.min {
+        distance(stored, solutions[$0]) < distance(stored, solutions[$1])
+      }
       ?? 0
     let solution = solutions[index]
     let change = distance(solutions[1 - index], solution)
@@ -100,7 +107,9 @@ struct DarcyComparison {
     var suspicion: String?
     if mismatch > bound {
       let field = "'\(equation.pressure)'"
-      func isRight(_ alteration: Alteration) -> Bool { distance(alteration.undone(stored), solution) <= bound }
+      func isRight(_ alteration: Alteration) -> Bool {
+        distance(alteration.undone(stored), solution) <= bound
+      }
       if isRight(.negated) {
         suspicion = "the sign of \(field) looks flipped"
       } else if isRight(.transposed) {

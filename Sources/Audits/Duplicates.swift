@@ -176,7 +176,8 @@ struct DuplicateSearch {
     else { return .infinity }
     return withPointers(a, b) { a, b in
       let count = self.size
-      return (Double.squaredDistance(count, a, b)
+      return
+        (Double.squaredDistance(count, a, b)
         / max(Double.dot(count, b, b), .leastNormalMagnitude)).squareRoot()
     }
   }

@@ -55,7 +55,7 @@ struct EvolutionAudit {
   private struct Pair {
     let sample: Int
     let frame: Int
-    let mismatch: Mismatch
+    var mismatch: Mismatch
   }
 
   private func equationCheck(parameter: Double?, fit: ParameterFit?) throws -> CheckResult {
@@ -70,11 +70,16 @@ struct EvolutionAudit {
       let pairs = try samples.flatMap { try self.pairs(of: frames(of: $0), sample: $0) }
       for part in stride(from: 0, to: pairs.count, by: wanted) {
         let some = Array(pairs[part..<min(part + wanted, pairs.count)])
-        try solving.progress("solving again", start, solving.samples.count)
+        try solving.progress(.solving, start, solving.samples.count)
         outcomes += zip(some, resolver.mismatches(some, parameter: parameter)).map {
           Pair(sample: $0.sample, frame: $0.frame, mismatch: $1)
         }
       }
+    }
+    // One draw of errors may by chance do little: none does less than half of the draws.
+    let usual = Statistics.median(outcomes.filter { $0.mismatch.failure == nil }.map(\.mismatch.change))
+    for index in outcomes.indices where outcomes[index].mismatch.change < usual {
+      outcomes[index].mismatch.change = usual
     }
     let decidable = outcomes.filter { !$0.mismatch.isUndecidable }
     guard !decidable.isEmpty else {
@@ -94,7 +99,7 @@ struct EvolutionAudit {
     let wrong = judged.filter(\.isWrong).sorted { $0.excess > $1.excess }
     var diagnoses: [Int: Finding] = [:]
     for one in wrong.prefix(Self.diagnosisLimit) {
-      try solving.progress("diagnosing", diagnoses.count, min(wrong.count, Self.diagnosisLimit))
+      try solving.progress(.diagnosing, diagnoses.count, min(wrong.count, Self.diagnosisLimit))
       diagnoses[one.place.sample] = try diagnose(
         one, (bySample[one.place.sample] ?? []).filter { $0.mismatch.excess > 1 }, parameter: parameter)
     }
@@ -183,8 +188,10 @@ struct EvolutionAudit {
     let text =
       first.alteration.text(axes: axes)
       + (others.isEmpty
-        ? "" : ", or " + (others + [best]).first { $0.alteration != first.alteration }!.alteration.text(axes: axes))
-    let place = best.frame.map { subject.place(sample, frame: $0) } ?? Place(sample: sample, field: worst.place.field)
+        ? ""
+        : ", or " + (others + [best]).first { $0.alteration != first.alteration }!.alteration.text(axes: axes))
+    let place =
+      best.frame.map { subject.place(sample, frame: $0) } ?? Place(sample: sample, field: worst.place.field)
     return Finding(text, at: place, advice: first.alteration.advice)
   }
 

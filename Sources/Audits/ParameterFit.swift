@@ -28,7 +28,7 @@ struct ParameterFit {
     }
     var estimates: [Estimate] = []
     for iteration in 0..<10 {
-      try solving.progress("fitting the \(parameter.name)", iteration, 10)
+      try solving.progress(.fitting, iteration, 10)
       estimates = Self.estimates(at: value, resolver, pairs)
       guard !estimates.isEmpty else { return }
       let step = Statistics.weightedMedian(estimates.map(\.step), weights: estimates.map(\.weight))
@@ -45,7 +45,7 @@ struct ParameterFit {
     let used = estimates.map { pairs[$0.pair] }
     let changes = resolver.mismatches(used, parameter: value).map(\.change)
     let systematic = Statistics.weightedMedian(
-      zip(changes, weights).map { $0.isNaN ? .infinity : $0 / $1.squareRoot() }, weights: weights)
+      zip(changes, weights).map { $0 / $1.squareRoot() }, weights: weights)
     self.value = value
     self.pairs = used.count
     // The median of a normal sample has 1.25 times the deviation of the mean.
@@ -90,7 +90,7 @@ struct ParameterFit {
     let some = Array(pairs.prefix(6))
     var best: (value: Double, mismatch: Double)?
     for index in 0..<count {
-      try solving.progress("looking for the parameter", index, count)
+      try solving.progress(.fitting, index, count)
       let value =
         range.lowerBound * pow(range.upperBound / range.lowerBound, Double(index) / Double(count - 1))
       let mismatch = Statistics.median(
@@ -135,7 +135,8 @@ struct ParameterFit {
     guard differs else {
       return CheckResult(
         .parameter, .pass, value: difference, bound: bound, reason: reason, samples: pairs,
-        message: "the \(name) fitted to the data, \(text(value)), is the stated \(Words.number(stated, digits: 4))"
+        message:
+          "the \(name) fitted to the data, \(text(value)), is the stated \(Words.number(stated, digits: 4))"
       )
     }
     let percent = 100 * (value / stated - 1)

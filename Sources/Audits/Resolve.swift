@@ -18,17 +18,22 @@ struct FramePair {
 struct Mismatch {
   /// ‖solution − frame‖ / ‖frame‖; infinite if there is no solution.
   var value: Double
-  /// What it may be, if the pair is right.
-  var bound: Double
   /// How much the solution changes with the scheme and with errors of the start as large as those of the stored
   /// numbers.
   var change: Double
+  /// What rounding, and points left out, do to the later frame itself.
+  var ofFrame: Double
   /// The factor of the later frame that brings it closest to the solution.
   var factor: Double
   /// Why there is no solution.
   var failure: String?
 
-  var excess: Double { value / bound }
+  /// What the mismatch may be, if the pair is right.
+  ///
+  /// The errors of the start are random, and few modes may survive until the end: one draw tells their effect
+  /// to a factor of a few.
+  var bound: Double { 4 * change + ofFrame }
+  var excess: Double { failure != nil ? .infinity : value / bound }
   /// Whether a right pair could not be told from a wrong one.
   var isUndecidable: Bool { failure == nil && bound > 0.5 }
 }
@@ -125,7 +130,7 @@ struct Resolver {
       let pair = pairs[index]
       guard let solution = solutions[index].solution, let other = others[index].solution else {
         return Mismatch(
-          value: .infinity, bound: 1, change: .nan, factor: .nan,
+          value: .infinity, change: 0, ofFrame: 1, factor: .nan,
           failure: solutions[index].failure ?? others[index].failure ?? "no solution")
       }
       return compare(pair, solution, other)
@@ -147,7 +152,7 @@ struct Resolver {
       let squared = Double.dot(count, end, end)
       return Mismatch(
         value: Double.squaredDistance(count, solution, end).squareRoot() / size,
-        bound: 4 * change + 4 * pair.rounding + 2 * folded + 1e-12, change: change,
+        change: change, ofFrame: 4 * pair.rounding + 2 * folded + 1e-12,
         factor: squared > 0 ? Double.dot(count, solution, end) / squared : .nan)
     }
   }

@@ -16,7 +16,7 @@ struct SamplePass {
 
   init(
     _ dataset: any ReadableDataset, _ subject: Subject, checks: [any SampleCheck],
-    progress: (_ label: String, _ done: Int, _ total: Int) throws -> Void
+    progress: (_ step: AuditStep, _ done: Int, _ total: Int) throws -> Void
   ) throws {
     let running = checks.map { $0.running() }
     var integrity = Integrity(dataset)
@@ -28,7 +28,7 @@ struct SamplePass {
       })
     else { return }
     for run in dataset.sampleRuns(of: largest) {
-      try progress("reading", run.lowerBound, dataset.sampleCount)
+      try progress(.reading, run.lowerBound, dataset.sampleCount)
       for part in try integrity.readable(run) {
         let values = try fields.map { field in
           try dataset.readDouble(
@@ -80,7 +80,9 @@ private struct Integrity {
       // Its numbers can still be looked at.
       return [run]
     }
-    findings.append(Finding("it cannot be read: \((problem as? HDF5Error)?.message ?? "\(problem)")", at: place, advice: advice))
+    findings.append(
+      Finding(
+        "it cannot be read: \((problem as? HDF5Error)?.message ?? "\(problem)")", at: place, advice: advice))
     unread += 1
     return []
   }

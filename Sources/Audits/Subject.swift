@@ -22,19 +22,14 @@ public struct Subject: Sendable {
     public var time: Double?
   }
 
-  /// What a file says.
-  ///
-  /// - Parameter unknown: the field whose frames are the trajectory; nil for a steady problem.
-  public init(_ dataset: any ReadableDataset, unknown: String?) {
+  /// What a file says, with the frames of its samples in the order of time.
+  public init(_ dataset: any ReadableDataset, trajectory: [FrameSource] = []) {
     let description = dataset.description
     self.description = description
     sampleCount = dataset.sampleCount
     rounding = Dictionary(
       uniqueKeysWithValues: zip(description.fields, dataset.storedTypes).map { ($0.name, $1.rounding) })
-    let frames = unknown == nil ? 0 : description.frameCount
-    trajectory = (0..<frames).map {
-      FrameSource(field: unknown ?? "", frame: $0, time: description.times?[$0])
-    }
+    self.trajectory = trajectory
   }
 
   /// A frame as a place in a file.

@@ -58,13 +58,16 @@ struct AxesCheck: SampleCheck {
     } else {
       unknown.append("time")
     }
-    if findings.isEmpty, unknown.count == subject.description.axes.count + (subject.trajectory.isEmpty ? 0 : 1) {
+    if findings.isEmpty,
+      unknown.count == subject.description.axes.count + (subject.trajectory.isEmpty ? 0 : 1)
+    {
       return .notApplicable(name, "the file does not say where its points are")
     }
     let left = unknown.isEmpty ? "" : "; the file does not say where the points of \(Words.list(unknown)) are"
     return CheckResult(
       name, findings.isEmpty ? .pass : .fail,
-      reason: "coordinates increase evenly to a millionth of their spacing, a periodic axis leaves out its end",
+      reason:
+        "coordinates increase evenly to a millionth of their spacing, a periodic axis leaves out its end",
       samples: measurements.count, failures: findings.count,
       message: (findings.first?.text ?? "axes and times are even and increasing") + left, findings: findings)
   }
@@ -90,7 +93,8 @@ struct AxesCheck: SampleCheck {
       return [
         Finding(
           "axis \(axis.name) is not even: step \(uneven) is \(Words.number(steps[uneven])), the mean step "
-            + Words.number(spacing), advice: "interpolate to an even grid: Fourier layers take one for granted")
+            + Words.number(spacing),
+          advice: "interpolate to an even grid: Fourier layers take one for granted")
       ]
     }
     guard let length, let isPeriodic = axis.isPeriodic else { return [] }

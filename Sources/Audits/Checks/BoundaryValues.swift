@@ -25,7 +25,8 @@ struct BoundaryValues: SampleCheck {
   func conclude(_ measurements: [Judged]) -> CheckResult {
     CheckResult(
       name, of: measurements,
-      reason: "largest absolute value on the boundary, where the solution is zero; a millionth of the largest "
+      reason:
+        "largest absolute value on the boundary, where the solution is zero; a millionth of the largest "
         + "value of the sample, for files that were rounded or resampled",
       passing: "'\(field)' is zero on the boundary"
     ) { wrong in

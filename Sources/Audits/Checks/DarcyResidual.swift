@@ -191,7 +191,8 @@ struct SourceFit {
       "\(Words.number(value, digits: 5)) ± \(Words.number(abs(stated) * uncertainty, digits: 2))"
     let bound = max(1e-3, 3 * uncertainty)
     let difference = abs(factor - 1)
-    let reason = "relative difference of the fitted and the stated source; three standard deviations, at least 0.1 %"
+    let reason =
+      "relative difference of the fitted and the stated source; three standard deviations, at least 0.1 %"
     guard !(difference <= bound) else {
       return CheckResult(
         .parameter, .pass, value: difference, bound: bound, reason: reason, samples: count,

@@ -114,7 +114,8 @@ struct InputLaw: SampleCheck {
     }
     var result = CheckResult(
       name, of: judged,
-      reason: "deviation of the power, divided by that of the stated law and averaged over the modes, from 1, "
+      reason:
+        "deviation of the power, divided by that of the stated law and averaged over the modes, from 1, "
         + "in standard deviations; 6 is beyond chance",
       passing: "the first frames have the stated mean and spectrum"
     ) { wrong in

@@ -55,7 +55,8 @@ struct MaximumPrinciple: SampleCheck {
   func conclude(_ measurements: [Judged]) -> CheckResult {
     CheckResult(
       name, of: measurements,
-      reason: "how far a frame goes beyond the extremes of the frame before; what the field may reach between "
+      reason:
+        "how far a frame goes beyond the extremes of the frame before; what the field may reach between "
         + "the stored points (a quarter of the largest second difference), and 0.1 % for spectral solvers",
       passing: "no frame goes beyond the extremes of the one before"
     ) { wrong in

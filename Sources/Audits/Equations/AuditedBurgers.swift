@@ -6,8 +6,8 @@ import Tensors
 public struct AuditedBurgers: AuditedEvolution {
   /// Burgers.
   public var name: String { "burgers" }
-  /// The field.
-  public let unknown: String?
+  /// Where the solution is stored.
+  public let fields: EvolutionFields
   /// Its domain may have any length: u and ν are scaled.
   public var lengths: [Double]? { nil }
   /// One.
@@ -31,10 +31,11 @@ public struct AuditedBurgers: AuditedEvolution {
   ///
   /// - Parameter length: of the domain, if it is not 2π.
   public init(
-    field: String = "u", viscosity: Double?, solverGrid: Int? = nil, law: AuditedLaw? = nil,
+    fields: EvolutionFields = EvolutionFields(solution: "u"), viscosity: Double?, solverGrid: Int? = nil,
+    law: AuditedLaw? = nil,
     scheme: SemiImplicitScheme = .adamsBashforthCrankNicolson, timeStep: Double? = nil, length: Double? = nil
   ) {
-    unknown = field
+    self.fields = fields
     parameter = AuditedParameter(name: "viscosity", stated: viscosity, range: 1e-4...1)
     self.solverGrid = solverGrid
     self.law = law

@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import Solvers
 import Tensors
@@ -6,8 +7,6 @@ import Tensors
 public struct AuditedDarcy: AuditedEquation {
   /// Darcy flow.
   public var name: String { "darcy" }
-  /// It is steady.
-  public var unknown: String? { nil }
   /// The domain is the unit square.
   public var lengths: [Double]? { [1, 1] }
 
@@ -40,6 +39,12 @@ public struct AuditedDarcy: AuditedEquation {
     self.solverGrid = solverGrid
     self.values = values
   }
+
+  /// The coefficient.
+  public var inputField: String? { permeability }
+
+  /// None: it is steady.
+  public func trajectory(_ description: DatasetDescription) -> [Subject.FrameSource] { [] }
 
   /// Why the fields cannot be those of this equation, or nil.
   public func obstacle(_ subject: Subject) -> String? {

@@ -9,11 +9,13 @@ import Tensors
 public protocol AuditedEquation: Sendable {
   /// Its name, as `burgers`.
   var name: String { get }
-  /// The field whose frames are the solution in time; nil for a steady equation.
-  var unknown: String? { get }
   /// The lengths of its axes, if they are fixed.
   var lengths: [Double]? { get }
 
+  /// The field that is given, if it is not the first frame of the solution.
+  var inputField: String? { get }
+  /// Where the solution in time is stored; empty for a steady equation, or if the file has no such field.
+  func trajectory(_ description: DatasetDescription) -> [Subject.FrameSource]
   /// Why the fields cannot be those of this equation, or nil.
   func obstacle(_ subject: Subject) -> String?
   /// The checks that look at every sample.
@@ -35,7 +37,7 @@ public struct Solving {
   /// The seed of all random choices.
   public let seed: UInt64
   /// Called with what is being done, how much of it is done, and how much there is; what it throws ends the audit.
-  public let progress: (_ label: String, _ done: Int, _ total: Int) throws -> Void
+  public let progress: (_ step: AuditStep, _ done: Int, _ total: Int) throws -> Void
 
   /// Reads the fields of a sample.
   func sample(_ index: Int) throws -> AuditedSample {

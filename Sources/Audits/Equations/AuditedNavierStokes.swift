@@ -6,8 +6,8 @@ import Tensors
 public struct AuditedNavierStokes: AuditedEvolution {
   /// Navier-Stokes.
   public var name: String { "navier-stokes" }
-  /// The field.
-  public let unknown: String?
+  /// Where the solution is stored.
+  public let fields: EvolutionFields
   /// The domain is the unit torus.
   public var lengths: [Double]? { [1, 1] }
   /// Two.
@@ -29,11 +29,12 @@ public struct AuditedNavierStokes: AuditedEvolution {
 
   /// The equation as a file states it; what it does not state is nil.
   public init(
-    field: String = "vorticity", viscosity: Double?, forcing: NavierStokes.Forcing = .kolmogorovDiagonal,
+    fields: EvolutionFields = EvolutionFields(solution: "vorticity"), viscosity: Double?,
+    forcing: NavierStokes.Forcing = .kolmogorovDiagonal,
     solverGrid: Int? = nil, law: AuditedLaw? = nil,
     scheme: SemiImplicitScheme = .adamsBashforthCrankNicolson, timeStep: Double? = nil
   ) {
-    unknown = field
+    self.fields = fields
     parameter = AuditedParameter(name: "viscosity", stated: viscosity, range: 1e-6...1e-1)
     self.forcing = forcing
     self.solverGrid = solverGrid

@@ -59,15 +59,18 @@ public struct NavierStokesConfiguration: EquationConfiguration {
   /// The scheme and its step.
   public var method: String { timeStepping.method }
 
+  /// The forcing as the solver takes it.
+  var solverForcing: NavierStokes.Forcing {
+    switch forcing {
+    case .kolmogorovDiagonal: .kolmogorovDiagonal
+    case .none: .none
+    }
+  }
+
   /// The solver on `grid`² points; a step that is nil is chosen.
   func problem(grid: Int, times: [Double], timeStep: Double?) throws -> NavierStokes {
-    let force: NavierStokes.Forcing =
-      switch forcing {
-      case .kolmogorovDiagonal: .kolmogorovDiagonal
-      case .none: .none
-      }
-    return try NavierStokes(
-      grid: grid, viscosity: viscosity, times: times, forcing: force, timeStep: timeStep,
+    try NavierStokes(
+      grid: grid, viscosity: viscosity, times: times, forcing: solverForcing, timeStep: timeStep,
       scheme: timeStepping.scheme)
   }
 
