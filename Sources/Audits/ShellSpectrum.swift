@@ -6,9 +6,12 @@ struct ShellSpectrum: Sendable {
   /// The mean square of the field's part in every shell; their sum is the field's mean square.
   let powers: [Double]
 
+  private let grid: [Int]
+
   /// Transforms a field of one or two axes.
   init(_ field: Tensor<Double>) {
     let grid = field.shape
+    self.grid = grid
     let last = grid[grid.count - 1]
     let half = last / 2 + 1
     let spectrum = FFT.forward(field, dimensions: grid.count)
@@ -41,13 +44,28 @@ struct ShellSpectrum: Sendable {
   ///
   /// A field that is kept by striding has that part folded into its own wave numbers.
   var beyond: Double {
+    let (last, ratio) = lastOctaves
+    return last * ratio / (1 - ratio)
+  }
+
+  /// The mean square of what the mean over the points has of wave numbers that are multiples of their number.
+  ///
+  /// Those are 3ᵈ − 1 modes, more than an octave above the last one, which has n^d (1 − 2^−d).
+  var foldedIntoMean: Double {
+    let dimensions = Double(grid.count)
+    let modes = Double(grid.reduce(1, *)) * (1 - pow(2, -dimensions))
+    let (last, ratio) = lastOctaves
+    return last / modes * ratio / pow(2, dimensions) * (pow(3, dimensions) - 1)
+  }
+
+  /// The mean square of the last octave of wave numbers, and its ratio to that of the octave before.
+  ///
+  /// Power that does not fall from one octave to the next is taken to fall by half.
+  private var lastOctaves: (power: Double, ratio: Double) {
     let end = powers.count - 1
     let last = power(from: end / 2)
     let before = power(from: end / 4) - last
-    guard last > 0 else { return 0 }
-    // Power that does not fall from one octave to the next is not extrapolated further than by a factor of one.
-    let ratio = before > 0 ? min(0.5, last / before) : 0.5
-    return last * ratio / (1 - ratio)
+    return (last, last < 0.5 * before ? last / before : 0.5)
   }
 }
 

@@ -135,3 +135,8 @@ extension Tensor<Double> {
     }
   }
 }
+
+/// The samples of a configuration.
+func sampleSource(_ text: String) throws -> any SampleSource {
+  try GenerateConfig(ConfigSection(parsing: text, path: "test")).makeSource()
+}

@@ -14,9 +14,6 @@ import Testing
       #expect(report.complaints == [], "seed \(seed)")
       #expect(report[.equation]?.verdict == .pass)
       #expect(report[.parameter]?.verdict == .pass)
-      if let result = report[.equation] {
-        print(seed, result.value!, result.bound!, report[.parameter]!.message)
-      }
     }
   }
 

@@ -16,7 +16,6 @@ import Testing
         result?.message.hasPrefix("the viscosity fitted to the data is \(viscosity)") == true,
         "\(result?.message ?? "")")
       #expect(result?.message.contains(factor > 1 ? "below the stated" : "above the stated") == true)
-      print(result?.message ?? "")
       #expect(report.finds(.equation, sample: nil, "most samples do not follow with the stated viscosity"))
     }
   }
@@ -26,7 +25,6 @@ import Testing
       let report = try AuditedFile.audit(config, stated: ["equation.source=1.1"])
       #expect(report[.parameter]?.verdict == .fail)
       #expect(report[.parameter]?.message.contains("not the stated 1.1") == true)
-      print(report[.parameter]?.message ?? "")
     }
   }
 }

@@ -12,7 +12,7 @@ struct Conservation: SampleCheck {
       let (mean, largest) = sample.withFrame(frame) { (Frame.mean($0), Frame.largest($0).value) }
       // Each stored number is rounded by at most this much, and so is their mean; the mean over every stride-th
       // point also has the part of the wave numbers that are multiples of the number of points.
-      let folded = isStrided ? 4 * sample.spectrum(frame).beyond.squareRoot() : 0
+      let folded = isStrided ? 6 * sample.spectrum(frame).foldedIntoMean.squareRoot() : 0
       let slack = 2 * subject.rounding(ofFrame: frame) * largest + folded + 1e-12 * largest
       if let first {
         worst = .worse(

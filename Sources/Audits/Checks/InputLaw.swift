@@ -127,17 +127,26 @@ struct InputLaw: SampleCheck {
           "it has \(Words.number(wrong.detail)) times the power of the stated law", at: wrong.place,
           advice: "look for a wrong scale (the square root of that factor), or correct the stated law")
     }
-    let shells = sums.indices.filter { counts[$0] > 0 }.map { shell in
-      let ratio = sums[shell] / Double(counts[shell])
-      return (shell, ratio, abs(Statistics.deviationOfExponentialMean(ratio, count: counts[shell])))
+    // Octaves of wave numbers: together their modes tell smaller differences than each alone.
+    var worst: (first: Int, last: Int, ratio: Double, deviation: Double)?
+    for first in sequence(first: 1, next: { 2 * $0 }).prefix(while: { $0 < sums.count }) {
+      let last = min(2 * first, sums.count) - 1
+      let count = counts[first...last].reduce(0, +)
+      guard count > 0 else { continue }
+      let ratio = sums[first...last].reduce(0, +) / Double(count)
+      let deviation = abs(Statistics.deviationOfExponentialMean(ratio, count: count))
+      if deviation > worst?.deviation ?? 0 { worst = (first, last, ratio, deviation) }
     }
-    guard let worst = shells.max(by: { $0.2 < $1.2 }), worst.2 > Self.limit else { return result }
-    // One sample of a wrong scale makes every shell wrong: the samples come first.
+    guard let worst, worst.deviation > Self.limit else { return result }
+    // One sample of a wrong scale makes every octave wrong: the samples come first.
+    let numbers =
+      worst.first == worst.last
+      ? "wave number \(worst.first) has" : "wave numbers \(worst.first) to \(worst.last) have"
     let finding = Finding(
-      "wave number \(worst.0) has \(Words.number(worst.1)) times the power of the stated law over all samples",
+      "\(numbers) \(Words.number(worst.ratio)) times the power of the stated law over all samples",
       advice: "correct the law that the file states, or draw the inputs again")
     if result.verdict == .pass {
-      (result.value, result.worst, result.message) = (worst.2, nil, finding.text)
+      (result.value, result.worst, result.message) = (worst.deviation, nil, finding.text)
       result.failures = measurements.count
       result.verdict = .fail
     }

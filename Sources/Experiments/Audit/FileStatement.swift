@@ -12,6 +12,8 @@ struct FileStatement {
   let fields: [String: String]
 
   private let isOwn: Bool
+  /// What is wrong with the configuration in the file, so that it is not used.
+  private let damage: String?
   private let statedKeys: Set<String>
 
   /// Whether the file or the user states a key, as `equation.viscosity`; defaults of our own files count.
@@ -72,16 +74,26 @@ struct FileStatement {
     }
     var stated = Set(overrides.map { String($0.prefix { $0 != "=" }) })
     if let text = dataset.provenance?.config, kind == nil {
-      let section = try ConfigSection(
-        parsing: text, path: "\(dataset.path) (its configuration)", overrides: overrides)
-      // A file of predictions states the configuration of its surrogate, which is no equation's.
-      if section.contains("equation") {
-        configuration = try GenerateConfig(section)
-        isOwn = true
-        statedKeys = stated
-        statedTimes = nil
+      let name = "\(dataset.path) (its configuration)"
+      var isGeneration = false
+      var problem: String?
+      do {
+        let section = try ConfigSection(parsing: text, path: name)
+        // A file of predictions states the configuration of its surrogate, which is no equation's.
+        isGeneration = section.contains("equation")
+        if isGeneration { _ = try GenerateConfig(section) }
+      } catch {
+        isGeneration = false
+        problem = "its configuration cannot be used: \(("\(error)").prefix { $0 != "\n" })"
+      }
+      damage = problem
+      if isGeneration {
+        configuration = try GenerateConfig(ConfigSection(parsing: text, path: name, overrides: overrides))
+        (isOwn, statedKeys, statedTimes) = (true, stated, nil)
         return
       }
+    } else {
+      damage = nil
     }
     guard let kind = kind ?? EquationKind(guessedFrom: description),
       let type = kind.configuration as? any AuditableConfiguration.Type
@@ -108,6 +120,10 @@ struct FileStatement {
 
   /// Whether what the file says about itself is what its configuration makes.
   func check(_ dataset: any ReadableDataset) -> CheckResult {
+    if let damage {
+      let finding = Finding(damage, advice: "restore the file from a copy, or generate it again")
+      return CheckResult(.statements, .fail, failures: 1, message: damage, findings: [finding])
+    }
     guard isOwn, let provenance = dataset.provenance else {
       return CheckResult(.statements, .notApplicable, message: "the file does not state its configuration")
     }
