@@ -76,11 +76,11 @@ struct EvolutionAudit {
         }
       }
     }
-    // One draw of errors may by chance do little: none does less than half of the draws.
-    let usual = Statistics.median(outcomes.filter { $0.mismatch.failure == nil }.map(\.mismatch.change))
-    for index in outcomes.indices where outcomes[index].mismatch.change < usual {
-      outcomes[index].mismatch.change = usual
-    }
+    let amplification = Statistics.median(
+      outcomes.map(\.mismatch).filter { $0.failure == nil && $0.perturbation > 0 }.map {
+        $0.change / $0.perturbation
+      })
+    for index in outcomes.indices { outcomes[index].mismatch.expect(amplification: amplification) }
     let decidable = outcomes.filter { !$0.mismatch.isUndecidable }
     guard !decidable.isEmpty else {
       return .notApplicable(
@@ -101,7 +101,8 @@ struct EvolutionAudit {
     for one in wrong.prefix(Self.diagnosisLimit) {
       try solving.progress(.diagnosing, diagnoses.count, min(wrong.count, Self.diagnosisLimit))
       diagnoses[one.place.sample] = try diagnose(
-        one, (bySample[one.place.sample] ?? []).filter { $0.mismatch.excess > 1 }, parameter: parameter)
+        one, (bySample[one.place.sample] ?? []).filter { $0.mismatch.excess > 1 }, parameter: parameter,
+        amplification: amplification)
     }
     let stated = parameter.map { ", \(equation.parameter?.name ?? "") \(Words.number($0, digits: 4))" } ?? ""
     var result = CheckResult(
@@ -136,7 +137,9 @@ struct EvolutionAudit {
   // MARK: - What may have happened
 
   /// What, if it is undone, makes the pairs of a sample right again.
-  private func diagnose(_ worst: Judged, _ wrong: [Pair], parameter: Double?) throws -> Finding {
+  private func diagnose(
+    _ worst: Judged, _ wrong: [Pair], parameter: Double?, amplification: Double
+  ) throws -> Finding {
     if let failure = wrong.compactMap(\.mismatch.failure).first {
       return Finding(
         "the solver cannot go on from the frame before: \(failure)", at: worst.place,
@@ -158,7 +161,8 @@ struct EvolutionAudit {
       // All bad pairs must become right, and no pair that the frame belongs to may become wrong.
       let touched = Set(bad + (frame.map { [$0, $0 + 1] } ?? [])).filter { $0 >= 1 && $0 < frames.count }
       let excess = resolver.mismatches(
-        pairs(of: altered, sample: sample).filter { touched.contains($0.frame) }, parameter: parameter
+        pairs(of: altered, sample: sample).filter { touched.contains($0.frame) }, parameter: parameter,
+        amplification: amplification
       ).map(\.excess).max()
       if let excess, excess <= 2 {
         accepted.append(Hypothesis(frame: frame, alteration: alteration, excess: excess))

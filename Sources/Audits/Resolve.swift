@@ -21,6 +21,8 @@ struct Mismatch {
   /// How much the solution changes with the scheme and with errors of the start as large as those of the stored
   /// numbers.
   var change: Double
+  /// Those errors, relative to the frame.
+  var perturbation: Double
   /// What rounding, and points left out, do to the later frame itself.
   var ofFrame: Double
   /// The factor of the later frame that brings it closest to the solution.
@@ -28,11 +30,12 @@ struct Mismatch {
   /// Why there is no solution.
   var failure: String?
 
-  /// What the mismatch may be, if the pair is right.
-  ///
-  /// The errors of the start are random, and few modes may survive until the end: one draw tells their effect
+  /// What the mismatch may be, if the pair is right: the errors of the start are random, and what they do is known
   /// to a factor of a few.
   var bound: Double { 4 * change + ofFrame }
+  /// Raises the change to what noise usually does.
+  mutating func expect(amplification: Double) { change = max(change, amplification * perturbation) }
+
   var excess: Double { failure != nil ? .infinity : value / bound }
   /// Whether a right pair could not be told from a wrong one.
   var isUndecidable: Bool { failure == nil && bound > 0.5 }
@@ -105,13 +108,17 @@ struct Resolver {
     }
   }
 
-  /// The start with an error as large as the stored numbers may have: white noise of the size of the rounding
-  /// and of what a finer grid would have held.
+  /// The error that the stored numbers of the start may have: rounding, and what a finer grid would have held.
+  private func startError(_ pair: FramePair) -> Double {
+    let size = pair.start.withUnsafeBuffer { Frame.norm($0) }
+    let folded = stride == 1 ? 0 : ShellSpectrum(pair.start).beyond
+    return (pair.rounding * pair.rounding * size * size + folded).squareRoot()
+  }
+
+  /// The start with white noise of the size of its error.
   private func perturbed(_ pair: FramePair) -> Tensor<Double> {
     var start = pair.start
-    let size = start.withUnsafeBuffer { Frame.norm($0) }
-    let folded = stride == 1 ? 0 : ShellSpectrum(start).beyond
-    let deviation = (pair.rounding * pair.rounding * size * size + folded).squareRoot()
+    let deviation = startError(pair)
     var random = Philox(seed: seed, stream: Self.stream, sample: pair.sample)
     let noise = random.normal(shape: start.shape)
     start.withUnsafeMutableBuffer { values in
@@ -123,17 +130,22 @@ struct Resolver {
   }
 
   /// Compares the later frame of every pair with the solution that starts at the earlier one.
-  func mismatches(_ pairs: [FramePair], parameter: Double?) -> [Mismatch] {
+  ///
+  /// Few modes may survive from one frame to the next, so that one draw of noise may by chance do little. Over all
+  /// pairs the effect of noise is known better: `amplification` times it is the least that is expected.
+  func mismatches(_ pairs: [FramePair], parameter: Double?, amplification: Double = 0) -> [Mismatch] {
     let solutions = solve(pairs, parameter: parameter)
     let others = solve(pairs, parameter: parameter, isAlternative: true, isPerturbed: true)
     return pairs.indices.map { index in
       let pair = pairs[index]
       guard let solution = solutions[index].solution, let other = others[index].solution else {
         return Mismatch(
-          value: .infinity, change: 0, ofFrame: 1, factor: .nan,
+          value: .infinity, change: 0, perturbation: 0, ofFrame: 1, factor: .nan,
           failure: solutions[index].failure ?? others[index].failure ?? "no solution")
       }
-      return compare(pair, solution, other)
+      var mismatch = compare(pair, solution, other)
+      mismatch.expect(amplification: amplification)
+      return mismatch
     }
   }
 
@@ -152,7 +164,8 @@ struct Resolver {
       let squared = Double.dot(count, end, end)
       return Mismatch(
         value: Double.squaredDistance(count, solution, end).squareRoot() / size,
-        change: change, ofFrame: 4 * pair.rounding + 2 * folded + 1e-12,
+        change: change,
+        perturbation: startError(pair) * Double(count).squareRoot() / size, ofFrame: 4 * pair.rounding + 2 * folded + 1e-12,
         factor: squared > 0 ? Double.dot(count, solution, end) / squared : .nan)
     }
   }
