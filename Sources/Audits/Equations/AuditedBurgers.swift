@@ -23,8 +23,7 @@ public struct AuditedBurgers: AuditedEvolution {
   /// The mean is conserved.
   public var conservesMean: Bool { true }
 
-  private let scheme: SemiImplicitScheme
-  private let timeStep: Double?
+  private let timeStepping: TimeStepping
   private let length: Double
 
   /// Burgers' equation as a file states it; what it does not state is nil.
@@ -33,14 +32,13 @@ public struct AuditedBurgers: AuditedEvolution {
   public init(
     fields: EvolutionFields = EvolutionFields(solution: "u"), viscosity: Double?, solverGrid: Int? = nil,
     law: AuditedLaw? = nil,
-    scheme: SemiImplicitScheme = .adamsBashforthCrankNicolson, timeStep: Double? = nil, length: Double? = nil
+    timeStepping: TimeStepping = TimeStepping(), length: Double? = nil
   ) {
     self.fields = fields
     parameter = AuditedParameter(name: "viscosity", stated: viscosity, range: 1e-4...1)
     self.solverGrid = solverGrid
     self.law = law
-    self.scheme = scheme
-    self.timeStep = timeStep
+    self.timeStepping = timeStepping
     self.length = length ?? 2 * .pi
   }
 
@@ -51,7 +49,7 @@ public struct AuditedBurgers: AuditedEvolution {
     let factor = 2 * .pi / length
     return try Burgers(
       grid: grid, viscosity: factor * factor * (parameter ?? .nan), times: times,
-      timeStep: isAlternative ? nil : timeStep, scheme: isAlternative ? .heunCrankNicolson : scheme)
+      timeStepping: isAlternative ? timeStepping.alternative : timeStepping)
   }
 
   /// 2π/L.

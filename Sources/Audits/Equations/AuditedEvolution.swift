@@ -147,3 +147,11 @@ extension AuditedEvolution {
     }
   }
 }
+
+extension TimeStepping {
+  /// Another way to step, from which a solution differs by about the error of this one, or by more.
+  var alternative: TimeStepping {
+    scheme == .etdrk4 && timeStep == nil
+      ? TimeStepping(.etdrk4, tolerance: min(1e-3, 100 * tolerance)) : TimeStepping(.etdrk4)
+  }
+}

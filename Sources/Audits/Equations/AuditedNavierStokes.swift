@@ -24,23 +24,21 @@ public struct AuditedNavierStokes: AuditedEvolution {
   public var conservesMean: Bool { true }
 
   private let forcing: NavierStokes.Forcing
-  private let scheme: SemiImplicitScheme
-  private let timeStep: Double?
+  private let timeStepping: TimeStepping
 
   /// The equation as a file states it; what it does not state is nil.
   public init(
     fields: EvolutionFields = EvolutionFields(solution: "vorticity"), viscosity: Double?,
     forcing: NavierStokes.Forcing = .kolmogorovDiagonal,
     solverGrid: Int? = nil, law: AuditedLaw? = nil,
-    scheme: SemiImplicitScheme = .adamsBashforthCrankNicolson, timeStep: Double? = nil
+    timeStepping: TimeStepping = TimeStepping()
   ) {
     self.fields = fields
     parameter = AuditedParameter(name: "viscosity", stated: viscosity, range: 1e-6...1e-1)
     self.forcing = forcing
     self.solverGrid = solverGrid
     self.law = law
-    self.scheme = scheme
-    self.timeStep = timeStep
+    self.timeStepping = timeStepping
   }
 
   /// The problem on the unit torus.
@@ -49,7 +47,7 @@ public struct AuditedNavierStokes: AuditedEvolution {
   ) throws -> any EvolutionProblem {
     try NavierStokes(
       grid: grid, viscosity: parameter ?? .nan, times: times, forcing: forcing,
-      timeStep: isAlternative ? nil : timeStep, scheme: isAlternative ? .heunCrankNicolson : scheme)
+      timeStepping: isAlternative ? timeStepping.alternative : timeStepping)
   }
 
   /// d‖w‖/dt ≤ −4π²ν ‖w‖ + ‖f‖, by Poincaré's inequality on functions of mean zero.

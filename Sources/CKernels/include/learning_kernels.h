@@ -17,6 +17,49 @@ void ck_activate_in_place(enum ck_activation kind, size_t n, float bias, float *
 /// gradient *= activation'(z).
 void ck_activation_adjoint(enum ck_activation kind, size_t n, const float *z, float *gradient);
 
+/// A product A B in a sum of products: A is `rows` by `inner`, its element (r, k) at a[r row + k column]; B is
+/// `inner` by `columns`, its rows contiguous and b_row apart.
+struct ck_factors {
+  size_t inner;
+  const float *a;
+  size_t row, column;
+  const float *b;
+  size_t b_row;
+};
+
+/// What becomes of a sum of products S: activation(S + bias) times the factor.
+///
+/// bias has one number per row, factor and slope are laid out as the result; each may be null. slope gets the
+/// activation's derivative at S + bias; only for CK_GELU, without a factor.
+struct ck_finish {
+  enum ck_activation kind;
+  const float *bias;
+  const float *factor;
+  float *slope;
+};
+
+/// C = finish(A_1 B_1 + ... ), `rows` by `columns`, of `count` pairs of factors; the rows of C are c_row apart.
+///
+/// C must not overlap the factors. finish may be null: C is the sum itself then.
+void ck_product(size_t rows, size_t columns, size_t count, const struct ck_factors *factors,
+                const struct ck_finish *finish, float *c, size_t c_row);
+
+/// c[i c_row + j] = the inner product of row i of x and row j of y, `length` points; added to what is there if
+/// `adds` is not 0.
+void ck_inner_products(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
+                       const float *y, size_t y_row, int adds, float *c, size_t c_row);
+
+/// Instruction sets in rising order.
+enum ck_instructions { CK_BASELINE = 0, CK_AVX2 = 1, CK_AVX512 = 2 };
+
+/// The same with no more than the given instructions: for tests.
+void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, size_t count,
+                      const struct ck_factors *factors, const struct ck_finish *finish, float *c,
+                      size_t c_row);
+void ck_inner_products_using(enum ck_instructions most, size_t rows, size_t columns, size_t length,
+                             const float *x, size_t x_row, const float *y, size_t y_row, int adds, float *c,
+                             size_t c_row);
+
 /// One factor or result of ck_planar_product: element (r, c) has its real part at r row + c column and its
 /// imaginary part `imaginary` floats behind it; conjugated when `conjugate` is not 0.
 struct ck_planar {
@@ -33,15 +76,14 @@ void ck_planar_product(size_t rows, size_t columns, size_t inner, struct ck_plan
 /// out[column][row] = in[row][column].
 void ck_transpose(size_t rows, size_t columns, const float *in, float *out);
 
-/// From sums with cosines and sines along the first axis to modes.
+/// From sums with cosines and sines along an axis to the modes of that axis, `count` complex numbers each.
 ///
-/// folded is [2 m1 + 1][channels][m2][2]: rows 0..m1 hold the cosine sums P_f, rows m1 + f the sine sums Q_f;
-/// P - iQ is the mode f, P + iQ the mode -f. The mode of row k1 (0..m1-1, then -m1..-1) and column k2 goes to
-/// modes[(k1 m2 + k2) stride + {0, channels} + channel].
-void ck_unfold_modes(size_t m1, size_t m2, size_t channels, const float *folded, size_t stride, float *modes);
+/// folded is [2 m + 1][count][2]: rows 0..m hold the cosine sums P_f, rows m + f the sine sums Q_f; P - iQ is the
+/// mode f, which goes to row f of modes [2 m][count][2] if f < m, and P + iQ the mode -f, to row 2 m - f.
+void ck_unfold_axis(size_t m, size_t count, const float *folded, float *modes);
 
-/// The transpose of ck_unfold_modes: the factors of the cosines and sines in the sum over the modes.
-void ck_fold_modes(size_t m1, size_t m2, size_t channels, const float *modes, size_t stride, float *folded);
+/// The transpose of ck_unfold_axis: the factors of the cosines and sines in the sum over the modes.
+void ck_fold_axis(size_t m, size_t count, const float *modes, float *folded);
 
 /// modes[k stride + {0, channels} + channel] = in[channel][k][{0, 1}], m modes.
 void ck_scatter_modes(size_t m, size_t channels, const float *in, size_t stride, float *modes);

@@ -23,8 +23,7 @@ extension BurgersConfiguration: AuditableConfiguration {
   func audited(_ statement: FileStatement) -> any AuditedEquation {
     AuditedBurgers(
       fields: statement.evolutionFields("u"), viscosity: statement.stated("equation.viscosity", viscosity),
-      solverGrid: statement.solverGrid, law: statement.law(prior), scheme: timeStepping.scheme,
-      timeStep: timeStepping.timeStep, length: statement.description.axes.first?.periodicLength)
+      solverGrid: statement.solverGrid, law: statement.law(prior), timeStepping: timeStepping, length: statement.description.axes.first?.periodicLength)
   }
 }
 
@@ -35,8 +34,7 @@ extension NavierStokesConfiguration: AuditableConfiguration {
     AuditedNavierStokes(
       fields: statement.evolutionFields("vorticity"),
       viscosity: statement.stated("equation.viscosity", viscosity), forcing: solverForcing,
-      solverGrid: statement.solverGrid, law: statement.law(prior), scheme: timeStepping.scheme,
-      timeStep: timeStepping.timeStep)
+      solverGrid: statement.solverGrid, law: statement.law(prior), timeStepping: timeStepping)
   }
 }
 
