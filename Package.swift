@@ -69,12 +69,8 @@ let package = Package(
     .target(
       name: "Experiments",
       dependencies: [
-<<<<<<< HEAD
-        "Tensors", "Files", "HDF5", "Figures", "Solvers", "Datasets", "Audits", "Autodiff", "NeuralOperators",
-=======
-        "Tensors", "Files", "HDF5", "Archives", "Figures", "Solvers", "Datasets", "Autodiff",
+        "Tensors", "Files", "HDF5", "Archives", "Figures", "Solvers", "Datasets", "Audits", "Autodiff",
         "NeuralOperators",
->>>>>>> main
         "Training", "InverseProblems", "Yams",
       ],
       swiftSettings: strict),
@@ -102,17 +98,13 @@ let package = Package(
       name: "DatasetsTests", dependencies: ["Datasets", "HDF5", "Solvers", "Tensors", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-<<<<<<< HEAD
       name: "AuditsTests",
       dependencies: [
         "Audits", "Experiments", "Datasets", "HDF5", "Solvers", "Tensors", "TestSupport",
       ], swiftSettings: strict),
     .testTarget(
-      name: "AutodiffTests", dependencies: ["Autodiff", "Tensors", "TestSupport"], swiftSettings: strict),
-=======
       name: "AutodiffTests", dependencies: ["Autodiff", "CKernels", "Tensors", "TestSupport"],
       swiftSettings: strict),
->>>>>>> main
     .testTarget(
       name: "NeuralOperatorsTests",
       dependencies: ["NeuralOperators", "Autodiff", "Tensors", "TestSupport"], swiftSettings: strict),

@@ -165,7 +165,8 @@ struct Resolver {
       return Mismatch(
         value: Double.squaredDistance(count, solution, end).squareRoot() / size,
         change: change,
-        perturbation: startError(pair) * Double(count).squareRoot() / size, ofFrame: 4 * pair.rounding + 2 * folded + 1e-12,
+        perturbation: startError(pair) * Double(count).squareRoot() / size,
+        ofFrame: 4 * pair.rounding + 2 * folded + 1e-12,
         factor: squared > 0 ? Double.dot(count, solution, end) / squared : .nan)
     }
   }

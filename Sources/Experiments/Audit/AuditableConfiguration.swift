@@ -23,7 +23,8 @@ extension BurgersConfiguration: AuditableConfiguration {
   func audited(_ statement: FileStatement) -> any AuditedEquation {
     AuditedBurgers(
       fields: statement.evolutionFields("u"), viscosity: statement.stated("equation.viscosity", viscosity),
-      solverGrid: statement.solverGrid, law: statement.law(prior), timeStepping: timeStepping, length: statement.description.axes.first?.periodicLength)
+      solverGrid: statement.solverGrid, law: statement.law(prior), timeStepping: timeStepping,
+      length: statement.description.axes.first?.periodicLength)
   }
 }
 
