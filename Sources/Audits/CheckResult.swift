@@ -147,7 +147,7 @@ struct Judged: Sendable {
   /// More about it, for the sentence: a sign, a factor.
   var detail = 0.0
 
-  /// Above 1: not as it must be.  A number that is not finite is infinitely wrong.
+  /// The number in units of its bound; above 1 it is not as it must be, and not a number is infinitely wrong.
   var excess: Double { value.isNaN ? .infinity : value == 0 ? 0 : value / bound }
   var isWrong: Bool { excess > 1 }
 
