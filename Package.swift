@@ -76,13 +76,16 @@ let package = Package(
     .executableTarget(
       name: "phalarope",
       dependencies: [
-        "Experiments", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Datasets", "Experiments", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
 
     // MARK: - Tests
     .target(
       name: "TestSupport", dependencies: ["Tensors", "Autodiff"], path: "Tests/TestSupport",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "mutants", dependencies: ["Archives", "Datasets", "HDF5", "Tensors"], path: "Tests/Mutants",
       swiftSettings: strict),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: strict),
@@ -92,7 +95,10 @@ let package = Package(
     .testTarget(
       name: "SolversTests", dependencies: ["Solvers", "Tensors", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "DatasetsTests", dependencies: ["Datasets", "HDF5", "Solvers", "Tensors", "TestSupport"],
+      name: "DatasetsTests",
+      dependencies: [
+        "mutants", "Archives", "Files", "Datasets", "HDF5", "Solvers", "Tensors", "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "AutodiffTests", dependencies: ["Autodiff", "CKernels", "Tensors", "TestSupport"],

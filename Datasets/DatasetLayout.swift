@@ -24,32 +24,62 @@ enum DatasetLayout {
 
   private static func numbers(_ count: Int) -> [Double] { (0..<count).map(Double.init) }
 
+  /// What is to be in a file.
+  struct Contents {
+    var description: DatasetDescription
+    /// The number of every sample in its series; nil if it is not known, then they are counted from 0.
+    var seeds: [UInt64]?
+    var sampleCount: Int
+    /// The precision of every field.
+    var precisions: [StoredPrecision]
+    var provenance: DatasetProvenance?
+    /// The program that writes the file.
+    var software: String
+    /// Whether there is to be space for the seconds that each sample took.
+    var hasSeconds: Bool
+  }
+
   /// Writes everything but the fields' numbers, with the space for them.
   static func create(
     in file: HDF5File, _ identity: DatasetIdentity, createdAt: String, deflate: Int? = nil
   ) throws {
-    let root = file.root
-    let (description, provenance) = (identity.description, identity.provenance)
     let samples = identity.samples[0]..<identity.samples[1]
+    let contents = Contents(
+      description: identity.description, seeds: samples.map { UInt64($0) }, sampleCount: samples.count,
+      precisions: identity.description.fields.map { _ in identity.precision },
+      provenance: identity.provenance,
+      software: identity.provenance.software, hasSeconds: true)
+    try create(in: file, contents, createdAt: createdAt, deflate: deflate)
+  }
+
+  /// The same for a dataset that may come from elsewhere.
+  static func create(
+    in file: HDF5File, _ contents: Contents, createdAt: String, deflate: Int? = nil
+  ) throws {
+    let root = file.root
+    let (description, sampleCount) = (contents.description, contents.sampleCount)
     try root.attributes.set("dataset_name", description.name)
     try root.attributes.set("grid_type", "cartesian")
     try root.attributes.set("n_spatial_dims", description.axes.count)
-    try root.attributes.set("n_trajectories", samples.count)
+    try root.attributes.set("n_trajectories", sampleCount)
     try root.attributes.set("simulation_parameters", description.parameters.map(\.name))
     for parameter in description.parameters { try root.attributes.set(parameter.name, parameter.value) }
     try root.attributes.set("title", description.title)
     try root.attributes.set("equation", description.equation)
-    try root.attributes.set("solver", provenance.solver)
-    try root.attributes.set("config", provenance.config)
-    try root.attributes.set("seed", provenance.seed)
-    try root.attributes.set("software", provenance.software)
+    if let provenance = contents.provenance {
+      try root.attributes.set("solver", provenance.solver)
+      try root.attributes.set("config", provenance.config)
+      try root.attributes.set("seed", provenance.seed)
+    }
+    try root.attributes.set("software", contents.software)
     try root.attributes.set("created_at", createdAt)
-    if let shard = provenance.shard {
+    if let shard = contents.provenance?.shard {
       try root.attributes.set(Self.shard, [shard.index, shard.count])
       try root.attributes.set(total, shard.total)
     }
 
-    try createDimensions(in: root, description, samples: samples)
+    let numbers = contents.seeds?.map { Int64(clamping: $0) } ?? (0..<Int64(sampleCount)).map { $0 }
+    try createDimensions(in: root, description, samples: numbers)
     try createBoundaryConditions(in: root, description)
 
     let scalars = try root.createGroup("scalars")
@@ -64,28 +94,36 @@ enum DatasetLayout {
       let names = group == "t0_fields" ? description.fields.map(\.name) : []
       try root.createGroup(group).attributes.set("field_names", names)
     }
-    for field in description.fields {
+    for (field, precision) in zip(description.fields, contents.precisions) {
       try createField(
-        in: root, description, field, samples: samples, precision: identity.precision, deflate: deflate)
+        in: root, description, field, sampleCount: sampleCount, precision: precision, deflate: deflate)
     }
 
-    let seeds = try root.createDataset(seeds, samples.map { UInt64($0) })
-    try seeds.attributes.set(
-      "description", "number of the sample: with the root attribute 'seed' the key of its generator")
-    let seconds = try root.createDataset(
-      seconds, of: Double.self, shape: [samples.count],
-      layout: HDF5Layout(isAllocatedEarly: true, fillValue: .nan))
-    try seconds.attributes.set("units", "s")
+    var perSample: [HDF5Dataset] = []
+    if let seeds = contents.seeds {
+      let dataset = try root.createDataset(Self.seeds, seeds)
+      try dataset.attributes.set(
+        "description", "number of the sample: with the root attribute 'seed' the key of its generator")
+      perSample.append(dataset)
+    }
+    if contents.hasSeconds {
+      let dataset = try root.createDataset(
+        seconds, of: Double.self, shape: [sampleCount],
+        layout: HDF5Layout(isAllocatedEarly: true, fillValue: .nan))
+      try dataset.attributes.set("units", "s")
+      perSample.append(dataset)
+    }
     let checksums = try root.createDataset(
-      checksums, of: UInt32.self, shape: [samples.count], layout: HDF5Layout(isAllocatedEarly: true))
+      checksums, of: UInt32.self, shape: [sampleCount], layout: HDF5Layout(isAllocatedEarly: true))
     try checksums.attributes.set(
       "description", "zlib.crc32 of the sample's little-endian bytes in every field, in order of field_names")
+    perSample.append(checksums)
     let sampleScale = try root.dataset("\(scales)/sample")
-    for dataset in [seeds, seconds, checksums] { try dataset.attach(sampleScale, toAxis: 0, label: "sample") }
+    for dataset in perSample { try dataset.attach(sampleScale, toAxis: 0, label: "sample") }
   }
 
   private static func createDimensions(
-    in root: HDF5Group, _ description: DatasetDescription, samples: Range<Int>
+    in root: HDF5Group, _ description: DatasetDescription, samples: [Int64]
   ) throws {
     let dimensions = try root.createGroup(scales)
     try dimensions.attributes.set("spatial_dims", description.axes.map(\.name))
@@ -93,7 +131,7 @@ enum DatasetLayout {
     let known = description.frameCount == 0 ? [0] : description.times
     let time = try dimensions.createDataset("time", known ?? numbers(description.frameCount))
     if known == nil { try time.attributes.set(isUnknown, true) }
-    let sample = try dimensions.createDataset("sample", samples.map { Int64($0) })
+    let sample = try dimensions.createDataset("sample", samples)
     var datasets = [(name: "time", dataset: time), (name: "sample", dataset: sample)]
     for axis in description.axes {
       let dataset = try dimensions.createDataset(axis.name, axis.coordinates ?? numbers(axis.count))
@@ -142,7 +180,7 @@ enum DatasetLayout {
 
   private static func createField(
     in root: HDF5Group, _ description: DatasetDescription, _ field: DatasetDescription.FieldDescription,
-    samples: Range<Int>, precision: StoredPrecision, deflate: Int?
+    sampleCount: Int, precision: StoredPrecision, deflate: Int?
   ) throws {
     let shape = description.shape(of: field)
     let layout = HDF5Layout(
@@ -152,9 +190,9 @@ enum DatasetLayout {
     let dataset =
       switch precision {
       case .single:
-        try root.createDataset(path, of: Float.self, shape: [samples.count] + shape, layout: layout)
+        try root.createDataset(path, of: Float.self, shape: [sampleCount] + shape, layout: layout)
       case .double:
-        try root.createDataset(path, of: Double.self, shape: [samples.count] + shape, layout: layout)
+        try root.createDataset(path, of: Double.self, shape: [sampleCount] + shape, layout: layout)
       }
     try dataset.attributes.set("dim_varying", description.axes.map { _ in true })
     try dataset.attributes.set("sample_varying", true)

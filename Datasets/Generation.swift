@@ -155,7 +155,8 @@ public func generateDataset(
   // Before the file has its name: who sees the file may rely on all of it.
   if options.writesXDMF {
     try XDMF.write(
-      besides: path, description, sampleCount: samples.count, precision: precision)
+      besides: path, description, sampleCount: samples.count,
+      precisions: description.fields.map { _ in precision })
   }
   try writer.publish()
   state.completed = samples.count

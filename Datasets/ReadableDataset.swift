@@ -13,6 +13,9 @@ public enum FileLayout: String, Codable, Sendable, CaseIterable {
   case neuralop
   /// Arrays of numpy in a zip archive, or a single one.
   case npz
+
+  /// The layouts that are written, too.
+  public static var writable: [FileLayout] { [.well, .pdebench, .neuralop, .npz] }
 }
 
 /// A dataset in a file of any layout, read in parts.
@@ -98,4 +101,31 @@ extension ReadableDataset {
     let length = max(1, bytes / size)
     return stride(from: 0, to: sampleCount, by: length).map { $0..<min(sampleCount, $0 + length) }
   }
+
+  /// A field in parts of about `bytes` bytes in double precision, in the order of samples and frames: a sample of many
+  /// frames need not fit into memory.
+  public func runs(
+    of field: DatasetDescription.FieldDescription, frames: Range<Int>? = nil, bytes: Int? = nil
+  ) -> [FieldRun] {
+    let frames = frames ?? 0..<(field.isTimeVarying ? description.frameCount : 1)
+    let limit = (bytes ?? (interleavesSamples ? 1 << 28 : 1 << 22)) / 8
+    let frameSize = max(1, description.grid.reduce(1, *))
+    let frameRun = max(1, limit / frameSize)
+    let sampleRun = frames.isEmpty ? sampleCount : max(1, limit / (frameSize * frames.count))
+    return stride(from: 0, to: sampleCount, by: sampleRun).flatMap { sample in
+      stride(from: frames.lowerBound, to: frames.upperBound, by: frameRun).map { frame in
+        FieldRun(
+          samples: sample..<min(sampleCount, sample + sampleRun),
+          frames: frame..<min(frames.upperBound, frame + frameRun))
+      }
+    }
+  }
+}
+
+/// Some samples and frames of a field.
+public struct FieldRun: Sendable, Equatable {
+  /// The samples.
+  public let samples: Range<Int>
+  /// The frames; of a steady field 0..<1.
+  public let frames: Range<Int>
 }

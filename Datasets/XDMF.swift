@@ -20,16 +20,16 @@ public enum XDMF {
 
   /// Writes the XDMF file of a dataset.
   static func write(
-    besides path: String, _ description: DatasetDescription, sampleCount: Int, precision: StoredPrecision
+    besides path: String, _ description: DatasetDescription, sampleCount: Int, precisions: [StoredPrecision]
   ) throws {
     let file = URL(fileURLWithPath: path).lastPathComponent
-    let text = text(file: file, description, sampleCount: sampleCount, precision: precision)
+    let text = text(file: file, description, sampleCount: sampleCount, precisions: precisions)
     try AtomicFile.write(text, to: Self.path(besides: path))
   }
 
   /// The content of the XDMF file.
   static func text(
-    file: String, _ description: DatasetDescription, sampleCount: Int, precision: StoredPrecision
+    file: String, _ description: DatasetDescription, sampleCount: Int, precisions: [StoredPrecision]
   ) -> String {
     var lines = [
       "<?xml version=\"1.0\"?>", "<!DOCTYPE Xdmf SYSTEM \"Xdmf.dtd\" []>", "<Xdmf Version=\"3.0\">",
@@ -42,7 +42,7 @@ public enum XDMF {
       lines.append("    <Grid Name=\"samples\" GridType=\"Collection\" CollectionType=\"Temporal\">")
       for sample in 0..<count {
         lines += grid(
-          file, description, sampleCount, sample: sample, frame: nil, time: Double(sample), precision)
+          file, description, sampleCount, sample: sample, frame: nil, time: Double(sample), precisions)
       }
       lines.append("    </Grid>")
     } else {
@@ -50,7 +50,7 @@ public enum XDMF {
         lines.append(
           "    <Grid Name=\"sample \(sample)\" GridType=\"Collection\" CollectionType=\"Temporal\">")
         for (frame, time) in times.enumerated() {
-          lines += grid(file, description, sampleCount, sample: sample, frame: frame, time: time, precision)
+          lines += grid(file, description, sampleCount, sample: sample, frame: frame, time: time, precisions)
         }
         lines.append("    </Grid>")
       }
@@ -62,10 +62,8 @@ public enum XDMF {
   /// One image: a frame of a sample, or all frames of a sample in one dimension.
   private static func grid(
     _ file: String, _ description: DatasetDescription, _ sampleCount: Int, sample: Int, frame: Int?,
-    time: Double, _ precision: StoredPrecision
+    time: Double, _ precisions: [StoredPrecision]
   ) -> [String] {
-    let number = "NumberType=\"Float\" Precision=\"\(precision.byteCount)\""
-
     // Where positions or times are not known, their numbers stand for them.
     var axes = description.axes.map { $0.coordinates ?? (0..<$0.count).map(Double.init) }
     let isSpaceTime = description.axes.count == 1 && description.frameCount > 0
@@ -86,7 +84,8 @@ public enum XDMF {
       "          <DataItem Dimensions=\"\(axes.count)\" NumberType=\"Float\" Precision=\"8\">\(spacing)</DataItem>",
       "        </Geometry>",
     ]
-    for field in description.fields where !isSpaceTime || field.isTimeVarying {
+    for (field, precision) in zip(description.fields, precisions) where !isSpaceTime || field.isTimeVarying {
+      let number = "NumberType=\"Float\" Precision=\"\(precision.byteCount)\""
       let shape = [sampleCount] + description.shape(of: field)
       // A field that does not vary in time is shown in every frame.
       var start = shape.map { _ in 0 }

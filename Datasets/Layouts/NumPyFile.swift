@@ -172,8 +172,8 @@ struct NumPyFile {
     }
     let size = reader.count - header.start
     guard let type = header.type else {
-      if name == NumPyDescription.name { text = try Self.text(reader, header, byteCount: size) }
-      if text == nil || name != NumPyDescription.name {
+      if name == EmbeddedDescription.name { text = try Self.text(reader, header, byteCount: size) }
+      if text == nil || name != EmbeddedDescription.name {
         notes.append("left out, because it holds no real numbers but '\(header.descriptor)': \(name)")
       }
       return

@@ -50,12 +50,17 @@ private func openArchive(_ path: String, timeAxis: TimeAxis?) throws -> any Read
   let archive = try ZipArchive(opening: path)
   if TorchFile.recognizes(archive) {
     let tensors = try TorchFile(archive)
+    if let text = tensors.text {
+      return try EmbeddedDescription(text, path: path)
+        .dataset(tensors.arrays, path: path, layout: .neuralop, notes: tensors.notes)
+    }
     return try ArrayConventions(path: path, layout: .neuralop, usual: .first, given: timeAxis)
       .dataset(tensors.arrays, notes: tensors.notes)
   }
   let arrays = try NumPyFile(archive)
   if let text = arrays.text {
-    return try NumPyDescription(text, path: path).dataset(arrays.arrays, path: path, notes: arrays.notes)
+    return try EmbeddedDescription(text, path: path)
+      .dataset(arrays.arrays, path: path, layout: .npz, notes: arrays.notes)
   }
   // Arrays named as the FNO paper's variables have their axes in its order.
   let isPaper = arrays.arrays.contains { $0.name == "a" } && arrays.arrays.contains { $0.name == "u" }

@@ -10,9 +10,6 @@ struct PDEBenchFile {
   private let root: HDF5Group
   private var notes: [String] = []
 
-  /// The attribute of a dataset that says how the field was called before it was converted.
-  static let fieldName = "field_name"
-
   /// The dataset of a file, or nil if its layout is none of these.
   ///
   /// - Throws: `HDF5Error`, `DatasetError` if it is one of these but damaged.
@@ -21,6 +18,7 @@ struct PDEBenchFile {
     if try root.member("velocity") == .dataset, try root.member("particles") == .dataset {
       return try file.incompressible()
     }
+    if let dataset = try file.described() { return dataset }
     if try root.member("tensor") == .dataset || root.member("x-coordinate") == .dataset {
       return try file.fields()
     }
@@ -30,6 +28,27 @@ struct PDEBenchFile {
   private init(path: String, root: HDF5Group) {
     self.path = path
     self.root = root
+  }
+
+  // MARK: - Files of ours
+
+  /// The dataset of a file with our description.
+  private mutating func described() throws -> ForeignDataset? {
+    guard try root.attributes.contains(EmbeddedDescription.name),
+      case .string(let text) = try root.attributes.value(EmbeddedDescription.name)
+    else { return nil }
+    let description = try EmbeddedDescription(text, path: path)
+    let places = Set(description.fields.map(\.place))
+    var arrays: [NamedArray] = []
+    for name in try root.memberNames().prefix(1000) where places.contains(name) {
+      let dataset = try root.dataset(name)
+      guard let type = StoredType(dataset.elementKind) else { continue }
+      arrays.append(try NamedArray(name, dataset, storedType: type, isReversed: false))
+    }
+    return try description.dataset(arrays, path: path, layout: .pdebench, notes: []) { axis, count in
+      guard let axis else { return try coordinates("t-coordinate", count: count) }
+      return axis < 3 ? try coordinates("\(Self.axisNames[axis])-coordinate", count: count) : nil
+    }
   }
 
   // MARK: - Datasets for all samples
@@ -72,12 +91,10 @@ struct PDEBenchFile {
         !roles.contains(.time) || shape[1] == frameCount ?? shape[1]
       else { throw damaged("'\(name)' has shape \(shape), '\(first.name)' \(first.shape)") }
       if roles.contains(.time) { frameCount = shape[1] }
-      let original =
-        try dataset.attributes.contains(Self.fieldName) ? dataset.attributes.string(Self.fieldName) : name
       result.append(
         .init(
-          description: .init(name: original, isTimeVarying: roles.contains(.time)),
-          source: try HDF5Field(dataset, roles: roles, storedType: try storedType(dataset))))
+          description: .init(name: name, isTimeVarying: roles.contains(.time)),
+          source: try HDF5Field(dataset, roles: roles)))
     }
     let times = try frameCount.map { try coordinates("t-coordinate", count: $0) } ?? []
     return try ForeignDataset(
@@ -188,11 +205,6 @@ struct PDEBenchFile {
       return nil
     }
     return Array(try dataset.read(as: Double.self).prefix(count))
-  }
-
-  private func storedType(_ dataset: HDF5Dataset) throws -> StoredType? {
-    guard try dataset.attributes.contains(DatasetLayout.storedType) else { return nil }
-    return StoredType(rawValue: try dataset.attributes.string(DatasetLayout.storedType))
   }
 
   /// Single numbers beside the fields: the equation's parameters, by PDEBench's names.

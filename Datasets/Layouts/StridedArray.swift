@@ -1,10 +1,11 @@
 import Archives
+import Foundation
 import Tensors
 
 /// An array of numbers in a file, or in a compressed part of one, with any order of its axes.
 struct StridedArray: Sendable {
-  /// Opens the bytes of the array; every reading has a reader of its own, so that threads do not meet.
-  let open: @Sendable () throws -> any ByteReader
+  /// The bytes of the array.
+  private let readers: ReaderPool
   /// How the numbers are stored.
   let encoding: StoredType
   /// What the numbers are: more than what they are stored as where the file packs them.
@@ -24,7 +25,7 @@ struct StridedArray: Sendable {
     isSwapped: Bool = false,
     start: Int, open: @escaping @Sendable () throws -> any ByteReader
   ) {
-    self.open = open
+    readers = ReaderPool(open)
     self.encoding = encoding
     self.storedType = storedType ?? encoding
     self.isSwapped = isSwapped
@@ -42,6 +43,11 @@ struct StridedArray: Sendable {
       product *= max(1, shape[axis])
     }
     return strides
+  }
+
+  /// Calls `body` with a reader of the array's bytes.
+  func withReader<Result>(_ body: (any ByteReader) throws -> Result) throws -> Result {
+    try readers.withReader(body)
   }
 
   /// Where the last element ends, in bytes.
@@ -101,20 +107,41 @@ struct StridedField: FieldSource {
     let loops = Loop.ordered(axes)
     let inner = loops[loops.count - 1]
     let size = array.encoding.byteCount
-    let window = Window(try array.open(), end: array.end)
-    // The span of a run is bounded, whatever strides a file declares.
-    let longest = inner.step.map { max(1, Window.length / max(1, $0 * size)) } ?? 1
-    try Loop.walk(loops) { source, target in
-      var position = 0
-      while position < inner.count {
-        let count = min(longest, inner.count - position)
-        let step = inner.step ?? 1
-        let begin = array.start + (first + source + inner.offset(position)) * size
-        let bytes = try window.bytes(at: begin, count: ((count - 1) * step + 1) * size)
-        body(bytes, step, count, target + position * inner.targetStep, inner.targetStep)
-        position += count
+    try array.withReader { reader in
+      let window = Window(reader, end: array.end)
+      // The span of a run is bounded, whatever strides a file declares.
+      let longest = inner.step.map { max(1, Window.length / max(1, $0 * size)) } ?? 1
+      try Loop.walk(loops) { source, target in
+        var position = 0
+        while position < inner.count {
+          let count = min(longest, inner.count - position)
+          let step = inner.step ?? 1
+          let begin = array.start + (first + source + inner.offset(position)) * size
+          let bytes = try window.bytes(at: begin, count: ((count - 1) * step + 1) * size)
+          body(bytes, step, count, target + position * inner.targetStep, inner.targetStep)
+          position += count
+        }
       }
     }
+  }
+}
+
+/// Readers of the same bytes, of which every reading takes one for itself, so that threads do not meet.
+///
+/// They are kept: one that stands in the middle of compressed bytes goes on from there, and need not begin anew.
+private final class ReaderPool: @unchecked Sendable {
+  private let open: @Sendable () throws -> any ByteReader
+  private let lock = NSLock()
+  private var idle: [any ByteReader] = []
+
+  init(_ open: @escaping @Sendable () throws -> any ByteReader) { self.open = open }
+
+  func withReader<Result>(_ body: (any ByteReader) throws -> Result) throws -> Result {
+    let reader = try lock.withLock { idle.popLast() } ?? open()
+    // One that failed may be in any state.
+    let result = try body(reader)
+    lock.withLock { idle.append(reader) }
+    return result
   }
 }
 

@@ -7,6 +7,8 @@ import Archives
 struct TorchFile {
   let arrays: [NamedArray]
   let notes: [String]
+  /// The text under `description`, as our own files have.
+  let text: String?
 
   /// Whether an archive is one.
   static func recognizes(_ archive: ZipArchive) -> Bool {
@@ -35,12 +37,14 @@ struct TorchFile {
     }
     var arrays: [NamedArray] = []
     var others: [String] = []
+    var text: String?
     for (key, value) in pickle.entries {
       switch value {
       case .tensor(let tensor):
         arrays.append(NamedArray(key, try Self.array(tensor, key, archive, prefix, isSwapped: isSwapped)))
       case .integer(let integer): arrays.append(NamedArray(key, Self.constant(Double(integer))))
       case .number(let number): arrays.append(NamedArray(key, Self.constant(number)))
+      case .text(let content) where key == EmbeddedDescription.name: text = content
       default: others.append(key)
       }
     }
@@ -48,6 +52,7 @@ struct TorchFile {
       throw DatasetError.damaged(path: path, reason: "two tensors have one name")
     }
     self.arrays = arrays
+    self.text = text
     notes = others.isEmpty ? [] : ["left out, because they are no tensors: \(others.joined(separator: ", "))"]
   }
 

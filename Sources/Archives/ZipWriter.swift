@@ -39,13 +39,13 @@ public enum ZipWriter {
     guard let archive = zip_open(temporary, ZIP_CREATE | ZIP_TRUNCATE, &code) else {
       throw ArchiveError(.notCreatable, path: path, "cannot be created: \(text(of: code))")
     }
+    // The library asks for the bytes while it closes the archive, and lets go of them when it discards it.
+    let suppliers = members.map { Supplier($0) }
     var isClosed = false
     defer {
-      if !isClosed { zip_discard(archive) }
+      withExtendedLifetime(suppliers) { if !isClosed { zip_discard(archive) } }
       unlink(temporary)
     }
-    // The library asks for the bytes while it closes the archive.
-    let suppliers = members.map { Supplier($0) }
     for supplier in suppliers {
       let context = Unmanaged.passUnretained(supplier).toOpaque()
       guard let source = zip_source_function(archive, supply, context) else {
@@ -60,17 +60,17 @@ public enum ZipWriter {
       // The same content gives the same bytes: the time is that of the format's beginning, 1 January 1980.
       zip_file_set_dostime(archive, UInt64(index), 0, 1 << 5 | 1, 0)
     }
-    let status = withExtendedLifetime(suppliers) { zip_close(archive) }
+    let status = zip_close(archive)
     if let error = suppliers.lazy.compactMap(\.error).first { throw error }
     guard status == 0 else {
       throw ArchiveError(.writeFailed, path: path, "cannot be written: \(message(of: archive))")
     }
     isClosed = true
     let descriptor = open(temporary, O_RDONLY | O_CLOEXEC)
+    defer { if descriptor >= 0 { close(descriptor) } }
     guard descriptor >= 0, fsync(descriptor) == 0 else {
       throw ArchiveError(.writeFailed, path: path, "cannot be written: \(String(cString: strerror(errno)))")
     }
-    close(descriptor)
     try AtomicFile.rename(temporary, to: path)
   }
 

@@ -20,11 +20,13 @@ public final class HDF5File: Sendable {
     }
   }
 
-  /// Makes a crash of the library in a damaged file end the process with a message and exit status 65.
+  /// Makes a crash or an endless loop of the library in a damaged file end the process with a message and exit
+  /// status 65.
   ///
-  /// HDF5 1.10 does not survive every file: of 14,000 mutants of small files 18 crashed it. For programs, at
-  /// their start; handlers of signals are theirs to choose.
-  public static func exitOnCrashes() { crash_guard_install() }
+  /// HDF5 1.10.8 does not survive every file: of 80,000 damaged copies of eight small files 54 crashed it, and 6
+  /// made it loop for ever. For programs, at their start; handlers of signals are theirs to choose.
+  /// - Parameter secondsPerCall: The processor time that one call may take; the longest honest ones take a few.
+  public static func exitOnCrashes(secondsPerCall: Double = 60) { crash_guard_install(secondsPerCall) }
 
   private let file: OpenFile
   /// The top group.

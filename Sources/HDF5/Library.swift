@@ -37,7 +37,7 @@ enum Library {
   /// Says that a crash from now on is this file's fault; call it under the lock.
   @discardableResult
   static func blame(_ path: String) -> UnsafePointer<CChar> {
-    let text = "error: \(path): damaged: the HDF5 library crashed in it; copy the file again\n"
+    let text = "error: \(path): damaged: the HDF5 library failed in it; copy the file again\n"
     let message = blames[path] ?? UnsafePointer(strdup(text))!
     blames[path] = message
     crash_guard_blame(message)

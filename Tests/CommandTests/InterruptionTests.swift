@@ -75,7 +75,7 @@ import Testing
   @Test func invertContinuesToTheSameBits() throws {
     try Samples.withFolder { folder in
       try Command.run(["generate", "ns.yaml"], in: folder)
-      let sizes = ["sampler.samples=1500", "sampler.thin=100"]
+      let sizes = ["sampler.samples=6000", "sampler.thin=400"]
       #expect(try Command.run(["invert", "invert.yaml", "output=whole"] + sizes, in: folder).status == 0)
       let running = try Command.Running(["invert", "invert.yaml"] + sizes, in: folder)
       let events = "\(folder)/inversion/events.jsonl"

@@ -180,3 +180,14 @@ numpy.savez(path("stored.npz"), **arrays)
 numpy.savez_compressed(path("compressed.npz"), **arrays)
 numpy.savez(path("big-endian.npz"), a=value(100, (4, 16), "ni").astype(">f4"), u=value(200, (4, 16), "ni").astype(">f8"))
 numpy.save(path("single.npy"), value(100, (4, 16), "ni"))
+
+# --- HDF5 files that must be refused: they lead elsewhere, or in circles.
+with h5py.File(path("external-storage.h5"), "w") as f:
+    f.create_dataset("tensor", (4, 4, 8), "f4", external=[("/etc/passwd", 0, h5py.h5f.UNLIMITED)])
+    f["x-coordinate"] = numpy.arange(8.0)
+with h5py.File(path("external-link.h5"), "w") as f:
+    f["tensor"] = h5py.ExternalLink("well.hdf5", "/t0_fields/density")
+    f["x-coordinate"] = numpy.arange(8.0)
+with h5py.File(path("soft-circle.h5"), "w") as f:
+    f["tensor"] = h5py.SoftLink("/other")
+    f["other"] = h5py.SoftLink("/tensor")

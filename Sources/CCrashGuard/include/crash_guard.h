@@ -1,17 +1,19 @@
 #pragma once
 
-// Turns a crash of a C library, on a file that it should have refused, into a message and an exit status.
+// Turns a crash or an endless loop of a C library, in a file that it should have refused, into a message and an exit
+// status.
 //
-// A program that wants it calls crash_guard_install() once; without that the rest does nothing. Around calls
-// into the library the wrapper says, per thread, what a crash there means.
+// A program that wants it calls crash_guard_install() once; without that the rest does nothing. Around calls into the
+// library the wrapper says what a failure there means; only one thread at a time may be inside.
 
-// Catches SIGSEGV, SIGBUS, SIGFPE and SIGABRT from now on, on every thread's own or the system's stack.
-void crash_guard_install(void);
+// From now on SIGSEGV, SIGBUS, SIGFPE and SIGABRT on a thread that is inside, or `seconds` of its processor time spent
+// inside at one go, write the text of crash_guard_blame() to standard error and end the process with status 65
+// (sysexits: the data are wrong).
+void crash_guard_install(double seconds);
 
-// From now on until crash_guard_leave() a crash on this thread writes the text of crash_guard_blame() to standard
-// error and ends the process with status 65 (sysexits: the data are wrong). May be nested.
+// This thread is inside the library until it leaves. May be nested.
 void crash_guard_enter(void);
 void crash_guard_leave(void);
 
-// What a crash on this thread means: one line, which must live on; NULL for none.
+// What a failure inside means: one line, which must live on; forgotten on leaving.
 void crash_guard_blame(const char *message);

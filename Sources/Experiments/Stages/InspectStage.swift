@@ -111,8 +111,8 @@ private struct DatasetContents: Encodable {
     defer { progress.finish() }
     var count = 0.0
     var squares = 0.0
-    for samples in file.sampleRuns(of: field) {
-      let values = try file.readDouble(field: field.name, samples: samples)
+    for run in file.runs(of: field) {
+      let values = try file.readDouble(field: field.name, samples: run.samples, frames: Array(run.frames))
       values.withUnsafeBuffer { values in
         // Chan's pairwise update of mean and squared deviations: no cancellation for a large mean.
         let size = Double(values.count)
@@ -130,7 +130,7 @@ private struct DatasetContents: Encodable {
         result.mean += difference * size / (count + size)
         count += size
       }
-      try progress.update(samples.upperBound)
+      try progress.update(run.samples.upperBound)
     }
     result.standardDeviation = (squares / max(1, count - 1)).squareRoot()
     return result
