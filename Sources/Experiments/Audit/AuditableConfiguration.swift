@@ -35,7 +35,8 @@ extension NavierStokesConfiguration: AuditableConfiguration {
     AuditedNavierStokes(
       fields: statement.evolutionFields("vorticity"),
       viscosity: statement.stated("equation.viscosity", viscosity), forcing: solverForcing,
-      solverGrid: statement.solverGrid, law: statement.law(prior), timeStepping: timeStepping)
+      solverGrid: statement.solverGrid, law: statement.law(prior), timeStepping: timeStepping,
+      dealiasing: dealiasing)
   }
 }
 
