@@ -13,6 +13,7 @@ let package = Package(
     .library(name: "HDF5", targets: ["HDF5"]),
     .library(name: "Solvers", targets: ["Solvers"]),
     .library(name: "Datasets", targets: ["Datasets"]),
+    .library(name: "Audits", targets: ["Audits"]),
     .library(name: "Autodiff", targets: ["Autodiff"]),
     .library(name: "NeuralOperators", targets: ["NeuralOperators"]),
     .library(name: "Training", targets: ["Training"]),
@@ -55,6 +56,8 @@ let package = Package(
     .target(
       name: "Datasets", dependencies: ["Tensors", "Files", "HDF5", "Archives", "Solvers"], path: "Datasets",
       swiftSettings: strict),
+    .target(
+      name: "Audits", dependencies: ["Tensors", "HDF5", "Solvers", "Datasets"], swiftSettings: strict),
     .target(name: "Autodiff", dependencies: ["Tensors", "CKernels"], swiftSettings: strict),
     .target(name: "NeuralOperators", dependencies: ["Tensors", "Autodiff"], swiftSettings: strict),
     .target(
@@ -66,7 +69,7 @@ let package = Package(
     .target(
       name: "Experiments",
       dependencies: [
-        "Tensors", "Files", "HDF5", "Archives", "Figures", "Solvers", "Datasets", "Autodiff",
+        "Tensors", "Files", "HDF5", "Archives", "Figures", "Solvers", "Datasets", "Audits", "Autodiff",
         "NeuralOperators",
         "Training", "InverseProblems", "Yams",
       ],
@@ -101,6 +104,11 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
+      name: "AuditsTests",
+      dependencies: [
+        "Audits", "Experiments", "Datasets", "HDF5", "Solvers", "Tensors", "TestSupport",
+      ], swiftSettings: strict),
+    .testTarget(
       name: "AutodiffTests", dependencies: ["Autodiff", "CKernels", "Tensors", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
@@ -118,7 +126,8 @@ let package = Package(
     .testTarget(
       name: "ExperimentsTests",
       dependencies: [
-        "Experiments", "Training", "InverseProblems", "Datasets", "Solvers", "Figures", "Files", "HDF5",
+        "Archives", "Experiments", "Training", "InverseProblems", "Datasets", "Solvers", "Figures", "Files",
+        "HDF5",
         "Tensors", "TestSupport",
       ],
       swiftSettings: strict),

@@ -18,11 +18,17 @@ public protocol SampleSource: Sendable {
   ///
   /// - Throws: An error that ends the work.
   func check(_ index: Int, checksum: UInt32) throws
+
+  /// What the user should know about the samples made so far, a line each.
+  var notices: [String] { get }
 }
 
 extension SampleSource {
   /// Measured.
   public func solveSeconds(_ index: Int) -> Double? { nil }
+
+  /// Nothing.
+  public var notices: [String] { [] }
 
   /// Nothing is known.
   public func check(_ index: Int, checksum: UInt32) throws {}

@@ -7,17 +7,17 @@
 // MARK: - Navier-Stokes
 
 CK_MULTIVERSION void ck_velocity_spectra_f64(
-    size_t rows, size_t columns, const double *restrict along_x, const double *restrict along_y,
-    const double *restrict vorticity, double *restrict pair) {
-  for (size_t r = 0; r < rows; r++) {
-    const double *w = vorticity + 2 * r * columns;
-    const double *gx = along_x + r * columns, *gy = along_y + r * columns;
-    double *u = pair + 4 * r * columns, *v = u + 2 * columns;
-    for (size_t c = 0; c < columns; c++) {
+    size_t runs, const int32_t *run, size_t columns, const double *restrict along_x,
+    const double *restrict along_y, const double *restrict vorticity, double *restrict pair) {
+  for (size_t r = 0; r < runs; r++, run += 3) {
+    const double *w = vorticity + 2 * (size_t)run[0], *gx = along_x + run[0], *gy = along_y + run[0];
+    double *u = pair + 2 * (size_t)run[1], *v = u + 2 * columns;
+    size_t count = (size_t)run[2];
+    for (size_t c = 0; c < count; c++) {
       u[2 * c] = -gx[c] * w[2 * c + 1];
       u[2 * c + 1] = gx[c] * w[2 * c];
     }
-    for (size_t c = 0; c < columns; c++) {
+    for (size_t c = 0; c < count; c++) {
       v[2 * c] = -gy[c] * w[2 * c + 1];
       v[2 * c + 1] = gy[c] * w[2 * c];
     }
@@ -75,17 +75,30 @@ CK_MULTIVERSION double ck_velocity_products_f64(size_t points, double *restrict 
 }
 
 CK_MULTIVERSION void ck_vorticity_tendency_f64(
-    size_t rows, size_t columns, const double *restrict p, const double *restrict q,
-    const double *restrict forcing, const double *restrict pair, double *restrict tendency) {
-  for (size_t r = 0; r < rows; r++) {
-    const double *a = pair + 4 * r * columns, *b = a + 2 * columns;
-    const double *f = forcing + 2 * r * columns, *pr = p + r * columns, *qr = q + r * columns;
-    double *t = tendency + 2 * r * columns;
-    for (size_t c = 0; c < columns; c++) {
-      t[2 * c] = f[2 * c] + pr[c] * a[2 * c] + qr[c] * b[2 * c];
-      t[2 * c + 1] = f[2 * c + 1] + pr[c] * a[2 * c + 1] + qr[c] * b[2 * c + 1];
+    size_t runs, const int32_t *run, size_t columns, double scale, const double *restrict p,
+    const double *restrict q, const double *restrict forcing, const double *restrict pair,
+    double *restrict tendency) {
+  for (size_t r = 0; r < runs; r++, run += 3) {
+    const double *a = pair + 2 * (size_t)run[1], *b = a + 2 * columns;
+    const double *f = forcing + 2 * (size_t)run[0], *pr = p + run[0], *qr = q + run[0];
+    double *t = tendency + 2 * (size_t)run[0];
+    size_t count = (size_t)run[2];
+    for (size_t c = 0; c < count; c++) {
+      t[2 * c] = f[2 * c] + scale * (pr[c] * a[2 * c] + qr[c] * b[2 * c]);
+      t[2 * c + 1] = f[2 * c + 1] + scale * (pr[c] * a[2 * c + 1] + qr[c] * b[2 * c + 1]);
     }
   }
+}
+
+CK_MULTIVERSION double ck_advection_product_f64(
+    size_t points, const double *restrict u, const double *restrict slope_x, const double *restrict v,
+    const double *restrict slope_y, double *restrict product) {
+  int64_t fastest = 0;
+  for (size_t i = 0; i < points; i++) {
+    fastest = larger(fastest, bits_of_magnitude(fabs(u[i]) + fabs(v[i])));
+    product[i] = u[i] * slope_x[i] + v[i] * slope_y[i];
+  }
+  return magnitude_of_bits(fastest);
 }
 
 // MARK: - Nine-point stencils

@@ -69,10 +69,13 @@ public enum SolverKernels {
   // MARK: - Navier-Stokes
 
   /// The spectra (i · alongX · ŵ, i · alongY · ŵ), interleaved by rows: `[rows, 2, columns]`.
+  ///
+  /// Coefficients lie in runs of three numbers each: where a run starts in ŵ, where in the first of a pair of
+  /// rows, and how long it is. What no run covers is left as it is.
   public static func velocitySpectra(
-    rows: Int, columns: Int, alongX: Source, alongY: Source, vorticity: Source, pair: Target
+    runs: [Int32], columns: Int, alongX: Source, alongY: Source, vorticity: Source, pair: Target
   ) {
-    ck_velocity_spectra_f64(rows, columns, alongX, alongY, vorticity, pair)
+    ck_velocity_spectra_f64(runs.count / 3, runs, columns, alongX, alongY, vorticity, pair)
   }
 
   /// Rows of `length` complex numbers whose backward transforms are u + i v.
@@ -92,11 +95,21 @@ public enum SolverKernels {
     ck_velocity_products_f64(points, z)
   }
 
-  /// tendency ← forcing + p · a + q · b for the pair (a, b) of spectra; p and q are real.
+  /// tendency ← forcing + scale (p · a + q · b) for the pair (a, b) of spectra; p and q are real.
+  ///
+  /// Runs as in `velocitySpectra`.
   public static func vorticityTendency(
-    rows: Int, columns: Int, p: Source, q: Source, forcing: Source, pair: Source, tendency: Target
+    runs: [Int32], columns: Int, scale: Double, p: Source, q: Source, forcing: Source, pair: Source,
+    tendency: Target
   ) {
-    ck_vorticity_tendency_f64(rows, columns, p, q, forcing, pair, tendency)
+    ck_vorticity_tendency_f64(runs.count / 3, runs, columns, scale, p, q, forcing, pair, tendency)
+  }
+
+  /// product ← u · slopeX + v · slopeY; returns the largest |u| + |v|.
+  public static func advectionProduct(
+    points: Int, u: Source, slopeX: Source, v: Source, slopeY: Source, product: Target
+  ) -> Double {
+    ck_advection_product_f64(points, u, slopeX, v, slopeY, product)
   }
 
   // MARK: - Nine-point stencils

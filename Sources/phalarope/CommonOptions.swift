@@ -25,6 +25,9 @@ struct CommonOptions: ParsableArguments {
     Interruption.listen()
     do {
       try body(console)
+    } catch is AuditFailure {
+      // The findings have been printed: they are the result.
+      throw ExitCode(ExitStatus.badData.rawValue)
     } catch {
       let failure = Failure(error)
       console.error(failure.message)

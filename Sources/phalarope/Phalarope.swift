@@ -23,7 +23,8 @@ struct Phalarope: ParsableCommand {
       """,
     version: "\(Version.name) \(Version.number)",
     subcommands: [
-      GenerateCommand.self, MergeCommand.self, InspectCommand.self, ConvertCommand.self, TrainCommand.self,
+      GenerateCommand.self, MergeCommand.self, InspectCommand.self, AuditCommand.self, ConvertCommand.self,
+      TrainCommand.self,
       EvaluateCommand.self,
       PredictCommand.self, InvertCommand.self, ReportCommand.self, BenchCommand.self, DoctorCommand.self,
     ])

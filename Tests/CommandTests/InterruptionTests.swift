@@ -110,7 +110,7 @@ import Testing
       try #require(try Command.run(training, in: folder).status == 0)
       let before = try FileManager.default.subpathsOfDirectory(atPath: folder).sorted()
       for arguments in [
-        ["inspect", "burgers.h5"], ["evaluate", "run"], ["report", "run"],
+        ["inspect", "burgers.h5"], ["audit", "burgers.h5"], ["evaluate", "run"], ["report", "run"],
         ["predict", "run", "--input", "burgers.h5", "--output", "prediction.h5"],
       ] {
         #expect(try interrupt(arguments, in: folder), "\(arguments)")

@@ -64,6 +64,33 @@ import Testing
     }
   }
 
+  @Test func unresolvedSamplesAreNamedAndBlowUpsWriteNothing() throws {
+    try Samples.withFolder { folder in
+      let rough = try Command.run(
+        [
+          "generate", "ns.yaml", "equation.viscosity=1e-6", "equation.times=[1]", "output=rough.h5", "--json",
+        ],
+        in: folder)
+      #expect(rough.status == 0)
+      #expect(rough.messages.contains("samples are not resolved on 16 x 16 points"), "\(rough.messages)")
+      #expect((try json(rough)["notices"] as? [String])?.count == 1)
+
+      // Steps of 5 on a flow that needs 0.1: the default scheme is given no chance either.
+      for kind in ["etdrk4", "fno2020", "adams-bashforth-crank-nicolson"] {
+        let blown = try Command.run(
+          [
+            "generate", "ns.yaml", "solver.kind=\(kind)", "solver.time_step=5", "prior.sigma=3000",
+            "equation.viscosity=1e-6", "equation.times=[2000]", "output=\(kind).h5",
+          ], in: folder)
+        #expect(blown.status == 65)
+        #expect(
+          blown.messages.contains(/error: the solution of sample \d+ blew up at t = \d+/), "\(blown.messages)"
+        )
+        #expect(!FileManager.default.fileExists(atPath: "\(folder)/\(kind).h5"))
+      }
+    }
+  }
+
   @Test func surrogateAndSolverInvert() throws {
     try Samples.withFolder { folder in
       #expect(try Command.run(["generate", "ns.yaml"], in: folder).status == 0)

@@ -5,7 +5,8 @@ import Testing
 /// Help, usage errors, and mistakes in configurations: message, status 64, nothing written.
 @Suite struct UsageTests {
   @Test(arguments: [
-    [], ["generate"], ["merge"], ["inspect"], ["train"], ["evaluate"], ["predict"], ["invert"], ["report"],
+    [], ["generate"], ["merge"], ["inspect"], ["audit"], ["train"], ["evaluate"], ["predict"], ["invert"],
+    ["report"],
     ["bench"],
     ["doctor"],
   ])
@@ -27,6 +28,8 @@ import Testing
     ["doctor", "--threads", "many"], ["bench", "--seconds", "0"],
     ["train", "a.yaml", "--resume", "--overwrite"],
     ["predict", "run", "--input", "a.h5"], ["merge", "--output", "a.h5"], ["merge", "a.h5"],
+    ["audit", "a.h5", "--samples", "0"], ["audit", "a.h5", "--all", "--samples", "3"],
+    ["audit", "a.h5", "--set", "viscosity"],
   ])
   func usageErrors(arguments: [String]) throws {
     let outcome = try Command.run(arguments, in: "/")

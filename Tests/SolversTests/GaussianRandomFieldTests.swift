@@ -194,6 +194,129 @@ import Testing
     }
   }
 
+  // MARK: - Spectra
+
+  /// Sums over draws of what a closure says of the half spectrum of each, û_k = fft(u)_k / points.
+  private func sums(
+    _ field: PeriodicGaussianField, draws: Int, seed: UInt64, count: Int,
+    _ add: (_ spectrum: [Complex], _ sums: inout [Double]) -> Void
+  ) -> [Double] {
+    var total = [Double](repeating: 0, count: count)
+    let points = Double(field.grid.reduce(1, *))
+    for sample in 0..<draws {
+      var random = Philox(seed: seed, stream: .inputs, sample: sample)
+      let spectrum = FFT.forward(field.sample(using: &random), dimensions: field.grid.count).scalars
+      add(
+        (0..<spectrum.count / 2).map { Complex(spectrum[2 * $0] / points, spectrum[2 * $0 + 1] / points) },
+        &total)
+    }
+    return total
+  }
+
+  @Test(arguments: [[24], [16, 16], [18, 12]])
+  func everyModeOfAPeriodicFieldHasThePowerOfItsEigenvalue(_ grid: [Int]) {
+    let (draws, sigma, tau, alpha) = (3000, 2.0, 5.0, 2.0)
+    let field = PeriodicGaussianField(grid: grid, sigma: sigma, tau: tau, alpha: alpha)
+    let (rows, columns) = (grid.count == 2 ? grid[0] : 1, grid[grid.count - 1])
+    let half = columns / 2 + 1
+    // Power, and the two parts of û², whose mean is zero for a stationary field.
+    let sums = sums(field, draws: draws, seed: 12, count: 3 * rows * half) { spectrum, sums in
+      for (mode, u) in spectrum.enumerated() {
+        sums[3 * mode] += u.real * u.real + u.imaginary * u.imaginary
+        sums[3 * mode + 1] += u.real * u.real - u.imaginary * u.imaginary
+        sums[3 * mode + 2] += 2 * u.real * u.imaginary
+      }
+    }.map { $0 / Double(draws) }
+    for row in 0..<rows {
+      let k = row <= rows / 2 ? row : row - rows
+      for l in 0..<half {
+        let mode = row * half + l
+        guard k != 0 || l != 0, 2 * abs(k) < rows || rows == 1, 2 * l < columns else {
+          // No mean, and no Nyquist frequency, up to the round-off of the transform.
+          #expect(sums[3 * mode] < 1e-30, "mode \(k), \(l)")
+          continue
+        }
+        let power = sigma * sigma * pow(4 * Double.pi * Double.pi * Double(k * k + l * l) + tau * tau, -alpha)
+        // |û|² is exponentially distributed: its deviation is its mean. û² has the deviation of a product of
+        // two normal variables. Five standard errors: a false alarm in 10,000 such tests, and the seed is fixed.
+        let error = 5 * power / Double(draws).squareRoot()
+        #expect(abs(sums[3 * mode] - power) < error, "mode \(k), \(l)")
+        #expect(abs(sums[3 * mode + 1]) < error && abs(sums[3 * mode + 2]) < error, "mode \(k), \(l)")
+      }
+    }
+  }
+
+  @Test func periodicFieldsAreIsotropic() {
+    let (n, draws) = (32, 2000)
+    let half = n / 2 + 1
+    // |k| = 5 in six directions, and the covariance of the gradient.
+    let directions = [(5, 0), (0, 5), (3, 4), (4, 3), (-3, 4), (-4, 3)]
+    let tau = 2 * Double.pi
+    let sums = sums(.navierStokes(grid: n), draws: draws, seed: 13, count: directions.count + 3) {
+      spectrum, sums in
+      for (index, (k, l)) in directions.enumerated() {
+        let u = spectrum[(k < 0 ? k + n : k) * half + l]
+        sums[index] += u.magnitude * u.magnitude
+      }
+      for row in 0..<n {
+        for l in 0..<half {
+          let (k, u) = (tau * Double(row < n / 2 ? row : row - n), spectrum[row * half + l])
+          let power = (l == 0 ? 1 : 2) * (u.real * u.real + u.imaginary * u.imaginary)
+          sums[directions.count] += k * k * power
+          sums[directions.count + 1] += tau * Double(l) * tau * Double(l) * power
+          sums[directions.count + 2] += k * tau * Double(l) * power
+        }
+      }
+    }.map { $0 / Double(draws) }
+    let mean = sums.prefix(directions.count).reduce(0, +) / Double(directions.count)
+    for (power, direction) in zip(sums, directions) {
+      // Five standard errors of an exponential variable.
+      #expect(abs(power / mean - 1) < 5 / Double(draws).squareRoot(), "\(direction)")
+    }
+    let (xx, yy, xy) = (sums[directions.count], sums[directions.count + 1], sums[directions.count + 2])
+    // The gradient of one draw averages over hundreds of modes, some ten of which matter; its mean square deviates by a
+    // third at most, so 5 standard errors are 5 · 0.33 · √2 / √2000 = 0.05.
+    #expect(abs(xx / yy - 1) < 0.05)
+    #expect(abs(xy) < 0.05 * xx)
+  }
+
+  @Test(arguments: [NeumannGaussianField.Placement.vertices, .centers])
+  func everyCosineOfANeumannFieldHasThePowerOfItsEigenvalue(_ placement: NeumannGaussianField.Placement) {
+    let (n, draws, sigma, tau, alpha) = (12, 3000, 1.5, 3.0, 2.0)
+    let field = NeumannGaussianField(
+      grid: [n, n], sigma: sigma, tau: tau, alpha: alpha, placement: placement)
+    let analysis = FourierTransform<Double>(
+      placement == .vertices ? .cosineVertices : .cosineAnalysis, shape: [n, n])
+    let intervals = Double(placement == .vertices ? n - 1 : n)
+    var squares = [Double](repeating: 0, count: n * n)
+    for sample in 0..<draws {
+      var random = Philox(seed: 14, stream: .inputs, sample: sample)
+      var values = field.sample(using: &random)
+      let coefficients = Tensor<Double>(shape: [n, n]) { output in
+        values.withUnsafeMutableBuffer { analysis($0.baseAddress!, output.baseAddress!) }
+      }.scalars
+      for index in squares.indices {
+        squares[index] += coefficients[index] * coefficients[index] / Double(draws)
+      }
+    }
+    for k in 0..<n {
+      for l in 0..<n {
+        // The transform of cos πkx cos πly is intervals² at (k, l), twice that for every index at an end.
+        let weights = [k, l].map { index -> Double in
+          let isEnd = index == 0 || placement == .vertices && index == n - 1
+          return (isEnd ? 2 : 1) * (index == 0 ? 1 : 2.0.squareRoot()) * intervals
+        }
+        let amplitude = weights[0] * weights[1]
+        let eigenvalue = pow(Double.pi * Double.pi * Double(k * k + l * l) + tau * tau, -alpha)
+        let power = k + l == 0 ? 0 : sigma * sigma * eigenvalue * amplitude * amplitude
+        // The square of a normal variable deviates by √2 of its mean: five standard errors. No mean, up to
+        // the round-off of a transform of 144 numbers.
+        let error = k + l == 0 ? 1e-24 : 5 * power * (2 / Double(draws)).squareRoot()
+        #expect(abs(squares[k * n + l] - power) < error, "mode \(k), \(l)")
+      }
+    }
+  }
+
   @Test func darcyCoefficientHasTwoValuesInEqualShares() {
     var share = 0.0
     for sample in 0..<200 {

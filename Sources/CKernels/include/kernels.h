@@ -79,10 +79,11 @@ double ck_polynomial_f64(size_t n, size_t degree, const double *coefficients, do
 /// The largest |x| of n numbers.
 double ck_largest_magnitude_f64(size_t n, const double *x);
 
-/// pair = (i along_x vorticity, i along_y vorticity): pair is [rows][2][columns] complex.
+/// pair = (i along_x vorticity, i along_y vorticity). Coefficients lie in runs of three numbers each: where in
+/// the vorticity a run starts, where in pair, which is [rows][2][columns] complex, and how long it is.
 void ck_velocity_spectra_f64(
-    size_t rows, size_t columns, const double *along_x, const double *along_y, const double *vorticity,
-    double *pair);
+    size_t runs, const int32_t *run, size_t columns, const double *along_x, const double *along_y,
+    const double *vorticity, double *pair);
 
 /// Rows of n complex numbers whose backward transforms are u + i v, from the half spectra of the real u and v.
 /// Only wave numbers below `columns` are there; 2 * columns - 1 <= n.
@@ -94,10 +95,15 @@ void ck_split_half_spectra_f64(size_t rows, size_t n, size_t columns, const doub
 /// z = u v + i (v^2 - u^2) from z = u + i v, in place; the largest |u| + |v|.
 double ck_velocity_products_f64(size_t points, double *z);
 
-/// tendency = forcing + p a + q b for the pair (a, b) of [rows][2][columns] complex numbers; p, q real.
+/// tendency = forcing + scale (p a + q b) for the pair (a, b), p and q real; runs as above.
 void ck_vorticity_tendency_f64(
-    size_t rows, size_t columns, const double *p, const double *q, const double *forcing, const double *pair,
-    double *tendency);
+    size_t runs, const int32_t *run, size_t columns, double scale, const double *p, const double *q,
+    const double *forcing, const double *pair, double *tendency);
+
+/// product = u slope_x + v slope_y; the largest |u| + |v|.
+double ck_advection_product_f64(
+    size_t points, const double *u, const double *slope_x, const double *v, const double *slope_y,
+    double *product);
 
 /// Symmetric nine-point stencils on side * side points with a zero boundary; see solvers.c for the layout.
 /// y = A x.

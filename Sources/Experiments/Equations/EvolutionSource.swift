@@ -1,5 +1,6 @@
 import Datasets
 import Solvers
+import Synchronization
 import Tensors
 
 /// Samples of a problem in time: an initial value from a periodic Gaussian random field, and the solution at
@@ -9,6 +10,7 @@ struct EvolutionSource: SampleSource {
   private let initialValue: PeriodicGaussianField
   private let stride: Int
   private let seed: UInt64
+  private let resolution: ResolutionRecord?
 
   let description: DatasetDescription
 
@@ -18,15 +20,17 @@ struct EvolutionSource: SampleSource {
   ///   - name: the word that names the dataset.
   ///   - title: one line that says what it is.
   ///   - field: the name of the unknown.
+  ///   - resolution: looks whether the grid resolves the frames, where the solver leaves that to others.
   init(
     _ problem: some EvolutionProblem, from initialValue: PeriodicGaussianField, name: String, title: String,
-    field: String, stride: Int, seed: UInt64
+    field: String, stride: Int, seed: UInt64, resolution: ResolutionRecord? = nil
   ) {
     precondition(problem.times.first == 0, "the initial value is the first frame")
     self.problem = problem
     self.initialValue = initialValue
     self.stride = stride
     self.seed = seed
+    self.resolution = resolution
     description = DatasetDescription(
       name: name, title: title, problem: problem, stride: stride, times: problem.times,
       fields: [.init(name: field, isTimeVarying: true)])
@@ -37,8 +41,62 @@ struct EvolutionSource: SampleSource {
     var random = Philox(seed: seed, stream: .inputs, sample: index)
     let input = initialValue.sample(using: &random).reshaped(to: [1, 1] + initialValue.grid)
     let frames = try solve(problem, input, sample: index)
+    resolution?.record(frames, times: problem.times, sample: index)
     let axes = initialValue.grid.count
     return [everyPoint(of: frames.reshaped(to: Array(frames.shape.dropFirst())), stride: stride, axes: axes)]
+  }
+}
+
+extension EvolutionSource {
+  /// Whether samples were not resolved.
+  var notices: [String] { resolution?.notice.map { [$0] } ?? [] }
+}
+
+/// Which samples the solver's grid did not resolve, by the share of the norm in the highest wave numbers.
+final class ResolutionRecord: Sendable {
+  private struct State {
+    var samples = 0
+    var unresolved = 0
+    var worst = (tail: 0.0, sample: 0, time: 0.0)
+  }
+
+  private let grid: Int
+  private let tail: @Sendable (Tensor<Double>) -> Double
+  private let state = Mutex(State())
+
+  /// A record of samples on `grid`² points.
+  ///
+  /// - Parameter tail: the share of one frame; measured to be about its error.
+  init(grid: Int, tail: @escaping @Sendable (Tensor<Double>) -> Double) {
+    self.grid = grid
+    self.tail = tail
+  }
+
+  /// Looks at the frames `[1, time, ...grid]` of a sample; t = 0 is as rough as it is.
+  func record(_ frames: Tensor<Double>, times: [Double], sample: Int) {
+    let shape = Array(frames.shape.dropFirst(2))
+    let frames = frames.reshaped(to: Array(frames.shape.dropFirst()))
+    var worst = (tail: 0.0, time: 0.0)
+    for (frame, time) in times.enumerated() where time > 0 {
+      let tail = tail(frames[first: frame..<frame + 1].reshaped(to: shape))
+      if tail > worst.tail { worst = (tail, time) }
+    }
+    state.withLock { state in
+      state.samples += 1
+      guard worst.tail > VorticityBudget.largestResolvedTail else { return }
+      state.unresolved += 1
+      if worst.tail > state.worst.tail { state.worst = (worst.tail, sample, worst.time) }
+    }
+  }
+
+  /// One line if there are any.
+  var notice: String? {
+    let state = state.withLock { $0 }
+    guard state.unresolved > 0 else { return nil }
+    let percent = Text.number(100 * state.worst.tail, digits: 2)
+    return
+      "\(state.unresolved) of \(state.samples) samples are not resolved on \(grid) x \(grid) points: errors of up to about "
+      + "\(percent) % (sample \(state.worst.sample), t = \(Text.number(state.worst.time))); use grid: \(2 * grid)"
   }
 }
 

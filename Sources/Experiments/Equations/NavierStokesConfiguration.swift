@@ -11,6 +11,22 @@ public struct NavierStokesConfiguration: EquationConfiguration {
     case none
   }
 
+  /// The words of `solver.kind`: a time scheme, or one word for all that the papers' code does.
+  struct SolverKind: RawRepresentable, CaseIterable, Equatable {
+    static let etdrk4 = SolverKind(TimeScheme.etdrk4.rawValue)
+    static let fno2020 = SolverKind("fno2020")
+    static let allCases = TimeScheme.allCases.map { SolverKind($0.rawValue) } + [fno2020]
+
+    let rawValue: String
+
+    private init(_ word: String) { rawValue = word }
+
+    init?(rawValue: String) {
+      guard Self.allCases.contains(where: { $0.rawValue == rawValue }) else { return nil }
+      self.rawValue = rawValue
+    }
+  }
+
   /// The Navier-Stokes equation.
   public static let kind = EquationKind.navierStokes
   /// Periodic.
@@ -26,6 +42,8 @@ public struct NavierStokesConfiguration: EquationConfiguration {
   public let prior: FieldSettings
   /// How the solver steps in time.
   public let timeStepping: TimeStepping
+  /// What is done about the aliasing of products.
+  public let dealiasing: NavierStokes.Dealiasing
 
   /// Reads the sections `equation`, `prior` and `solver`.
   ///
@@ -37,8 +55,17 @@ public struct NavierStokesConfiguration: EquationConfiguration {
       equation.choice("forcing", of: Forcing.self, default: .kolmogorovDiagonal) ?? .kolmogorovDiagonal
     times = equation.recordedTimes()
     prior = Self.prior(configuration.section("prior"))
-    timeStepping = try TimeStepping(
-      configuration.section("solver"), default: .adamsBashforthCrankNicolson)
+    let solver = configuration.section("solver")
+    guard let kind = solver.choice("kind", of: SolverKind.self, default: .etdrk4) else { throw solver.stop() }
+    if kind == .fno2020 {
+      timeStepping = TimeStepping(
+        .eulerCrankNicolson, timeStep: solver.double("time_step", default: 1e-4, in: .positive))
+      dealiasing = .productOnly
+    } else {
+      timeStepping = try TimeStepping(solver)
+      dealiasing =
+        solver.choice("dealiasing", of: NavierStokes.Dealiasing.self, default: .twoThirds) ?? .twoThirds
+    }
   }
 
   /// Reads the law of the initial vorticity: (−Δ + 49)^(−2.5) times a factor that is named, `normalization`,
@@ -58,17 +85,27 @@ public struct NavierStokesConfiguration: EquationConfiguration {
   }
 
   /// The scheme and its step.
-  public var method: String { timeStepping.method }
+  public var method: String {
+    switch dealiasing {
+    case .twoThirds: timeStepping.method
+    case .none: "Fourier, products not dealiased, \(timeStepping.summary)"
+    case .productOnly: "Fourier, the advection term cut off at n/3 and nothing else, \(timeStepping.summary)"
+    }
+  }
+
+  /// The forcing as the solver takes it.
+  var solverForcing: NavierStokes.Forcing {
+    switch forcing {
+    case .kolmogorovDiagonal: .kolmogorovDiagonal
+    case .none: .none
+    }
+  }
 
   /// The solver on `grid`² points.
   func problem(grid: Int, times: [Double], timeStepping: TimeStepping) throws -> NavierStokes {
-    let force: NavierStokes.Forcing =
-      switch forcing {
-      case .kolmogorovDiagonal: .kolmogorovDiagonal
-      case .none: .none
-      }
-    return try NavierStokes(
-      grid: grid, viscosity: viscosity, times: times, forcing: force, timeStepping: timeStepping)
+    try NavierStokes(
+      grid: grid, viscosity: viscosity, times: times, forcing: solverForcing, timeStepping: timeStepping,
+      dealiasing: dealiasing)
   }
 
   /// The vorticity at t = 0 and at the recorded times.
@@ -77,6 +114,7 @@ public struct NavierStokesConfiguration: EquationConfiguration {
     return EvolutionSource(
       problem, from: prior.periodicField(grid: [grid.points, grid.points]), name: "navier-stokes",
       title: "Two-dimensional Navier-Stokes equation from Gaussian random initial vorticities",
-      field: "vorticity", stride: grid.stride, seed: seed)
+      field: "vorticity", stride: grid.stride, seed: seed,
+      resolution: ResolutionRecord(grid: grid.points) { VorticityBudget(of: $0).spectralTail })
   }
 }

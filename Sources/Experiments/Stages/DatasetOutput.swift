@@ -10,6 +10,7 @@ struct DatasetOutput {
     let resumed: Int
     let fields: [String: [Int]]
     let checksum: String?
+    let notices: [String]
     let seconds: Double
   }
 
@@ -47,7 +48,8 @@ struct DatasetOutput {
       throw CancellationError()
     }
     progress?.finish()
-    try report(done, shard: options.provenance.shard)
+    for notice in source.notices { console.note(notice) }
+    try report(done, shard: options.provenance.shard, notices: source.notices)
   }
 
   private func begin(_ state: GenerationProgress) {
@@ -65,7 +67,7 @@ struct DatasetOutput {
     }
   }
 
-  private func report(_ done: GenerationProgress, shard: Shard?) throws {
+  private func report(_ done: GenerationProgress, shard: Shard?, notices: [String]) throws {
     let file = try DatasetFile(opening: path)
     let shapes = file.description.fields.map {
       ($0.name, [file.sampleCount] + file.description.shape(of: $0))
@@ -73,7 +75,7 @@ struct DatasetOutput {
     let summary = Summary(
       output: path, shard: shard.map { "\($0.index)/\($0.count)" }, samples: file.sampleCount,
       resumed: done.resumed, fields: Dictionary(uniqueKeysWithValues: shapes),
-      checksum: try file.contentChecksum().map(Text.hexadecimal), seconds: done.seconds)
+      checksum: try file.contentChecksum().map(Text.hexadecimal), notices: notices, seconds: done.seconds)
     let texts = shapes.map { "\($0) \(Text.shape($1))" }
     try console.result(
       summary, text: "\(path): \(texts.joined(separator: ", ")), \(Progress.clock(done.seconds))")

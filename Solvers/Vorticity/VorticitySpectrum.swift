@@ -1,0 +1,252 @@
+import Tensors
+
+/// A discretisation of the vorticity equation.
+protocol VorticitySystem: SpectralSystem {
+  /// The coefficients of the real field at `field`, `[n, n]`.
+  func transform(_ field: UnsafePointer<Double>, into state: UnsafeMutablePointer<Double>)
+  /// Writes the real field of `state` into `field`.
+  func evaluate(_ state: UnsafeMutablePointer<Double>, into field: UnsafeMutablePointer<Double>)
+}
+
+/// The vorticity equation for Fourier coefficients ŵ_kl, |k| ≤ K along x, 0 ≤ l ≤ K along y.
+///
+/// The other half of the plane follows from symmetry. The advection term is computed as (∂xx − ∂yy)(uv) + ∂xy(v² − u²):
+/// two real fields to transform there and two back, which travel as one complex field each way.
+///
+/// **Levels.** Coefficients are stored in nested squares: those of the coarsest level first, then what each finer
+/// level adds. Where what a level adds vanishes, the next coarser one is as good, and its grid is
+/// smaller: viscous flows need the full grid for an instant only. A level is left when what it and the next
+/// one add is below `negligible` of the norm, and taken up again when the outermost part grows beyond that.
+///
+/// Reference: Basdevant, "Technical improvements for direct numerical simulation of homogeneous
+/// three-dimensional turbulence", J. Comput. Phys. 1983 (fewer transforms for the advection term).
+final class VorticitySpectrum: VorticitySystem {
+  let linearSymbol: [Complex]
+
+  /// The first coefficients, and transforms between them and a grid that is fine enough for the products.
+  private struct Level {
+    let points: Int
+    let largest: Int
+    /// How many coefficients there are.
+    let modes: Int
+    /// Where they go in a pair of half spectra: start, position, count of each run, row by row.
+    let runs: [Int32]
+    let columnsForward: FourierTransform<Double>
+    let columnsBackward: FourierTransform<Double>
+    let rowsForward: FourierTransform<Double>
+    let rowsBackward: FourierTransform<Double>
+    var columns: Int { largest + 1 }
+  }
+
+  private let n: Int
+  private let negligible: Double
+  private let levels: [Level]  // from the finest; the last one only says what the one before it adds
+  private var level = 0
+  private var deepest: Int  // the coarsest level that holds the forcing
+  private let alongX: Workspace  // û = i alongX ŵ
+  private let alongY: Workspace  // v̂ = i alongY ŵ
+  private let ofProduct: Workspace  // multiplies the spectrum of uv
+  private let ofDifference: Workspace  // multiplies that of v² − u²
+  private let forcing: Workspace
+  private var growthRate = 0.0  // ‖f‖, what the forcing may add to the norm per unit of time
+  private let positions: [Int]  // of the coefficients in a half spectrum of the whole grid
+  private let onAxis: [Int]  // the coefficients l = 0, both k and −k
+  private let pair: Workspace  // [points, 2, columns] complex: two half spectra
+  private let turned: Workspace  // the same after the transforms along x
+  private let joined: Workspace  // [points, points] complex
+  private let physical: Workspace  // [points, points] complex: u + i v
+  private let toGrid: FourierTransform<Double>
+  private let fromGrid: FourierTransform<Double>
+  private var fastest = 0.0
+
+  /// The equation for the wave numbers up to `largest` of a grid of `grid`² points.
+  ///
+  /// With `dealiased`, products are free of aliasing on every level; without, they are taken on the grid.
+  /// - Parameter negligible: the share of the norm that coarser levels may leave out.
+  init(
+    grid: Int, largest: Int, dealiased: Bool, viscosity: Double, forcing values: Tensor<Double>?,
+    negligible: Double
+  ) {
+    n = grid
+    self.negligible = negligible
+    let sizes = dealiased ? Self.levelSizes(largest: largest) : [(grid, largest), (grid, -1)]
+    var waves: [(k: Int, l: Int)] = []
+    var pieces: [(k: Int, l: Int, start: Int, count: Int)] = []
+    var levels: [Level] = []
+    var inner = -1
+    for (points, largest) in sizes.reversed() {
+      for k in Array(0...max(0, largest)) + Array(-max(0, largest)..<0) {
+        let first = abs(k) <= inner ? inner + 1 : 0
+        guard first <= largest else { continue }
+        pieces.append((k, first, waves.count, largest + 1 - first))
+        waves += (first...largest).map { (k, $0) }
+      }
+      inner = largest
+      levels.append(Self.makeLevel(points: points, largest: largest, modes: waves.count, pieces))
+    }
+    self.levels = levels.reversed()
+    deepest = levels.count - 1
+    let modes = waves.count
+    alongX = Workspace(count: modes)
+    alongY = Workspace(count: modes)
+    ofProduct = Workspace(count: modes)
+    ofDifference = Workspace(count: modes)
+    var symbol: [Complex] = []
+    for (mode, wave) in waves.enumerated() {
+      let (x, y) = (2 * Double.pi * Double(wave.k), 2 * Double.pi * Double(wave.l))
+      let laplacian = x * x + y * y
+      symbol.append(Complex(-viscosity * laplacian))
+      guard laplacian > 0 else { continue }
+      alongX.start[mode] = y / laplacian  // u = ψ_y
+      alongY.start[mode] = -x / laplacian  // v = −ψ_x
+      // −u·∇w = −(∂xx − ∂yy)(uv) − ∂xy(v² − u²)
+      ofProduct.start[mode] = x * x - y * y
+      ofDifference.start[mode] = x * y
+    }
+    linearSymbol = symbol
+    positions = waves.map { ($0.k < 0 ? $0.k + grid : $0.k) * (grid / 2 + 1) + $0.l }
+    onAxis = waves.indices.filter { waves[$0].l == 0 }
+    forcing = Workspace(count: 2 * modes)
+    let (points, columns) = (sizes[0].0, largest + 1)
+    pair = Workspace(count: 4 * points * columns)
+    turned = Workspace(count: 4 * points * columns)
+    joined = Workspace(count: 2 * max(points * points, grid * (grid / 2 + 1)))
+    physical = Workspace(count: 2 * max(points * points, grid * grid / 2))
+    toGrid = FourierTransform(.complexToReal, shape: [grid, grid])
+    fromGrid = FourierTransform(.realToComplex, shape: [grid, grid])
+    guard let values else { return }
+    values.withUnsafeBuffer { transform($0.baseAddress!, into: forcing.start) }
+    growthRate = norm(forcing.start)
+    deepest = self.levels.indices.last {
+      power(forcing.start, from: self.levels[$0].modes, to: modes) <= square(negligible * growthRate)
+    }!
+  }
+
+  /// The grids of all levels with the largest wave numbers that they hold, from the finest.
+  ///
+  /// Products of two fields of K wave numbers need 3K + 1 points. Each level is smaller by a fifth at least.
+  private static func levelSizes(largest: Int) -> [(points: Int, largest: Int)] {
+    func isSmooth(_ count: Int) -> Bool {
+      var rest = count
+      for prime in [2, 3, 5] { while rest.isMultiple(of: prime) { rest /= prime } }
+      return rest == 1 && count.isMultiple(of: 2)
+    }
+    var sizes = [(points: ((3 * largest + 1)...).first(where: isSmooth)!, largest: largest)]
+    while sizes.last!.points > 12, let points = (8...sizes.last!.points * 4 / 5).last(where: isSmooth) {
+      sizes.append((points, (points - 1) / 3))
+    }
+    return sizes + [(0, -1)]
+  }
+
+  private static func makeLevel(
+    points: Int, largest: Int, modes: Int, _ pieces: [(k: Int, l: Int, start: Int, count: Int)]
+  ) -> Level {
+    let columns = max(1, largest + 1)
+    let rows = max(1, points)
+    let placed = pieces.map {
+      (start: $0.start, at: 2 * ($0.k < 0 ? $0.k + points : $0.k) * columns + $0.l, $0.count)
+    }
+    .sorted { $0.at < $1.at }
+    return Level(
+      points: points, largest: largest, modes: modes,
+      runs: placed.flatMap { [Int32($0.start), Int32($0.at), Int32($0.2)] },
+      columnsForward: .init(.complexForward, shape: [rows], batch: 2 * columns, interleaved: true),
+      columnsBackward: .init(.complexBackward, shape: [rows], batch: 2 * columns, interleaved: true),
+      rowsForward: .init(.complexForward, shape: [rows], batch: rows),
+      rowsBackward: .init(.complexBackward, shape: [rows], batch: rows))
+  }
+
+  // MARK: - Fields
+
+  /// The coefficients of the real field at `field`, truncated and without the mean.
+  func transform(_ field: UnsafePointer<Double>, into state: UnsafeMutablePointer<Double>) {
+    level = 0
+    physical.start.update(from: field, count: n * n)
+    fromGrid(physical.start, joined.start)
+    let scale = 1 / Double(n * n)
+    for (mode, position) in positions.enumerated() {
+      state[2 * mode] = position == 0 ? 0 : scale * joined.start[2 * position]
+      state[2 * mode + 1] = position == 0 ? 0 : scale * joined.start[2 * position + 1]
+    }
+  }
+
+  /// Writes the real field of `state` into `field`, `[n, n]`.
+  func evaluate(_ state: UnsafeMutablePointer<Double>, into field: UnsafeMutablePointer<Double>) {
+    joined.start.update(repeating: 0, count: n * (n + 2))
+    for (mode, position) in positions.enumerated() {
+      joined.start[2 * position] = state[2 * mode]
+      joined.start[2 * position + 1] = state[2 * mode + 1]
+    }
+    toGrid(joined.start, physical.start)
+    field.update(from: physical.start, count: n * n)
+  }
+
+  // MARK: - SpectralSystem
+
+  var activeModes: Int { levels[level].modes }
+
+  func evaluateNonlinearity(
+    _ state: UnsafeMutablePointer<Double>, into term: UnsafeMutablePointer<Double>
+  ) {
+    let grid = levels[level]
+    let (points, columns) = (grid.points, grid.columns)
+    let empty = points - 2 * grid.largest - 1
+    (pair.start + 4 * columns * columns).update(repeating: 0, count: 4 * columns * empty)
+    SolverKernels.velocitySpectra(
+      runs: grid.runs, columns: columns, alongX: alongX.start, alongY: alongY.start, vorticity: state,
+      pair: pair.start)
+    grid.columnsBackward(pair.start, turned.start)
+    SolverKernels.joinHalfSpectra(
+      rows: points, length: points, columns: columns, pair: turned.start, joined: joined.start)
+    grid.rowsBackward(joined.start, physical.start)
+    fastest = SolverKernels.velocityProducts(points: points * points, physical.start)
+    grid.rowsForward(physical.start, joined.start)
+    SolverKernels.splitHalfSpectra(
+      rows: points, length: points, columns: columns, joined: joined.start, pair: turned.start)
+    grid.columnsForward(turned.start, pair.start)
+    // FFTW does not normalise.
+    SolverKernels.vorticityTendency(
+      runs: grid.runs, columns: columns, scale: 1 / Double(points * points), p: ofProduct.start,
+      q: ofDifference.start, forcing: forcing.start, pair: pair.start, tendency: term)
+  }
+
+  func stepBound(_ scheme: TimeScheme, timeScale: Double) -> Double {
+    let stable = scheme.largestCourantNumber / (2 * .pi * Double(levels[level].largest) * fastest)
+    return scheme == .etdrk4 ? stable : min(0.05, stable)
+  }
+
+  func norm(_ state: UnsafePointer<Double>) -> Double {
+    let once = onAxis.reduce(0.0) { sum, mode in
+      sum + state[2 * mode] * state[2 * mode] + state[2 * mode + 1] * state[2 * mode + 1]
+    }
+    return (2 * power(state, from: 0, to: linearSymbol.count) - once).squareRoot()
+  }
+
+  func normBound(initial: Double, time: Double) -> Double { initial + growthRate * time }
+
+  /// Nothing to check: an unresolved flow is a matter of accuracy, not of failure.
+  func checkResolution(_ state: UnsafeMutablePointer<Double>, time: Double, sample: Int) throws {}
+
+  func adaptResolution(_ state: UnsafePointer<Double>) -> Bool {
+    let active = levels[level].modes
+    let bound = square(negligible) * power(state, from: 0, to: active)
+    if level < deepest, level + 2 < levels.count,
+      power(state, from: levels[level + 2].modes, to: active) <= bound
+    {
+      level += 1
+      return true
+    }
+    if level > 0, power(state, from: levels[level + 1].modes, to: active) > bound {
+      level -= 1
+      return true
+    }
+    return false
+  }
+
+  /// Σ |ŵ|² over a range of coefficients.
+  private func power(_ state: UnsafePointer<Double>, from start: Int, to end: Int) -> Double {
+    Double.dot(2 * (end - start), state + 2 * start, state + 2 * start)
+  }
+
+  private func square(_ x: Double) -> Double { x * x }
+}
