@@ -7,8 +7,9 @@ import TestSupport
 import Testing
 import Training
 
-/// CNN and XD models against a reference of dense matrices with automatic differentiation: outputs, loss, every
-/// gradient and ten steps of both optimizers. The file is written by `Tests/Golden/xd.py`.
+/// CNN and XD models against a reference of dense matrices with automatic differentiation.
+///
+/// Outputs, loss, every gradient and ten steps of both optimizers; the file is written by `Tests/Golden/xd.py`.
 @Suite struct XDGoldenTests {
   static let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("Fixtures/xd.h5").path
@@ -69,10 +70,10 @@ import Training
     #expect(try group.group("parameters").memberNames().count == trained.count)
 
     let (input, target) = (try tensor("input"), try tensor("target"))
-    func loss() -> (output: Tensor<Float>, loss: RelativeL2Loss, tape: Tape) {
+    func loss() -> (output: Tensor<Float>, loss: FieldLoss, tape: Tape) {
       let tape = Tape()
       let output = model(Variable(input), on: tape)
-      return (output.value, relativeL2Loss(output, target: target, reduction: .sum), tape)
+      return (output.value, fieldLoss(output, target: target, reduction: .sum), tape)
     }
     let first = loss()
     first.tape.backward(from: first.loss.total)
