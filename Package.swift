@@ -36,16 +36,24 @@ let package = Package(
     .systemLibrary(
       name: "CPNG", pkgConfig: "libpng",
       providers: [.apt(["libpng-dev"]), .brew(["libpng"]), .yum(["libpng-devel"])]),
+    .systemLibrary(
+      name: "CZip", pkgConfig: "libzip",
+      providers: [.apt(["libzip-dev"]), .brew(["libzip"]), .yum(["libzip-devel"])]),
+    .systemLibrary(
+      name: "CZlib", pkgConfig: "zlib",
+      providers: [.apt(["zlib1g-dev"]), .brew(["zlib"]), .yum(["zlib-devel"])]),
     .target(name: "CKernels", cSettings: strictC),
+    .target(name: "CCrashGuard", cSettings: strictC),
 
     // MARK: - Libraries, lowest layer first
     .target(name: "Tensors", dependencies: ["CFFTW", "COpenBLAS", "CKernels"], swiftSettings: strict),
     .target(name: "Files", swiftSettings: strict),
-    .target(name: "HDF5", dependencies: ["CHDF5"], swiftSettings: strict),
+    .target(name: "HDF5", dependencies: ["CHDF5", "CCrashGuard"], swiftSettings: strict),
+    .target(name: "Archives", dependencies: ["CZip", "CZlib", "Files"], swiftSettings: strict),
     .target(name: "Figures", dependencies: ["CPNG", "Files"], swiftSettings: strict),
     .target(name: "Solvers", dependencies: ["Tensors"], path: "Solvers", swiftSettings: strict),
     .target(
-      name: "Datasets", dependencies: ["Tensors", "Files", "HDF5", "Solvers"], path: "Datasets",
+      name: "Datasets", dependencies: ["Tensors", "Files", "HDF5", "Archives", "Solvers"], path: "Datasets",
       swiftSettings: strict),
     .target(name: "Autodiff", dependencies: ["Tensors", "CKernels"], swiftSettings: strict),
     .target(name: "NeuralOperators", dependencies: ["Tensors", "Autodiff"], swiftSettings: strict),
@@ -54,11 +62,12 @@ let package = Package(
       dependencies: ["Tensors", "HDF5", "Solvers", "Datasets", "Autodiff", "NeuralOperators"],
       swiftSettings: strict),
     .target(
-      name: "InverseProblems", dependencies: ["Tensors", "HDF5", "Solvers"], swiftSettings: strict),
+      name: "InverseProblems", dependencies: ["Tensors", "Files", "HDF5", "Solvers"], swiftSettings: strict),
     .target(
       name: "Experiments",
       dependencies: [
-        "Tensors", "Files", "HDF5", "Figures", "Solvers", "Datasets", "Autodiff", "NeuralOperators",
+        "Tensors", "Files", "HDF5", "Archives", "Figures", "Solvers", "Datasets", "Autodiff",
+        "NeuralOperators",
         "Training", "InverseProblems", "Yams",
       ],
       swiftSettings: strict),
@@ -86,7 +95,8 @@ let package = Package(
       name: "DatasetsTests", dependencies: ["Datasets", "HDF5", "Solvers", "Tensors", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "AutodiffTests", dependencies: ["Autodiff", "Tensors", "TestSupport"], swiftSettings: strict),
+      name: "AutodiffTests", dependencies: ["Autodiff", "CKernels", "Tensors", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "NeuralOperatorsTests",
       dependencies: ["NeuralOperators", "Autodiff", "Tensors", "TestSupport"], swiftSettings: strict),

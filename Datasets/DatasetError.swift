@@ -10,6 +10,10 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
   case writeFailed(path: String, reason: String)
   /// An HDF5 file that is no dataset of this layout.
   case wrongLayout(path: String, reason: String)
+  /// A file of another layout that is truncated or damaged.
+  case damaged(path: String, reason: String)
+  /// A file that holds nothing that can be read as a dataset.
+  case notReadable(path: String, reason: String)
   /// A dataset that was not finished.
   case incomplete(path: String, completed: Int, of: Int)
   /// A number of a stored field is not finite.
@@ -47,6 +51,8 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
     case .inUse(let path): "\(path): another process is writing it"
     case .writeFailed(let path, let reason): "\(path): writing failed: \(reason)"
     case .wrongLayout(let path, let reason): "\(path): not a dataset in the layout of The Well: \(reason)"
+    case .damaged(let path, let reason): "\(path): damaged: \(reason)"
+    case .notReadable(let path, let reason): "\(path): not a dataset that can be read: \(reason)"
     case .incomplete(let path, let completed, let count):
       "\(path): incomplete, \(completed) of \(count) samples; run the same generate again to continue it"
     case .nonFinite(let path, let field, let sample):
@@ -76,7 +82,9 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
     case .alreadyExists, .existsOtherwise, .otherConfiguration, .inUse: 73
     case .writeFailed, .noRoom: 74
     case .missingShards: 66
-    case .wrongLayout, .incomplete, .nonFinite, .wrongChecksum, .nonFiniteSolution, .notTogether: 65
+    case .wrongLayout, .damaged, .notReadable, .incomplete, .nonFinite, .wrongChecksum, .nonFiniteSolution,
+      .notTogether:
+      65
     case .invalidSplit, .invalidNormalizer, .invalidSelection, .invalidShard, .sameShard: 64
     }
   }

@@ -4,7 +4,7 @@ import Tensors
 /// A finished dataset file in the layout of The Well, opened for reading.
 ///
 /// Opening reads what the file is; fields are read in parts. May be used from several threads.
-public struct DatasetFile: ReadableDataset {
+public struct DatasetFile: SourceDataset {
   /// The path of the file.
   public let path: String
   /// The Well's layout.
@@ -28,7 +28,7 @@ public struct DatasetFile: ReadableDataset {
   public var interleavesSamples: Bool { false }
 
   private let file: HDF5File
-  private let datasets: [String: HDF5Dataset]
+  private let sources: [String: HDF5Field]
 
   /// Opens a dataset and checks its layout.
   ///
@@ -36,19 +36,22 @@ public struct DatasetFile: ReadableDataset {
   public init(opening path: String) throws { try self.init(opening: path, allowingIncomplete: false) }
 
   init(opening path: String, allowingIncomplete: Bool) throws {
-    self.path = path
-    let file = try HDF5File(opening: path)
+    try self.init(HDF5File(opening: path), allowingIncomplete: allowingIncomplete)
+  }
+
+  /// A dataset in an open file.
+  init(_ file: HDF5File, allowingIncomplete: Bool = false) throws {
+    path = file.path
     self.file = file
     let reader = LayoutReader(path: path, root: file.root)
-    let description = try reader.description()
-    self.description = description
-    let fields = try description.fields.map { ($0.name, try file.root.dataset("t0_fields/\($0.name)")) }
-    datasets = Dictionary(uniqueKeysWithValues: fields)
-    let count = try fields[0].1.shape()[0]
+    let contents = try reader.contents()
+    description = contents.description
+    sources = Dictionary(uniqueKeysWithValues: contents.fields.map { ($0.description.name, $0.source) })
+    let count = contents.sampleCount
     sampleCount = count
-    storedTypes = fields.map { $0.1.elementKind == .floatingPoint(bits: 64) ? .float64 : .float32 }
-    precision = storedTypes[0] == .float64 ? .double : .single
-    notes = try reader.notes()
+    storedTypes = contents.fields.map(\.source.storedType)
+    precision = contents.fields[0].source.dataset.elementKind == .floatingPoint(bits: 64) ? .double : .single
+    notes = contents.notes
     let attributes = file.root.attributes
     if try attributes.contains("config"), try attributes.contains("seed") {
       provenance = DatasetProvenance(
@@ -72,7 +75,7 @@ public struct DatasetFile: ReadableDataset {
   }
 
   /// The effort with which the fields are compressed, or nil if they are not.
-  public func deflate() throws -> Int? { try datasets[description.fields[0].name]?.deflate() }
+  public func deflate() throws -> Int? { try sources[description.fields[0].name]?.dataset.deflate() }
 
   /// The seconds that solving every sample took, or nil if the file does not say.
   public func solveSeconds() throws -> [Double]? {
@@ -87,24 +90,6 @@ public struct DatasetFile: ReadableDataset {
     return checksum.value
   }
 
-  /// The numbers of a field, or of a part of it, in single precision.
-  public func read(
-    field: String, samples: Range<Int>, frames: [Int]?, stride: Int, requiresFinite: Bool
-  ) throws -> Tensor<Float> {
-    try read(field: field, samples: samples, frames: frames, stride: stride, as: Float.self) {
-      !requiresFinite || allFinite($0)
-    }
-  }
-
-  /// The same in double precision.
-  public func readDouble(
-    field: String, samples: Range<Int>, frames: [Int]?, stride: Int, requiresFinite: Bool
-  ) throws -> Tensor<Double> {
-    try read(field: field, samples: samples, frames: frames, stride: stride, as: Double.self) {
-      !requiresFinite || allFinite($0)
-    }
-  }
-
   /// Reads every field of some samples and compares them with their checksums.
   ///
   /// - Parameter progress: Called after each sample with how many are done; what it throws ends the work.
@@ -116,8 +101,10 @@ public struct DatasetFile: ReadableDataset {
   ) throws -> Bool {
     guard let stored = try storedChecksums() else { return false }
     let samples = samples ?? 0..<sampleCount
-    try checkSamples(samples)
-    let fields = try description.fields.map { try dataset(of: $0.name) }
+    guard samples.lowerBound >= 0, samples.upperBound <= min(sampleCount, stored.count) else {
+      throw DatasetError.invalidSelection(path: path, reason: "it has no checksums of samples \(samples)")
+    }
+    let fields = description.fields.compactMap { sources[$0.name]?.dataset }
     let shapes = description.fields.map { description.shape(of: $0) }
     for (done, sample) in samples.enumerated() {
       let found = try StoredSample.checksum(of: fields, shapes: shapes, position: sample)
@@ -129,135 +116,11 @@ public struct DatasetFile: ReadableDataset {
 
   // MARK: - Inside
 
-  private func read<Scalar: TensorScalar & HDF5Scalar>(
-    field name: String, samples: Range<Int>, frames: [Int]?, stride: Int, as _: Scalar.Type,
-    _ isFinite: (UnsafeBufferPointer<Scalar>) -> Bool
-  ) throws -> Tensor<Scalar> {
-    let dataset = try dataset(of: name)
-    let isTimeVarying = description.fields.contains { $0.name == name && $0.isTimeVarying }
-    try checkSamples(samples)
-    try checkStride(stride)
-    let frameCount = isTimeVarying ? description.frameCount : 1
-    let frames = isTimeVarying ? frames ?? Array(0..<frameCount) : [0]
-    if let wrong = frames.first(where: { !(0..<frameCount).contains($0) }) {
-      throw DatasetError.invalidSelection(
-        path: path, reason: "there is no time \(wrong): '\(name)' has \(frameCount)")
-    }
-    let grid = description.grid
-    let kept = grid.map { ($0 + stride - 1) / stride }
-    let result = try Tensor<Scalar>(shape: [samples.count, frames.count] + kept) { target in
-      guard !target.isEmpty else { return }
-      if stride == 1 && frames == Array(0..<frameCount) {
-        let time = isTimeVarying ? [frameCount] : []
-        let slab = HDF5Slab(
-          start: [samples.lowerBound] + time.map { _ in 0 } + grid.map { _ in 0 },
-          count: [samples.count] + time + grid)
-        return try dataset.read(into: target, slab)
-      }
-      // Whole frames are read and thinned out here: HDF5's strided selections are far slower.
-      var frame = [Scalar](repeating: 0, count: grid.reduce(1, *))
-      let size = kept.reduce(1, *)
-      var position = 0
-      for sample in samples {
-        for index in frames {
-          let time = isTimeVarying ? [index] : []
-          let slab = HDF5Slab(
-            start: [sample] + time + grid.map { _ in 0 }, count: [1] + time.map { _ in 1 } + grid)
-          let part = UnsafeMutableBufferPointer(rebasing: target[position..<position + size])
-          if stride == 1 {
-            try dataset.read(into: part, slab)
-          } else {
-            try frame.withUnsafeMutableBufferPointer { try dataset.read(into: $0, slab) }
-            frame.withUnsafeBytes { source in
-              thin(
-                source, grid, stride, into: UnsafeMutableRawBufferPointer(part),
-                size: MemoryLayout<Scalar>.size)
-            }
-          }
-          position += size
-        }
-      }
-    }
-    try result.withUnsafeBuffer { values in
-      guard !isFinite(values) else { return }
-      let size = values.count / samples.count
-      let first = samples.indices.first { sample in
-        let start = (sample - samples.lowerBound) * size
-        return !isFinite(UnsafeBufferPointer(rebasing: values[start..<start + size]))
-      }
-      throw DatasetError.nonFinite(path: path, field: name, sample: first ?? samples.lowerBound)
-    }
-    return result
-  }
-
-  private func dataset(of field: String) throws -> HDF5Dataset {
-    guard let dataset = datasets[field] else {
-      let names = description.fields.map { "'\($0.name)'" }.joined(separator: ", ")
-      throw DatasetError.invalidSelection(path: path, reason: "no field '\(field)' (it holds: \(names))")
-    }
-    return dataset
-  }
-
-  private func checkSamples(_ samples: Range<Int>) throws {
-    guard samples.lowerBound >= 0, samples.upperBound <= sampleCount else {
-      throw DatasetError.invalidSelection(
-        path: path,
-        reason: "samples \(samples.lowerBound) to \(samples.upperBound - 1) are asked for, "
-          + "but it has \(sampleCount)")
-    }
-  }
-
-  private func checkStride(_ stride: Int) throws {
-    for axis in description.axes {
-      // Of an axis that may be either, both are allowed: an end of it is kept as the file has it.
-      let intervals = axis.isPeriodic == false ? axis.count - 1 : axis.count
-      let isAllowed =
-        intervals % stride == 0 || axis.isPeriodic == nil && (axis.count - 1) % stride == 0
-      guard stride >= 1, stride == 1 || isAllowed && intervals >= stride else {
-        throw DatasetError.invalidSelection(
-          path: path,
-          reason: "stride \(stride) does not divide the \(intervals) intervals of axis \(axis.name)")
-      }
-    }
-  }
+  func source(of field: String) -> (any FieldSource)? { sources[field] }
 
   /// The checksum of every sample, or nil if the file has none.
   func storedChecksums() throws -> [UInt32]? {
     guard try file.root.member(DatasetLayout.checksums) == .dataset else { return nil }
     return try file.root.dataset(DatasetLayout.checksums).read(as: UInt32.self)
-  }
-}
-
-/// Keeps every stride-th point along every axis of one frame of numbers of 4 or 8 bytes.
-private func thin(
-  _ source: UnsafeRawBufferPointer, _ grid: [Int], _ stride: Int, into target: UnsafeMutableRawBufferPointer,
-  size: Int
-) {
-  if size == 4 {
-    thin(source.bindMemory(to: UInt32.self), grid, stride, into: target.bindMemory(to: UInt32.self))
-  } else {
-    thin(source.bindMemory(to: UInt64.self), grid, stride, into: target.bindMemory(to: UInt64.self))
-  }
-}
-
-private func thin<Word>(
-  _ source: UnsafeBufferPointer<Word>, _ grid: [Int], _ stride: Int,
-  into target: UnsafeMutableBufferPointer<Word>
-) {
-  let columns = grid[grid.count - 1]
-  let rows = source.count / columns
-  var position = 0
-  for row in 0..<rows {
-    var rest = row
-    var isKept = true
-    for length in grid.dropLast().reversed() {
-      isKept = isKept && (rest % length) % stride == 0
-      rest /= length
-    }
-    guard isKept else { continue }
-    for column in Swift.stride(from: row * columns, to: (row + 1) * columns, by: stride) {
-      target[position] = source[column]
-      position += 1
-    }
   }
 }

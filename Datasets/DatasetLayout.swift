@@ -19,6 +19,9 @@ enum DatasetLayout {
   /// The attribute of coordinates that are only numbers from 0 on, because the real ones are not known.
   static let isUnknown = "is_unknown"
 
+  /// The attribute of a field that says what its numbers were where the dataset was converted from.
+  static let storedType = "stored_type"
+
   private static func numbers(_ count: Int) -> [Double] { (0..<count).map(Double.init) }
 
   /// Writes everything but the fields' numbers, with the space for them.

@@ -5,49 +5,73 @@ struct LayoutReader {
   let path: String
   let root: HDF5Group
 
-  func description() throws -> DatasetDescription {
+  /// One field and its numbers.
+  struct Field {
+    let description: DatasetDescription.FieldDescription
+    let source: HDF5Field
+    let sampleCount: Int
+    let frameCount: Int?
+  }
+
+  /// What is in a file.
+  struct Contents {
+    let description: DatasetDescription
+    let fields: [Field]
+    let sampleCount: Int
+    /// What of the file is left out.
+    let notes: [String]
+  }
+
+  func contents() throws -> Contents {
     for group in ["dimensions", "t0_fields"] where try root.member(group) != .group {
       throw wrongLayout("no group '\(group)' (it holds: \(try holdings()))")
     }
     let conditions = try boundaryConditions()
     let names = try strings(root.group("dimensions"), "spatial_dims")
     guard !names.isEmpty else { throw wrongLayout("'dimensions' names no spatial axis") }
+    var notes: [String] = []
     let axes = try names.map { name in
       try axis(
-        name, isPeriodic: conditions.first { $0.axes.contains(name) }.map { $0.kind == .periodic })
+        name, isPeriodic: conditions.first { $0.axes.contains(name) }.map { $0.kind == .periodic }, &notes)
     }
-    let group = try root.group("t0_fields")
-    let fieldNames = try strings(group, "field_names")
-    guard !fieldNames.isEmpty else {
-      throw wrongLayout("it has no scalar field (it holds: \(try holdings()))")
+    let grid = axes.map(\.count)
+    var fields: [Field] = []
+    // Vectors and tensors are read as their components.
+    for (rank, group) in DatasetLayout.fieldGroups.enumerated() where try root.member(group) == .group {
+      let group = try root.group(group)
+      for name in try strings(group, "field_names") {
+        let dataset = try group.dataset(name)
+        fields += try self.fields(name, dataset, rank: rank, axes: names, grid: grid, &notes)
+      }
     }
-    let fields = try fieldNames.map { try field($0, in: group) }
-    let isTimeVarying = fields.contains(where: \.isTimeVarying)
-    let frames = try isTimeVarying ? coordinates("time") : []
-    let times = try isTimeVarying && isUnknown("time") ? nil : frames
+    guard let first = fields.first else {
+      throw wrongLayout(
+        "it has no field that varies with the sample and all axes (it holds: \(try holdings()))")
+    }
+    let isTimeVarying = fields.contains { $0.description.isTimeVarying }
+    let (frameCount, times) = try isTimeVarying ? self.times(&notes) : (0, [])
     let parameters = try parameters()
     if let problem = DatasetDescription.problem(
-      axes: axes, times: times, frameCount: frames.count, fields: fields, parameters: parameters)
+      axes: axes, times: times, frameCount: frameCount, fields: fields.map(\.description),
+      parameters: parameters)
     {
       throw wrongLayout(problem)
     }
     let description = DatasetDescription(
       name: try text("dataset_name"), title: try text("title"), equation: try text("equation"), axes: axes,
-      times: times, frameCount: frames.count, fields: fields, boundaryConditions: conditions,
-      parameters: parameters)
-    try checkShapes(description)
-    return description
-  }
-
-  /// What of the file is left out.
-  func notes() throws -> [String] {
-    try ["t1_fields", "t2_fields"].compactMap { group in
-      guard try root.member(group) == .group, try root.group(group).attributes.contains("field_names")
-      else { return nil }
-      let names = try root.group(group).attributes.strings("field_names")
-      guard !names.isEmpty else { return nil }
-      return "the fields of '\(group)' are left out: \(names.joined(separator: ", "))"
+      times: times, frameCount: frameCount, fields: fields.map(\.description),
+      boundaryConditions: conditions, parameters: parameters)
+    for field in fields {
+      let path = field.source.dataset.path
+      guard field.frameCount == nil || field.frameCount == frameCount else {
+        throw wrongLayout("'\(path)' has \(field.frameCount ?? 0) frames, but there are \(frameCount) times")
+      }
+      guard field.sampleCount == first.sampleCount else {
+        throw wrongLayout("'\(path)' has \(field.sampleCount) samples, other fields \(first.sampleCount)")
+      }
     }
+    return Contents(
+      description: description, fields: fields, sampleCount: first.sampleCount, notes: notes)
   }
 
   /// A text attribute of the file, empty if it has none.
@@ -72,12 +96,38 @@ struct LayoutReader {
     return try root.dataset(path).read(as: Double.self)
   }
 
-  private func axis(_ name: String, isPeriodic: Bool?) throws -> DatasetDescription.Axis {
+  private func axis(
+    _ name: String, isPeriodic: Bool?, _ notes: inout [String]
+  ) throws -> DatasetDescription.Axis {
     let dataset = try root.dataset("dimensions/\(name)")
     let unit = try dataset.attributes.contains("units") ? dataset.attributes.string("units") : nil
-    let coordinates = try coordinates(name)
-    if try isUnknown(name) { return .init(name: name, count: coordinates.count, isPeriodic: isPeriodic) }
+    let (count, coordinates) = try coordinates(name, dataset, &notes)
+    guard let coordinates else { return .init(name: name, count: count, isPeriodic: isPeriodic) }
     return .init(name: name, coordinates: coordinates, isPeriodic: isPeriodic, unit: unit)
+  }
+
+  private func times(_ notes: inout [String]) throws -> (count: Int, values: [Double]?) {
+    try coordinates("time", root.dataset("dimensions/time"), &notes)
+  }
+
+  /// How many coordinates there are, and which, if they are known and the same for all samples.
+  private func coordinates(
+    _ name: String, _ dataset: HDF5Dataset, _ notes: inout [String]
+  ) throws -> (count: Int, values: [Double]?) {
+    let shape = try dataset.shape()
+    guard let count = shape.last, count > 0 else {
+      throw wrongLayout("'dimensions/\(name)' has no coordinates")
+    }
+    guard shape.count == 1 else {
+      let rows = try dataset.read(as: Double.self)
+      let first = Array(rows.prefix(count))
+      if stride(from: 0, to: rows.count, by: count).allSatisfy({ Array(rows[$0..<$0 + count]) == first }) {
+        return (count, first)
+      }
+      notes.append("the coordinates along '\(name)' are left out: they differ from sample to sample")
+      return (count, nil)
+    }
+    return (count, try isUnknown(name) ? nil : dataset.read(as: Double.self))
   }
 
   /// Whether the coordinates of an axis or the times are only numbers from 0 on.
@@ -87,26 +137,61 @@ struct LayoutReader {
       && attributes.scalar(DatasetLayout.isUnknown, as: Bool.self)
   }
 
-  private func coordinates(_ name: String) throws -> [Double] {
-    let dataset = try root.dataset("dimensions/\(name)")
-    guard try dataset.shape().count == 1 else {
-      throw wrongLayout("'dimensions/\(name)' differs from sample to sample")
-    }
-    return try dataset.read(as: Double.self)
-  }
-
-  private func field(_ name: String, in group: HDF5Group) throws -> DatasetDescription.FieldDescription {
-    let dataset = try group.dataset(name)
+  /// The fields that a dataset holds: one scalar, or the components of a vector or tensor.
+  private func fields(
+    _ name: String, _ dataset: HDF5Dataset, rank: Int, axes: [String], grid: [Int], _ notes: inout [String]
+  ) throws -> [Field] {
     guard case .floatingPoint = dataset.elementKind else {
       throw wrongLayout("'\(dataset.path)' holds \(dataset.elementKind), not floating-point numbers")
     }
     let attributes = dataset.attributes
-    guard try attributes.scalar("sample_varying", as: Bool.self),
-      try attributes.array("dim_varying", as: Bool.self).allSatisfy({ $0 })
-    else { throw wrongLayout("'\(dataset.path)' does not vary with the sample and all axes") }
+    let isSampleVarying = try attributes.scalar("sample_varying", as: Bool.self)
+    let isTimeVarying = try attributes.scalar("time_varying", as: Bool.self)
+    let varies = try attributes.array("dim_varying", as: Bool.self)
     let unit = try attributes.contains("units") ? attributes.string("units") : nil
-    return .init(
-      name: name, isTimeVarying: try attributes.scalar("time_varying", as: Bool.self), unit: unit)
+    let shape = try dataset.shape()
+    let leading = (isSampleVarying ? 1 : 0) + (isTimeVarying ? 1 : 0)
+    let varyingGrid = zip(grid, varies).filter(\.1).map(\.0)
+    let components = shape.suffix(rank)
+    guard varies.count == grid.count, shape.count == leading + varyingGrid.count + rank,
+      Array(shape.dropFirst(leading).dropLast(rank)) == varyingGrid
+    else {
+      throw wrongLayout(
+        "'\(dataset.path)' has shape \(shape), which is not that of its axes \(grid) and times")
+    }
+    guard isSampleVarying, varies.allSatisfy({ $0 }) else {
+      notes.append("'\(dataset.path)' is left out: it does not vary with the sample and all axes")
+      return []
+    }
+    guard components.allSatisfy({ (1...9).contains($0) }) else {
+      throw wrongLayout("'\(dataset.path)' has components \(Array(components))")
+    }
+    let roles = [.sample] + (isTimeVarying ? [AxisRole.time] : []) + grid.indices.map { .grid($0) }
+    return try (0..<components.reduce(1, *)).map { number in
+      var rest = number
+      var indices: [Int] = []
+      for length in components.reversed() {
+        indices.insert(rest % length, at: 0)
+        rest /= length
+      }
+      let suffix = zip(indices, components).map { $1 == axes.count ? axes[$0] : String($0) }.joined()
+      return Field(
+        description: .init(
+          name: rank == 0 ? name : "\(name)_\(suffix)", isTimeVarying: isTimeVarying, unit: unit),
+        source: try HDF5Field(
+          dataset, roles: roles + indices.map { .fixed($0) }, storedType: try storedType(dataset)),
+        sampleCount: shape[0], frameCount: isTimeVarying ? shape[1] : nil)
+    }
+  }
+
+  /// What the numbers were before they were stored here, if the file says so.
+  private func storedType(_ dataset: HDF5Dataset) throws -> StoredType? {
+    guard try dataset.attributes.contains(DatasetLayout.storedType) else { return nil }
+    let name = try dataset.attributes.string(DatasetLayout.storedType)
+    guard let type = StoredType(rawValue: name) else {
+      throw wrongLayout("'\(dataset.path)' has numbers of the unknown type '\(name)'")
+    }
+    return type
   }
 
   private func boundaryConditions() throws -> [DatasetDescription.BoundaryCondition] {
@@ -134,22 +219,6 @@ struct LayoutReader {
         return .init(name: name, value: Double(values[0]))
       default: return nil
       }
-    }
-  }
-
-  private func checkShapes(_ description: DatasetDescription) throws {
-    var count: Int?
-    for field in description.fields {
-      let dataset = try root.dataset("t0_fields/\(field.name)")
-      let shape = try dataset.shape()
-      let expected = description.shape(of: field)
-      guard Array(shape.dropFirst()) == expected, !shape.isEmpty else {
-        throw wrongLayout("'\(dataset.path)' has shape \(shape), but its axes and times are \(expected)")
-      }
-      guard shape[0] == count ?? shape[0] else {
-        throw wrongLayout("'\(dataset.path)' has \(shape[0]) samples, other fields \(count ?? 0)")
-      }
-      count = shape[0]
     }
   }
 

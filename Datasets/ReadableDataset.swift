@@ -99,10 +99,3 @@ extension ReadableDataset {
     return stride(from: 0, to: sampleCount, by: length).map { $0..<min(sampleCount, $0 + length) }
   }
 }
-
-/// Opens a dataset of any layout; which it is, is seen from the content, not from the name.
-///
-/// - Throws: `HDF5Error` or `DatasetError` if there is no such file, or it is damaged or holds no dataset.
-public func openDataset(_ path: String) throws -> any ReadableDataset {
-  try DatasetFile(opening: path)
-}

@@ -81,17 +81,58 @@ public struct PeriodicGaussianField: Sendable {
     modes.reduce(0) { $1.position < 0 ? $0 : $0 + 2 * $1.amplitude * $1.amplitude }
   }
 
+  /// One term pair of the series: a wave number and how large its cosine and its sine are.
+  public struct Mode: Sendable, Equatable {
+    /// The wave number along each axis.
+    public let wavenumber: [Int]
+    /// The standard deviation √2 σ (4π²|k|² + τ²)^(−α/2) of the coefficients of cos 2πk·x and of sin 2πk·x.
+    public let amplitude: Double
+  }
+
+  /// The modes that the grid holds, in the order of the coefficients of `synthesize`.
+  public var heldModes: [Mode] {
+    modes.lazy.filter { $0.position >= 0 }.map { mode in
+      Mode(
+        wavenumber: Self.wavenumber(at: mode.position, grid: grid),
+        amplitude: 2.0.squareRoot() * mode.amplitude)
+    }
+  }
+
+  /// The number of coefficients of a field on this grid: a cosine and a sine per mode.
+  public var coefficientCount: Int { modes.reduce(0) { $1.position < 0 ? $0 : $0 + 2 } }
+
   /// One field of shape `grid`.
   public func sample(using random: inout Philox) -> Tensor<Double> {
+    var coefficients: [Double] = []
+    coefficients.reserveCapacity(2 * modes.count)
+    for mode in modes {
+      let (cosine, sine) = (random.nextNormal(), random.nextNormal())
+      if mode.position >= 0 { coefficients += [cosine, sine] }
+    }
+    return Tensor(shape: grid) { field in synthesize(coefficients, into: field.baseAddress!) }
+  }
+
+  /// The field u = Σ a_k (ξ_k cos 2πk·x + η_k sin 2πk·x), a_k the amplitudes of `heldModes`.
+  ///
+  /// Independent standard normal coefficients give one draw of the field.
+  ///
+  /// - Parameters:
+  ///   - coefficients: ξ and η of every mode in turn, `coefficientCount` numbers.
+  ///   - field: the values on the grid.
+  public func synthesize(
+    _ coefficients: UnsafePointer<Double>, into field: UnsafeMutablePointer<Double>
+  ) {
     let lastHalf = grid[grid.count - 1] / 2 + 1
     var spectrum = Tensor<Double>(shape: grid.dropLast() + [lastHalf, 2])
+    let transform = FourierTransform<Double>(.complexToReal, shape: grid)
     spectrum.withUnsafeMutableBuffer { spectrum in
-      for mode in modes {
+      var next = 0
+      for mode in modes where mode.position >= 0 {
         // A cosine of amplitude √2 a is split between k and −k: each gets a/√2.
         let scale = mode.amplitude * 0.5.squareRoot()
-        let real = scale * random.nextNormal()
-        let imaginary = -scale * random.nextNormal()
-        guard mode.position >= 0 else { continue }
+        let real = scale * coefficients[next]
+        let imaginary = -scale * coefficients[next + 1]
+        next += 2
         spectrum[2 * mode.position] = real
         spectrum[2 * mode.position + 1] = imaginary
         if mode.mirror >= 0 {
@@ -99,11 +140,40 @@ public struct PeriodicGaussianField: Sendable {
           spectrum[2 * mode.mirror + 1] = -imaginary
         }
       }
+      transform(spectrum.baseAddress!, field)
     }
-    let transform = FourierTransform<Double>(.complexToReal, shape: grid)
-    return Tensor(shape: grid) { field in
-      spectrum.withUnsafeMutableBuffer { transform($0.baseAddress!, field.baseAddress!) }
+  }
+
+  /// The adjoint of `synthesize`: Σ_x v(x) ∂u(x)/∂ξ_k and Σ_x v(x) ∂u(x)/∂η_k for every mode.
+  ///
+  /// - Parameters:
+  ///   - field: v, aligned to 16 bytes, as the start of every tensor is.
+  ///   - coefficients: the result, `coefficientCount` numbers.
+  public func synthesizeAdjoint(
+    _ field: UnsafePointer<Double>, into coefficients: UnsafeMutablePointer<Double>
+  ) {
+    let lastHalf = grid[grid.count - 1] / 2 + 1
+    var spectrum = Tensor<Double>(shape: grid.dropLast() + [lastHalf, 2])
+    let transform = FourierTransform<Double>(.realToComplex, shape: grid)
+    spectrum.withUnsafeMutableBuffer { spectrum in
+      // FFTW takes a mutable pointer but keeps the input of r2c.
+      transform(UnsafeMutablePointer(mutating: field), spectrum.baseAddress!)
+      var next = 0
+      for mode in modes where mode.position >= 0 {
+        let scale = 2.0.squareRoot() * mode.amplitude
+        coefficients[next] = scale * spectrum[2 * mode.position]
+        coefficients[next + 1] = -scale * spectrum[2 * mode.position + 1]
+        next += 2
+      }
     }
+  }
+
+  /// The wave number of a position in the half spectrum.
+  private static func wavenumber(at position: Int, grid: [Int]) -> [Int] {
+    guard grid.count == 2 else { return [position] }
+    let half = grid[1] / 2 + 1
+    let row = position / half
+    return [row < (grid[0] + 1) / 2 ? row : row - grid[0], position % half]
   }
 
   /// Half of the wave numbers, k and −k counting once, in the order in which they are drawn.

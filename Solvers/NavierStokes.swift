@@ -50,26 +50,21 @@ public struct NavierStokes: EvolutionProblem {
   public let viscosity: Double
   /// What drives the flow.
   public let forcing: Forcing
-  /// How advection and forcing are advanced.
-  public let scheme: SemiImplicitScheme
-
-  private let schedule: RecordedTimes
-
   /// The recorded times, increasing; t = 0 may be the first.
-  public var times: [Double] { schedule.times }
-  /// The step that was asked for; nil lets the solver choose.
-  public var timeStep: Double? { schedule.timeStep }
+  public let times: [Double]
+  /// How to step in time.
+  public let timeStepping: TimeStepping
 
   /// The problem on `grid`² points, `grid` an even number.
   ///
-  /// A given time step is shortened so that a whole number of steps reaches every recorded time.
   /// - Throws: `SolverError.invalidProblem`.
   public init(
     grid: Int, viscosity: Double, times: [Double], forcing: Forcing = .kolmogorovDiagonal,
-    timeStep: Double? = nil, scheme: SemiImplicitScheme = .adamsBashforthCrankNicolson
+    timeStepping: TimeStepping = .init(.adamsBashforthCrankNicolson)
   ) throws {
     try checkPeriodicGrid(grid)
-    try checkViscosity(viscosity)
+    try checkPositive(viscosity, "viscosity")
+    try timeStepping.check(times: times)
     if case .field(let values) = forcing {
       guard values.shape == [grid, grid], values.scalars.allSatisfy(\.isFinite) else {
         throw SolverError.invalidProblem(
@@ -79,8 +74,8 @@ public struct NavierStokes: EvolutionProblem {
     self.grid = grid
     self.viscosity = viscosity
     self.forcing = forcing
-    self.scheme = scheme
-    schedule = try RecordedTimes(times, timeStep: timeStep)
+    self.times = times
+    self.timeStepping = timeStepping
   }
 
   /// The equation as text.
@@ -108,17 +103,17 @@ public struct NavierStokes: EvolutionProblem {
     try checkInputs(inputs, of: "initial vorticity")
     let points = grid * grid
     return try solveEachSample(of: inputs, outputShape: [times.count, grid, grid]) {
-      let equation = VorticitySpectrum(grid: grid, viscosity: viscosity)
-      equation.force(by: forcingValues)
-      return SemiImplicitStepper(equation, scheme: scheme, schedule: schedule)
+      let system = VorticitySpectrum(grid: grid, viscosity: viscosity)
+      system.force(by: forcingValues)
+      return TimeStepper(system, timeStepping: timeStepping, times: times)
     } solve: { stepper, sample, input, output in
-      stepper.equation.transform(input, into: stepper.state.start)
+      stepper.system.transform(input, into: stepper.state.start)
       try stepper.run(sample: sample) { frame in
         let target = output + frame * points
         if times[frame] == 0 {
           target.update(from: input, count: points)
         } else {
-          stepper.equation.evaluate(stepper.state.start, into: target)
+          stepper.system.evaluate(stepper.state.start, into: target)
         }
       }
     }
@@ -145,9 +140,8 @@ public struct NavierStokes: EvolutionProblem {
 /// The Fourier coefficients ŵ_kl, |k| < n/3 along x, 0 ≤ l < n/3 along y: `[n, columns]` complex.
 ///
 /// Rows are in FFT order; those of |k| ≥ n/3 stay zero. The other half of the plane follows from symmetry.
-private final class VorticitySpectrum: SpectralEquation {
-  let decayRates: [Double]
-  private(set) var growthRate = 0.0
+private final class VorticitySpectrum: SpectralSystem {
+  let linearSymbol: [Complex]
 
   private let n: Int
   private let columns: Int
@@ -157,6 +151,7 @@ private final class VorticitySpectrum: SpectralEquation {
   private let ofDifference: Workspace  // multiplies that of v² − u²
   private let isHeld: [Bool]
   private let forcing: Workspace
+  private var growthRate = 0.0  // ‖f‖, what the forcing may add to the norm per unit of time
   private let pair: Workspace  // [n, 2, columns] complex: two half spectra
   private let turned: Workspace  // the same after the transforms along x
   private let joined: Workspace  // [n, n] complex
@@ -185,7 +180,7 @@ private final class VorticitySpectrum: SpectralEquation {
     columnsBackward = FourierTransform(.complexBackward, shape: [grid], batch: 2 * columns, interleaved: true)
     rowsForward = FourierTransform(.complexForward, shape: [grid], batch: grid)
     rowsBackward = FourierTransform(.complexBackward, shape: [grid], batch: grid)
-    var rates = [Double](repeating: 0, count: modes)
+    var symbol = [Complex](repeating: Complex(0), count: modes)
     var held = [Bool](repeating: false, count: modes)
     for row in 0..<grid {
       let k = row < grid / 2 ? row : row - grid
@@ -195,7 +190,7 @@ private final class VorticitySpectrum: SpectralEquation {
         let (x, y) = (2 * Double.pi * Double(k), 2 * Double.pi * Double(l))
         let laplacian = x * x + y * y
         held[mode] = true
-        rates[mode] = viscosity * laplacian
+        symbol[mode] = Complex(-viscosity * laplacian)
         alongX.start[mode] = y / laplacian  // u = ψ_y
         alongY.start[mode] = -x / laplacian  // v = −ψ_x
         // −u·∇w = −(∂xx − ∂yy)(uv) − ∂xy(v² − u²), divided by n² because FFTW does not normalise.
@@ -203,7 +198,7 @@ private final class VorticitySpectrum: SpectralEquation {
         ofDifference.start[mode] = x * y / Double(grid * grid)
       }
     }
-    decayRates = rates
+    linearSymbol = symbol
     isHeld = held
   }
 
@@ -243,7 +238,7 @@ private final class VorticitySpectrum: SpectralEquation {
     for point in 0..<n * n { field[point] = physical.start[2 * point] }
   }
 
-  func evaluateExplicitTerm(
+  func evaluateNonlinearity(
     _ state: UnsafeMutablePointer<Double>, into term: UnsafeMutablePointer<Double>
   ) {
     SolverKernels.velocitySpectra(
@@ -273,7 +268,7 @@ private final class VorticitySpectrum: SpectralEquation {
     columnsForward(turned.start, pair.start)
   }
 
-  func stepBound(_ scheme: SemiImplicitScheme) -> Double {
+  func stepBound(_ scheme: TimeScheme, timeScale: Double) -> Double {
     min(0.05, scheme.largestCourantNumber / (2 * .pi * Double(columns - 1) * fastest))
   }
 
@@ -286,6 +281,8 @@ private final class VorticitySpectrum: SpectralEquation {
     return (2 * all - once).squareRoot()
   }
 
+  func normBound(initial: Double, time: Double) -> Double { initial + growthRate * time }
+
   /// Nothing to check: an unresolved flow is a matter of accuracy, not of failure.
-  func checkResolution(_ state: UnsafePointer<Double>, sample: Int) throws {}
+  func checkResolution(_ state: UnsafeMutablePointer<Double>, sample: Int) throws {}
 }

@@ -65,9 +65,15 @@ public final class Tape {
   /// tape is empty afterwards.
   public func backward(from loss: Variable) {
     precondition(loss.value.count == 1, "backward needs a scalar, not \(loss.shape)")
-    precondition(loss.tape === self && loss.node < nodes.count, "backward needs a variable of this tape")
+    backward(from: loss, gradient: Tensor(shape: loss.shape, repeating: 1))
+  }
+
+  /// The same for any scalar whose gradient with respect to `output`, of its shape, is known.
+  public func backward(from output: Variable, gradient: Tensor<Float>) {
+    precondition(output.tape === self && output.node < nodes.count, "backward needs a variable of this tape")
+    precondition(gradient.shape == output.shape, "gradient \(gradient.shape) of a variable \(output.shape)")
     var gradients = [Tensor<Float>?](repeating: nil, count: nodes.count)
-    gradients[loss.node] = Tensor(shape: loss.shape, repeating: 1)
+    gradients[output.node] = gradient
     while let node = nodes.popLast() {
       guard let gradient = gradients.removeLast() else { continue }
       switch node {

@@ -41,6 +41,7 @@ static inline unsigned chdf5_H5F_ACC_TRUNC(void) { return H5F_ACC_TRUNC; }
 static inline unsigned chdf5_H5F_ACC_EXCL(void) { return H5F_ACC_EXCL; }
 static inline size_t chdf5_H5T_VARIABLE(void) { return H5T_VARIABLE; }
 static inline hsize_t chdf5_H5S_UNLIMITED(void) { return H5S_UNLIMITED; }
+static inline unsigned chdf5_H5Z_FLAG_REVERSE(void) { return H5Z_FLAG_REVERSE; }
 static inline unsigned chdf5_creation_order(void) { return H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED; }
 
 // The error stack of this thread as text, innermost message first, lines separated by '\n'.
@@ -66,6 +67,20 @@ static inline void chdf5_error_text(char *characters, size_t capacity) {
   characters[0] = '\0';
   struct chdf5_text text = {characters, capacity};
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, chdf5_append_error, &text);
+}
+
+// Where an object lies in the file. H5Oget_info is a macro in some versions.
+static inline haddr_t chdf5_object_address(hid_t object) {
+#if H5_VERSION_GE(1, 12, 0)
+  H5O_info1_t information;
+  return H5Oget_info1(object, &information) < 0 ? HADDR_UNDEF : information.addr;
+#elif H5_VERSION_GE(1, 10, 3)
+  H5O_info_t information;
+  return H5Oget_info1(object, &information) < 0 ? HADDR_UNDEF : information.addr;
+#else
+  H5O_info_t information;
+  return H5Oget_info(object, &information) < 0 ? HADDR_UNDEF : information.addr;
+#endif
 }
 
 // Without this a file system that has no locks (some network ones) refuses every file. New in 1.10.7.

@@ -1,38 +1,17 @@
 #include "learning_kernels.h"
 
-#include <stdint.h>
-#include <string.h>
+#include "gelu.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
-// Everything below is branch-free so that the loops vectorise.
-
-/// exp(x) for x <= 0.5 (Cephes' polynomial, about 1 ulp); 0 below the smallest normal number.
-INLINE float exp_f32(float x) {
-  float bounded = x < -87.0f ? -87.0f : x;
-  float shifted = bounded * 1.44269504f + 12582912.0f;  // 1.5 * 2^23: rounds to an integer
-  float k = shifted - 12582912.0f;
-  float r = (bounded - k * 0.693359375f) + k * 2.12194440e-4f;  // ln 2 in two parts
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * (r * r) + r + 1.0f;
-  int32_t bits = ((int32_t)k + 127) << 23;
-  float scale;
-  memcpy(&scale, &bits, sizeof scale);
-  return x < -87.0f ? 0.0f : p * scale;
+INLINE float gelu(float x) {
+  float slope;
+  return gelu_with_slope(x, &slope);
 }
 
-#include "normal_distribution.h"
-
-INLINE float normal_density(float x) { return 0.398942280f * exp_f32(-0.5f * x * x); }
-
-INLINE float gelu(float x) { return x * normal_distribution(x); }
-
-INLINE float gelu_derivative(float x) { return normal_distribution(x) + x * normal_density(x); }
+INLINE float gelu_derivative(float x) {
+  float slope;
+  gelu_with_slope(x, &slope);
+  return slope;
+}
 
 CK_MULTIVERSION static void relu_into(size_t n, float bias, float *restrict z, float *restrict out) {
   for (size_t i = 0; i < n; i++) {

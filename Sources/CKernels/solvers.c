@@ -1,61 +1,8 @@
 #include "kernels.h"
 
+#include "magnitude.h"
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
-
-// MARK: - Time stepping in Fourier space
-
-CK_MULTIVERSION void ck_semi_implicit_update_f64(
-    size_t modes, const double *restrict keep, const double *restrict gain, double current_weight,
-    const double *restrict current, double previous_weight, const double *restrict previous,
-    double *restrict state) {
-  for (size_t m = 0; m < modes; m++) {
-    double re = current_weight * current[2 * m] + previous_weight * previous[2 * m];
-    double im = current_weight * current[2 * m + 1] + previous_weight * previous[2 * m + 1];
-    state[2 * m] = keep[m] * state[2 * m] + gain[m] * re;
-    state[2 * m + 1] = keep[m] * state[2 * m + 1] + gain[m] * im;
-  }
-}
-
-CK_MULTIVERSION void ck_multiply_imaginary_f64(
-    size_t modes, const double *restrict factor, const double *restrict input, double *restrict output) {
-  for (size_t m = 0; m < modes; m++) {
-    output[2 * m] = -factor[m] * input[2 * m + 1];
-    output[2 * m + 1] = factor[m] * input[2 * m];
-  }
-}
-
-// MARK: - Maxima
-
-// Numbers that are not negative are ordered as their bits are, and a maximum of integers vectorises.
-static inline int64_t bits_of_magnitude(double x) {
-  double size = fabs(x);
-  int64_t bits;
-  memcpy(&bits, &size, sizeof bits);
-  return bits;
-}
-
-static inline double magnitude_of_bits(int64_t bits) {
-  double size;
-  memcpy(&size, &bits, sizeof size);
-  return size;
-}
-
-static inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-
-// MARK: - Burgers
-
-CK_MULTIVERSION void ck_half_square_f64(size_t n, double *restrict u, double *restrict bounds) {
-  int64_t largest = bits_of_magnitude(u[n - 1]), steepest = bits_of_magnitude(u[0] - u[n - 1]);
-  for (size_t i = 0; i + 1 < n; i++) {
-    largest = larger(largest, bits_of_magnitude(u[i]));
-    steepest = larger(steepest, bits_of_magnitude(u[i + 1] - u[i]));
-  }
-  bounds[0] = magnitude_of_bits(largest);
-  bounds[1] = magnitude_of_bits(steepest);
-  for (size_t i = 0; i < n; i++) u[i] *= 0.5 * u[i];
-}
 
 // MARK: - Navier-Stokes
 

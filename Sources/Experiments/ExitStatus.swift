@@ -1,3 +1,4 @@
+import Archives
 import Datasets
 import Files
 import HDF5
@@ -45,6 +46,8 @@ public struct Failure: Sendable, Equatable {
       self.init(error.kind == .writeFailed ? .inputOutput : .cannotCreate, error.description)
     case let error as HDF5Error:
       self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
+    case let error as ArchiveError:
+      self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
     case let error as DatasetError:
       self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
     case let error as SolverError:
@@ -56,6 +59,7 @@ public struct Failure: Sendable, Equatable {
     case let error as TrainingError:
       self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
     case let error as ChainCheckpoint.Failure: self.init(.badData, error.description)
+    case let error as SamplingError: self.init(.badData, error.description)
     case let error as ReportError: self.init(.badData, error.description)
     case let error as BenchStage.UnknownCase: self.init(.usage, error.description)
     case is CancellationError:

@@ -218,6 +218,14 @@ public struct HDF5Attributes: Sendable {
         H5Sclose(space)
       }
       guard type >= 0 && space >= 0 else { throw failure(.corrupt, name, "cannot be read") }
+      // More than any attribute is for; a damaged one may declare anything.
+      let count = Int(H5Sget_simple_extent_npoints(space))
+      let size = H5Tget_size(type)
+      guard count >= 0, count <= 1 << 20, size >= 0, size <= 1 << 20, count * size <= 1 << 26 else {
+        throw HDF5Error(
+          .corrupt, path: file.path, object: name,
+          "attribute '\(name)' of \(owner) is damaged: \(count) elements of \(size) bytes")
+      }
       return try body(attribute, type, space)
     }
   }

@@ -129,7 +129,7 @@ public struct HDF5Dataset: Sendable {
       guard H5Pget_chunk(properties, Int32(rank), &lengths) >= 0 else {
         throw failure(.corrupt, "its chunks cannot be read")
       }
-      return lengths.map { Int($0) }
+      return lengths.map { Int(clamping: $0) }
     }
   }
 
@@ -151,7 +151,7 @@ public struct HDF5Dataset: Sendable {
   public func storedBytes() throws -> Int {
     try Library.perform {
       try file.check()
-      return Int(H5Dget_storage_size(identifier.number))
+      return Int(clamping: H5Dget_storage_size(identifier.number))
     }
   }
 
@@ -346,6 +346,13 @@ public struct HDF5Dataset: Sendable {
     var current = [UInt64](repeating: 0, count: Int(rank))
     var largest = current
     H5Sget_simple_extent_dims(space, &current, &largest)
+    // A file may declare any length; 2^60 bytes are more than any file has.
+    var product: UInt64 = 1
+    for length in current {
+      let (next, overflow) = product.multipliedReportingOverflow(by: max(1, length))
+      guard !overflow, next < 1 << 57 else { throw damaged("its shape is \(current)") }
+      product = next
+    }
     return (current.map { Int($0) }, largest)
   }
 
@@ -390,6 +397,45 @@ public struct HDF5Dataset: Sendable {
     guard file.isWritable else {
       throw HDF5Error(.writeFailed, path: file.path, object: path, "the file was opened for reading only")
     }
+  }
+
+  /// Makes sure that the file has the numbers that the dataset declares.
+  ///
+  /// Nothing that HDF5 itself checks: without it a few bytes may ask for any amount of memory, and a file may
+  /// make its reader open others.
+  func checkStorage() throws {
+    try Library.perform {
+      let properties = H5Dget_create_plist(identifier.number)
+      guard properties >= 0 else { throw failure(.corrupt, "its layout cannot be read") }
+      defer { H5Pclose(properties) }
+      let kind = H5Pget_layout(properties)
+      guard H5Pget_external_count(properties) == 0, kind != H5D_VIRTUAL else {
+        throw HDF5Error(
+          .wrongContent, path: file.path, object: path,
+          "the numbers of '\(path)' lie in other files; copy them into one, with h5repack")
+      }
+      let type = H5Dget_type(identifier.number)
+      let elementSize = type >= 0 ? H5Tget_size(type) : 0
+      if type >= 0 { H5Tclose(type) }
+      let (declared, overflow) = try shape().reduce(1, *).multipliedReportingOverflow(by: max(1, elementSize))
+      let fileSize = FileStatus(file.path).size
+      let stored = min(try storedBytes(), fileSize)
+      // Deflate makes at most 1,032 bytes of one. A small dataset may be all fill value.
+      let slack = 1 << 20
+      let (bound, _) = (kind == H5D_CHUNKED ? 1032 : 1).multipliedReportingOverflow(by: stored)
+      guard !overflow, declared <= bound + slack else {
+        throw damaged("it declares \(declared) bytes of numbers, but the file has \(stored)")
+      }
+      if let chunk = try chunks() {
+        var bytes = elementSize
+        for length in chunk { bytes = min(1 << 40, bytes) * min(1 << 20, length) }
+        guard bytes <= 1032 * fileSize + slack else { throw damaged("its chunks have \(bytes) bytes") }
+      }
+    }
+  }
+
+  private func damaged(_ what: String) -> HDF5Error {
+    HDF5Error(.corrupt, path: file.path, object: path, "'\(path)' is damaged: \(what); copy the file again")
   }
 
   private func wrongKind(_ expected: String) -> HDF5Error {

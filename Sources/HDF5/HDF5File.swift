@@ -1,3 +1,4 @@
+import CCrashGuard
 import CHDF5
 import Glibc
 
@@ -18,6 +19,12 @@ public final class HDF5File: Sendable {
       return "\(major).\(minor).\(release)"
     }
   }
+
+  /// Makes a crash of the library in a damaged file end the process with a message and exit status 65.
+  ///
+  /// HDF5 1.10 does not survive every file: of 14,000 mutants of small files 18 crashed it. For programs, at
+  /// their start; handlers of signals are theirs to choose.
+  public static func exitOnCrashes() { crash_guard_install() }
 
   private let file: OpenFile
   /// The top group.
@@ -90,6 +97,7 @@ public final class HDF5File: Sendable {
   private static func openUnlessLocked(_ path: String, writable: Bool) throws -> OpenFile? {
     try Library.perform {
       try checkReadable(path)
+      Library.blame(path)
       let access = H5Pcreate(chdf5_H5P_FILE_ACCESS())
       defer { H5Pclose(access) }
       chdf5_ignore_missing_locks(access)
@@ -222,6 +230,7 @@ extension OpenFile {
   /// Throws if the file was closed.
   func check() throws {
     guard isOpen else { throw HDF5Error(.closed, path: path, "the file is closed already") }
+    enter()
   }
 }
 

@@ -91,8 +91,10 @@ public struct HDF5Group: Sendable {
       guard try member(path) == .dataset else { throw missing("dataset", path) }
       let number = H5Dopen2(identifier.number, path, 0)
       guard number >= 0 else { throw failure("cannot open dataset '\(path)'", kind: .corrupt) }
-      return try HDF5Dataset(
+      let dataset = try HDF5Dataset(
         Identifier(number, in: file, closedBy: H5Dclose), path: joined(path), in: file)
+      if !file.isWritable { try dataset.checkStorage() }
+      return dataset
     }
   }
 
@@ -159,21 +161,33 @@ public struct HDF5Group: Sendable {
   public func datasetPaths() throws -> [String] {
     try Library.perform {
       var paths: [String] = []
-      try collectDatasets(prefix: "", depth: 0, into: &paths)
+      var visited: Set<UInt64> = []
+      try collectDatasets(prefix: "", depth: 0, visited: &visited, into: &paths)
       return paths
     }
   }
 
-  private func collectDatasets(prefix: String, depth: Int, into paths: inout [String]) throws {
+  /// Hard links may go in circles, so every group is entered once.
+  private func collectDatasets(
+    prefix: String, depth: Int, visited: inout Set<UInt64>, into paths: inout [String]
+  ) throws {
+    guard depth < 64, visited.insert(try address()).inserted else { return }
     for name in try memberNames() where paths.count < 10_000 {
       switch try member(name) {
       case .dataset: paths.append(prefix + name)
-      // Links may go in circles, so the depth is limited.
-      case .group where depth < 12:
-        try opened(name).collectDatasets(prefix: "\(prefix)\(name)/", depth: depth + 1, into: &paths)
+      case .group:
+        try opened(name).collectDatasets(
+          prefix: "\(prefix)\(name)/", depth: depth + 1, visited: &visited, into: &paths)
       default: break
       }
     }
+  }
+
+  /// Where the group lies in the file: the same for all its names.
+  private func address() throws -> UInt64 {
+    let address = chdf5_object_address(identifier.number)
+    guard address != .max else { throw failure("cannot be read") }
+    return UInt64(address)
   }
 
   private func createDataset(

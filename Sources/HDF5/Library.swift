@@ -1,3 +1,4 @@
+import CCrashGuard
 import CHDF5
 import Glibc
 
@@ -13,6 +14,9 @@ enum Library {
   private static let prepared: Void = {
     _ = H5dont_atexit()
     _ = H5open()
+    LZFFilter.register()
+    // A file must not make its reader open others: links into other files lead nowhere.
+    H5Lunregister(H5L_TYPE_EXTERNAL)
   }()
 
   /// Calls `body` while no other thread uses the library, with its messages on standard error turned off.
@@ -20,9 +24,24 @@ enum Library {
     lock.lock()
     defer { lock.unlock() }
     _ = prepared
+    crash_guard_enter()
+    defer { crash_guard_leave() }
     H5Eset_auto2(0, nil, nil)
     defer { H5Eclear2(0) }
     return try body()
+  }
+
+  /// The lines to end with if the library crashes in a file; never freed, a crash may come at any time.
+  nonisolated(unsafe) private static var blames: [String: UnsafePointer<CChar>] = [:]
+
+  /// Says that a crash from now on is this file's fault; call it under the lock.
+  @discardableResult
+  static func blame(_ path: String) -> UnsafePointer<CChar> {
+    let text = "error: \(path): damaged: the HDF5 library crashed in it; copy the file again\n"
+    let message = blames[path] ?? UnsafePointer(strdup(text))!
+    blames[path] = message
+    crash_guard_blame(message)
+    return message
   }
 
   /// What the library says about the failed call, innermost message first; call it before anything else.
@@ -106,17 +125,24 @@ final class OpenFile: @unchecked Sendable {
   let path: String
   let isWritable: Bool
   private(set) var isOpen = true
+  /// What a crash of the library in this file means: HDF5 does not survive every damaged file.
+  private let blame: UnsafePointer<CChar>
 
   init(_ number: hid_t, path: String, isWritable: Bool) {
     self.number = number
     self.path = path
     self.isWritable = isWritable
+    blame = Library.blame(path)
   }
+
+  /// Called before every use of the file.
+  func enter() { crash_guard_blame(blame) }
 
   /// Closes the file whatever happens; the result is the library's status.
   func close() -> herr_t {
     guard isOpen else { return 0 }
     isOpen = false
+    enter()
     return H5Fclose(number)
   }
 

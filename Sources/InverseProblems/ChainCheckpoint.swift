@@ -1,9 +1,15 @@
+import Files
 import Foundation
 import HDF5
 import Tensors
 
-/// The chains of an interrupted inversion in a file, to be continued with the same bits.
-public enum ChainCheckpoint {
+/// The chains of an interrupted inversion in files, to be continued with the same bits.
+///
+/// The file at `path` has what the chains need to go on, of constant size. What was recorded of every iteration
+/// is appended to two files beside it, `path.records` and `path.draws`, in the machine's numbers. They
+/// are flushed first, so after a kill they are at least as long as the checkpoint knows; what is beyond is
+/// cut when the chains continue.
+public struct ChainCheckpoint: Sendable {
   /// Why a checkpoint cannot be continued.
   public enum Failure: Error, Equatable, CustomStringConvertible {
     /// It was written for another inversion; the text names what differs.
@@ -17,39 +23,62 @@ public enum ChainCheckpoint {
     }
   }
 
-  /// Writes the chains; `configuration` is what they may be continued with.
+  /// The file.
+  public let path: String
+  /// What the chains may be continued with.
+  public let configuration: String
+
+  /// A checkpoint at a path.
+  public init(_ path: String, configuration: String) {
+    self.path = path
+    self.configuration = configuration
+  }
+
+  private var recordsFile: String { "\(path).records" }
+  private var drawsFile: String { "\(path).draws" }
+
+  /// Writes the chains, and moves their records to the files beside it.
   ///
-  /// - Throws: `HDF5Error`.
-  public static func write(_ chains: MarkovChains, configuration: String, to path: String) throws {
+  /// - Throws: `HDF5Error`, `FileError`; the checkpoint that was there is still good then.
+  public func write(_ chains: inout MarkovChains) throws {
+    try chains.records.withUnsafeBytes { records in
+      try GrowingFile.append(
+        records, to: recordsFile, at: chains.totalRecordCount * 8 - records.count)
+    }
+    try chains.draws.withUnsafeBytes { draws in
+      try GrowingFile.append(draws, to: drawsFile, at: chains.totalDrawCount * 4 - draws.count)
+    }
     try HDF5File.write(to: path, overwriting: true) { file in
       let root = file.root
       try root.attributes.set("kind", "phalarope markov chains")
       try root.attributes.set("configuration", configuration)
       try root.attributes.set("iteration", chains.iteration)
       try root.attributes.set("kept_draws", chains.keptDraws)
-      try root.createDataset("states", chains.states.scalars, shape: chains.states.shape)
-      try root.createDataset("means", chains.means.scalars, shape: chains.means.shape)
-      try root.createDataset(
-        "squared_deviations", chains.squaredDeviations.scalars, shape: chains.squaredDeviations.shape)
-      try root.createDataset("misfits", chains.misfits)
+      try root.attributes.set("stored_draws", chains.storedDraws)
       try root.createDataset("step_sizes", chains.stepSizes)
-      let shape = [chains.count, chains.iteration]
-      try root.createDataset("misfit_traces", chains.misfitTraces.flatMap { $0 }, shape: shape)
-      try root.createDataset("acceptances", chains.acceptances.flatMap { $0 }, shape: shape)
-      let modes = chains.modeTraces[0].count
       try root.createDataset(
-        "mode_traces", chains.modeTraces.flatMap { $0.flatMap { $0 } },
-        shape: [chains.count, modes, chains.keptDraws])
-      try root.createDataset(
-        "thinned_draws", chains.thinnedDraws.flatMap { $0.flatMap(\.scalars) },
-        shape: [chains.count, chains.thinnedDraws[0].count] + chains.grid)
+        "solves", [chains.solves.forward, chains.solves.screening, chains.solves.failed])
+      let points = chains.points
+      try root.createDataset("misfits", points.misfits)
+      try root.createDataset("noise_variances", points.noiseVariances)
+      try root.createDataset("screening_misfits", points.screeningMisfits)
+      for (name, tensor) in [
+        ("coordinates", points.coordinates), ("gradients", points.gradients),
+        ("screening_gradients", points.screeningGradients), ("field_means", chains.fieldMoments.means),
+        ("field_squares", chains.fieldMoments.squaredDeviations),
+        ("coordinate_means", chains.coordinateMoments.means),
+        ("coordinate_squares", chains.coordinateMoments.squaredDeviations),
+      ] {
+        try root.createDataset(name, tensor.scalars, shape: tensor.shape)
+      }
     }
+    chains.clearRecords()
   }
 
-  /// Reads the chains back.
+  /// Reads the chains back, to be continued with `sampler`.
   ///
   /// - Throws: `HDF5Error` if the file is none of ours or damaged, `Failure` if it belongs to another inversion.
-  public static func read(_ path: String, configuration: String) throws -> MarkovChains {
+  public func read(for sampler: any Sampler) throws -> MarkovChains {
     let file = try HDF5File(opening: path)
     let root = file.root
     guard try root.attributes.contains("kind"),
@@ -61,50 +90,52 @@ public enum ChainCheckpoint {
       throw Failure.otherInversion(
         path: path, "its configuration differs; continue with the run's own config.yaml, or use --overwrite")
     }
-    let states = try tensor("states", root)
-    let misfits = try root.dataset("misfits").read(as: Double.self)
-    guard states.rank >= 2, states.shape[0] == misfits.count else {
-      throw HDF5Error(.corrupt, path: path, object: "states", "states and misfits do not fit together")
+    func numbers(_ name: String) throws -> [Double] { try root.dataset(name).read(as: Double.self) }
+    func tensor(_ name: String) throws -> Tensor<Double> {
+      let dataset = try root.dataset(name)
+      return Tensor(shape: try dataset.shape(), scalars: try dataset.read(as: Double.self))
     }
-    var chains = MarkovChains(states: states, misfits: misfits, stepSize: 1)
+    let points = ChainPoints(
+      try tensor("coordinates"), misfits: try numbers("misfits"), gradients: try tensor("gradients"),
+      screeningMisfits: try numbers("screening_misfits"),
+      screeningGradients: try tensor("screening_gradients"), noiseVariances: try numbers("noise_variances"))
+    let prior = sampler.problem.prior
+    let count = points.misfits.count
+    let stepSizes = try numbers("step_sizes")
+    guard points.coordinates.shape == [count, prior.coordinateCount], stepSizes.count == count,
+      points.noiseVariances.count == count, [0, count].contains(points.screeningMisfits.count)
+    else {
+      throw HDF5Error(.corrupt, path: path, object: "coordinates", "its arrays do not fit together")
+    }
+    var chains = MarkovChains(points, of: sampler.problem, stepSizes: stepSizes)
     chains.iteration = try root.attributes.scalar("iteration", as: Int.self)
     chains.keptDraws = try root.attributes.scalar("kept_draws", as: Int.self)
-    chains.stepSizes = try root.dataset("step_sizes").read(as: Double.self)
-    chains.means = try tensor("means", root)
-    chains.squaredDeviations = try tensor("squared_deviations", root)
-    chains.misfitTraces = split(try root.dataset("misfit_traces").read(as: Double.self), into: chains.count)
-    chains.acceptances = split(try root.dataset("acceptances").read(as: Bool.self), into: chains.count)
-    let modes = chains.modeTraces[0].count
-    chains.modeTraces = split(try root.dataset("mode_traces").read(as: Double.self), into: chains.count)
-      .map { split($0, into: modes) }
-    let draws = try root.dataset("thinned_draws")
-    let stored = try draws.shape()[1]
-    chains.thinnedDraws = split(try draws.read(as: Float.self), into: chains.count).map { chain in
-      stored == 0 ? [] : split(chain, into: stored).map { Tensor(shape: chains.grid, scalars: $0) }
+    chains.storedDraws = try root.attributes.scalar("stored_draws", as: Int.self)
+    let solves = try root.dataset("solves").read(as: Int.self)
+    let moments = try (
+      field: (tensor("field_means"), tensor("field_squares")),
+      coordinate: (tensor("coordinate_means"), tensor("coordinate_squares"))
+    )
+    guard solves.count == 3, chains.keptDraws >= 0, chains.keptDraws <= chains.iteration,
+      chains.storedDraws >= 0, chains.storedDraws <= chains.keptDraws,
+      moments.field.0.shape == [count, prior.points], moments.field.1.shape == moments.field.0.shape,
+      moments.coordinate.0.shape == points.coordinates.shape,
+      moments.coordinate.1.shape == points.coordinates.shape
+    else {
+      throw HDF5Error(.corrupt, path: path, "its arrays do not fit together")
     }
-    guard chains.isConsistent else {
-      throw HDF5Error(.corrupt, path: path, "the lengths of its traces do not fit together")
-    }
+    chains.solves = .init(forward: solves[0], screening: solves[1], failed: solves[2])
+    chains.fieldMoments = RunningMoments(
+      means: moments.field.0, squaredDeviations: moments.field.1, number: chains.keptDraws)
+    chains.coordinateMoments = RunningMoments(
+      means: moments.coordinate.0, squaredDeviations: moments.coordinate.1, number: chains.keptDraws)
     return chains
   }
 
-  private static func tensor(_ name: String, _ group: HDF5Group) throws -> Tensor<Double> {
-    let dataset = try group.dataset(name)
-    return Tensor(shape: try dataset.shape(), scalars: try dataset.read(as: Double.self))
-  }
-
-  private static func split<Element>(_ values: [Element], into parts: Int) -> [[Element]] {
-    let length = values.count / max(1, parts)
-    return (0..<parts).map { Array(values[$0 * length..<($0 + 1) * length]) }
-  }
-}
-
-extension MarkovChains {
-  /// Whether all parts have the lengths that belong together.
-  fileprivate var isConsistent: Bool {
-    stepSizes.count == count && means.shape == states.shape && squaredDeviations.shape == states.shape
-      && keptDraws >= 0 && keptDraws <= iteration && misfitTraces.allSatisfy { $0.count == iteration }
-      && acceptances.allSatisfy { $0.count == iteration }
-      && modeTraces.allSatisfy { $0.allSatisfy { $0.count == keptDraws } }
+  /// The records of chains just written to or read from this checkpoint.
+  ///
+  /// - Throws: `HDF5Error` if the files beside the checkpoint do not belong to it.
+  public func history(of chains: MarkovChains) throws -> ChainHistory {
+    try ChainHistory(chains, records: recordsFile, draws: drawsFile)
   }
 }

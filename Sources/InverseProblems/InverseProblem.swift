@@ -1,23 +1,17 @@
 import Solvers
 import Tensors
 
-/// A Gaussian prior with mean zero: what is believed of the unknown before any observation.
-public protocol Prior: Sendable {
-  /// The shape of one draw.
-  var grid: [Int] { get }
-
-  /// One draw.
-  func sample(using random: inout Philox) -> Tensor<Double>
-}
-
-extension PeriodicGaussianField: Prior {}
-
 /// An unknown input of a solution operator, seen through noisy observations of its last output channel.
 ///
-/// The data are y = O(G(w)) + η with G the operator, O the observation and η independent normal noise; a
-/// posterior density is the prior's times exp(−Φ(w)), Φ(w) = ½ |y − O(G(w))|² / γ². With the true input, Φ is
-/// half a χ² variable: about half the number of observations.
+/// The unknown is w = L ξ with ξ standard normal under the prior. The data are y = O(G(w)) + η with G the
+/// operator, O the observation and η independent normal noise of standard deviation γ; the posterior density
+/// with respect to the prior is proportional to exp(−Φ), Φ = ½ |y − O(G(w))|² / γ². With the true input, Φ
+/// is half a χ² variable: about half the number of observations.
+///
+/// All functions take points of the coordinate space, `[chain, coordinate]`.
 public struct InverseProblem: Sendable {
+  /// The prior of the unknown.
+  public let prior: any Prior
   /// The forward map G: `[sample, 1, ...grid]` to `[sample, channels, ...grid]`.
   public let forward: any SolutionOperator
   /// The observation O, of the last channel of the output (the final time of a trajectory).
@@ -26,25 +20,106 @@ public struct InverseProblem: Sendable {
   public let data: [Double]
   /// The standard deviation γ of the noise.
   public let noise: Double
+  /// The prior of the noise's variance in units of γ², if it is to be inferred.
+  public var noisePrior: InverseGamma?
 
   /// An inverse problem; `data` must have one value per sensor and `noise` must be positive.
-  public init(forward: any SolutionOperator, observation: PointObservation, data: [Double], noise: Double) {
+  public init(
+    prior: any Prior, forward: any SolutionOperator, observation: PointObservation, data: [Double],
+    noise: Double
+  ) {
     precondition(data.count == observation.count, "\(data.count) data for \(observation.count) sensors")
     precondition(noise > 0, "the noise must be positive, not \(noise)")
+    self.prior = prior
     self.forward = forward
     self.observation = observation
     self.data = data
     self.noise = noise
   }
 
-  /// The misfit Φ of every input of a batch `[sample, ...grid]`.
+  /// The same observations seen through another forward map.
+  public func replacingForward(by forward: any SolutionOperator) -> InverseProblem {
+    var problem = InverseProblem(
+      prior: prior, forward: forward, observation: observation, data: data, noise: noise)
+    problem.noisePrior = noisePrior
+    return problem
+  }
+
+  /// The forward map if it has derivatives.
+  var differentiableForward: (any DifferentiableOperator)? { forward as? any DifferentiableOperator }
+
+  /// Whether gradients of the misfit are to be had.
+  public var isDifferentiable: Bool { differentiableForward != nil }
+
+  /// The misfit Φ of every point.
   ///
-  /// A solution that is not finite has the misfit +∞: the sampler rejects it.
-  public func misfits(of inputs: Tensor<Double>) throws -> [Double] {
-    let batch = inputs.shape[0]
-    let grid = Array(inputs.shape.dropFirst())
-    let solutions = try forward(inputs.reshaped(to: [batch, 1] + grid))
-    let channels = solutions.shape[1]
+  /// Where the solver gives up or the solution is not finite the misfit is +∞, which samplers reject.
+  /// - Throws: what the forward map throws, unless it is the failure of one solution.
+  public func misfits(of coordinates: Tensor<Double>) throws -> [Double] {
+    try separately(coordinates) { coordinates in
+      let solutions = try forward(prior.makeFields(coordinates))
+      return (residuals(solutions).map(misfit), Tensor(shape: [coordinates.shape[0], 0]))
+    }.misfits
+  }
+
+  /// The misfit of every point and its gradient with respect to the coordinates.
+  ///
+  /// Where the misfit or a component of its gradient is not finite, the misfit is +∞ and the gradient zero.
+  /// - Throws: what the forward map throws, unless it is the failure of one solution.
+  public func misfitsAndGradients(
+    of coordinates: Tensor<Double>
+  ) throws -> (misfits: [Double], gradients: Tensor<Double>) {
+    guard let forward = differentiableForward else {
+      preconditionFailure("the forward map has no derivative")
+    }
+    return try separately(coordinates) { coordinates in
+      var misfits: [Double] = []
+      let products = try forward.vectorJacobianProducts(prior.makeFields(coordinates)) { solutions, _ in
+        let residuals = residuals(solutions)
+        misfits += residuals.map(misfit)
+        // Φ = ½|r|² with r = (O(G(w)) − y) / γ.
+        return cotangents(residuals.map { $0.map { $0 / noise } }, like: solutions)
+      }.products
+      var gradients = prior.applyAdjoint(products)
+      let count = prior.coordinateCount
+      gradients.withUnsafeMutableBuffer { gradients in
+        for chain in misfits.indices {
+          let gradient = UnsafeMutableBufferPointer(rebasing: gradients[chain * count..<(chain + 1) * count])
+          if misfits[chain].isFinite && gradient.allSatisfy(\.isFinite) { continue }
+          misfits[chain] = .infinity
+          gradient.update(repeating: 0)
+        }
+      }
+      return (misfits, gradients)
+    }
+  }
+
+  /// The Jacobian of the residuals r = (O(G(L ξ)) − y) / γ at one point: `[observation, coordinate]`.
+  ///
+  /// Its transpose times itself is the Gauss-Newton Hessian of the misfit. One adjoint solve per observation.
+  /// - Returns: the residuals and the Jacobian.
+  public func linearization(
+    at coordinates: Tensor<Double>
+  ) throws -> (residuals: [Double], jacobian: Tensor<Double>) {
+    guard let forward = differentiableForward else {
+      preconditionFailure("the forward map has no derivative")
+    }
+    let field = prior.makeField(coordinates)
+    let fields = Tensor.stacking(Array(repeating: field, count: data.count))
+    var residual: [Double] = []
+    let products = try forward.vectorJacobianProducts(
+      fields.reshaped(to: [data.count, 1] + prior.grid)
+    ) { solutions, samples in
+      if samples.lowerBound == 0 { residual = residuals(solutions[first: 0..<1])[0] }
+      let units = samples.map { row in data.indices.map { $0 == row ? 1 / noise : 0 } }
+      return cotangents(units, like: solutions)
+    }.products
+    return (residual, prior.applyAdjoint(products))
+  }
+
+  /// (O(u) − y) / γ for every solution of a batch.
+  private func residuals(_ solutions: Tensor<Double>) -> [[Double]] {
+    let (batch, channels) = (solutions.shape[0], solutions.shape[1])
     let points = observation.grid.reduce(1, *)
     precondition(
       solutions.count == batch * channels * points,
@@ -52,12 +127,62 @@ public struct InverseProblem: Sendable {
     return withPointers(solutions) { solutions in
       (0..<batch).map { sample in
         let last = solutions + (sample * channels + channels - 1) * points
-        let sum = zip(observation(last), data).reduce(0) { sum, pair in
-          sum + (pair.1 - pair.0) * (pair.1 - pair.0)
-        }
-        let misfit = sum / (2 * noise * noise)
-        return misfit.isFinite ? misfit : .infinity
+        return zip(observation(last), data).map { ($0 - $1) / noise }
       }
+    }
+  }
+
+  private func misfit(_ residuals: [Double]) -> Double {
+    let misfit = 0.5 * residuals.reduce(0) { $0 + $1 * $1 }
+    return misfit.isFinite ? misfit : .infinity
+  }
+
+  /// Fields of the shape of the solutions whose last channel is the observation's adjoint of `values`.
+  private func cotangents(_ values: [[Double]], like solutions: Tensor<Double>) -> Tensor<Double> {
+    let channels = solutions.shape[1]
+    let points = observation.grid.reduce(1, *)
+    var result = Tensor<Double>(shape: solutions.shape)
+    result.withUnsafeMutableBuffer { result in
+      for (sample, values) in values.enumerated() {
+        observation.addAdjoint(
+          values, to: result.baseAddress! + (sample * channels + channels - 1) * points)
+      }
+    }
+    return result
+  }
+
+  /// Evaluates all points at once and, only where the solver gives up on one of them, one by one.
+  private func separately(
+    _ coordinates: Tensor<Double>, _ evaluate: (Tensor<Double>) throws -> ([Double], Tensor<Double>)
+  ) throws -> (misfits: [Double], gradients: Tensor<Double>) {
+    do {
+      let (misfits, gradients) = try evaluate(coordinates)
+      return (misfits, gradients)
+    } catch let error as SolverError where error.isFailureOfOneSolution {
+      guard coordinates.shape[0] > 1 else {
+        return ([.infinity], Tensor(shape: coordinates.shape))
+      }
+      let parts = try (0..<coordinates.shape[0]).map { chain in
+        try separately(coordinates[first: chain..<chain + 1], evaluate)
+      }
+      let length = parts.map { $0.gradients.shape[1] }.min() ?? 0
+      let gradients = parts.map { part in
+        part.gradients.shape[1] == length ? part.gradients : Tensor(shape: [1, length])
+      }
+      return (
+        parts.flatMap(\.misfits),
+        Tensor(shape: [parts.count, length], scalars: gradients.flatMap(\.scalars))
+      )
+    }
+  }
+}
+
+extension SolverError {
+  /// Whether another input might be solved all the same.
+  fileprivate var isFailureOfOneSolution: Bool {
+    switch self {
+    case .blowUp, .noConvergence: true
+    case .invalidProblem: false
     }
   }
 }

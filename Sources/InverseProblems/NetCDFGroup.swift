@@ -31,11 +31,20 @@ struct NetCDFGroup {
   func addVariable<Scalar: HDF5Scalar>(
     _ name: String, over axes: [String], _ values: [Scalar], description: String
   ) throws -> HDF5Dataset {
+    let dataset = try addVariable(name, over: axes, of: Scalar.self, description: description)
+    try dataset.write(values)
+    return dataset
+  }
+
+  /// A variable over the named dimensions, to be written part by part.
+  func addVariable<Scalar: HDF5Scalar>(
+    _ name: String, over axes: [String], of type: Scalar.Type, description: String
+  ) throws -> HDF5Dataset {
     let shape = try axes.map { axis in
       guard let dimension = dimensions[axis] else { preconditionFailure("no dimension \(axis)") }
       return try dimension.shape()[0]
     }
-    let dataset = try group.createDataset(name, values, shape: shape)
+    let dataset = try group.createDataset(name, of: type, shape: shape)
     try dataset.attributes.set("long_name", description)
     for (index, axis) in axes.enumerated() {
       if let dimension = dimensions[axis] { try dataset.attach(dimension, toAxis: index) }

@@ -47,4 +47,9 @@ public struct PointObservation: Sendable, Equatable {
     precondition(field.count == grid.reduce(1, *), "field \(field.shape) is not on the grid \(grid)")
     return withPointers(field) { self($0) }
   }
+
+  /// Adds to a field what the adjoint makes of one number per sensor.
+  func addAdjoint(_ values: [Double], to field: UnsafeMutablePointer<Double>) {
+    for (offset, value) in zip(offsets, values) { field[offset] += value }
+  }
 }

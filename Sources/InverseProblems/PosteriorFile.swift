@@ -1,5 +1,6 @@
 import Foundation
 import HDF5
+import Solvers
 import Tensors
 
 /// What is known about an inversion besides its chains: written with them.
@@ -35,40 +36,66 @@ public struct InversionRecord: Sendable {
   }
 }
 
-/// Effective sample size and split R̂ of the quantities that are followed: the misfit and the lowest modes.
+/// The diagnostics of the quantities that are followed: the misfit, the lowest modes, inferred scalars.
 public struct InversionDiagnostics: Sendable, Equatable {
   /// The names of the quantities, `misfit` first.
   public let quantities: [String]
   /// The diagnostics of each.
   public let values: [ChainDiagnostics]
+  /// The number of chains.
+  public let chains: Int
 
   /// The diagnostics of the kept draws.
-  public init(_ chains: MarkovChains) {
-    let names = FourierModes.names(grid: chains.grid)
-    quantities = ["misfit"] + names
-    values =
-      [ChainDiagnostics(chains.keptMisfits)]
-      + names.indices.map { mode in ChainDiagnostics(chains.modeTraces.map { $0[mode] }) }
+  public init(_ history: ChainHistory) {
+    quantities = history.quantities
+    values = quantities.map { ChainDiagnostics(history.keptTrace($0)) }
+    chains = history.count
   }
+
+  /// The largest R̂ at which chains count as mixed (`ChainDiagnostics` has the reference).
+  public static let largestRHat = 1.01
+  /// The fewest effective draws per chain at which R̂ and quantiles are reliable, from the same paper.
+  public static let fewestDrawsPerChain = 100.0
+
+  /// The quantities whose chains do not agree or hold too few effective draws, with the reason.
+  public var complaints: [(quantity: String, reason: String)] {
+    let fewest = Self.fewestDrawsPerChain * Double(chains)
+    return zip(quantities, values).compactMap { quantity, value in
+      if value.rHat.isNaN { return (quantity, "never changed, or too few draws to tell") }
+      if value.rHat > Self.largestRHat {
+        return (quantity, String(format: "R-hat is %.3f, above \(Self.largestRHat)", value.rHat))
+      }
+      let smallest = min(value.bulkESS, value.tailESS)
+      if smallest < fewest {
+        return (quantity, String(format: "%.0f effective draws, fewer than %.0f", smallest, fewest))
+      }
+      return nil
+    }
+  }
+
+  /// Whether all chains agree and hold enough draws.
+  public var haveConverged: Bool { complaints.isEmpty }
 }
 
 /// The result of an inversion as a netCDF-4 file in the schema of ArviZ's InferenceData.
 ///
 /// `arviz.from_netcdf(path)` reads it. Groups: `posterior` (thinned draws `[chain, draw, ...grid]`),
-/// `posterior_summary` (mean and standard deviation over all draws), `sample_stats` and `warmup_sample_stats`
-/// (every iteration), `observed_data`, `constant_data` and `prior`.
+/// `posterior_summary` (mean and standard deviation over all draws, of the field and of its coordinates;
+/// diagnostics), `sample_stats` and `warmup_sample_stats` (every iteration), `observed_data`, `constant_data`
+/// and `prior`. One quantity, or one field, at a time is in memory.
 public enum PosteriorFile {
   /// Writes the file, complete or not at all.
   ///
   /// - Throws: `HDF5Error`.
   public static func write(
-    _ chains: MarkovChains, of problem: InverseProblem, sampler: PreconditionedCrankNicolson,
+    _ chains: MarkovChains, _ history: ChainHistory, of sampler: any Sampler, schedule: SamplingSchedule,
     record: InversionRecord, to path: String, overwriting: Bool = true
   ) throws {
+    let problem = sampler.problem
     try HDF5File.write(to: path, overwriting: overwriting) { file in
-      try writePosterior(chains, sampler, record, file)
-      try writeSummary(chains, record, file)
-      try writeStatistics(chains, sampler, file)
+      try writePosterior(history, sampler, schedule, record, file)
+      try writeSummary(chains, history, problem, record, file)
+      try writeStatistics(chains, history, problem, file)
       try writeObservations(problem, record, file)
       try writePrior(record, file)
     }
@@ -86,27 +113,43 @@ public enum PosteriorFile {
   }
 
   private static func writePosterior(
-    _ chains: MarkovChains, _ sampler: PreconditionedCrankNicolson, _ record: InversionRecord,
-    _ file: HDF5File
+    _ history: ChainHistory, _ sampler: any Sampler, _ schedule: SamplingSchedule,
+    _ record: InversionRecord, _ file: HDF5File
   ) throws {
     var group = try NetCDFGroup("posterior", in: file)
     try setAttributes(group, record)
     for attribute in record.attributes { try group.group.attributes.set(attribute.name, attribute.value) }
-    try group.group.attributes.set("sampler", "pcn")
-    try group.group.attributes.set("draws_per_chain", chains.keptDraws)
-    try group.group.attributes.set("burn_in", sampler.burnIn)
-    try group.group.attributes.set("thin", sampler.thin)
-    let stored = chains.thinnedDraws[0].count
-    try group.addDimension("chain", Array(0..<chains.count))
-    try group.addDimension("draw", (0..<stored).map { $0 * sampler.thin })
+    try group.group.attributes.set("sampler", sampler.name)
+    try group.group.attributes.set("draws_per_chain", history.keptDraws)
+    try group.group.attributes.set("burn_in", schedule.burnIn)
+    try group.group.attributes.set("thin", schedule.thin)
+    try group.addDimension("chain", Array(0..<history.count))
+    try group.addDimension("draw", (0..<history.storedDraws).map { $0 * schedule.thin })
     try addAxes(&group, record)
-    try group.addVariable(
-      record.field, over: ["chain", "draw"] + record.axes.map(\.name),
-      chains.thinnedDraws.flatMap { $0.flatMap(\.scalars) }, description: "every thin-th draw")
+    let variable = try group.addVariable(
+      record.field, over: ["chain", "draw"] + record.axes.map(\.name), of: Float.self,
+      description: "every thin-th draw")
+    let grid = record.axes.map(\.coordinates.count)
+    for chain in 0..<history.count {
+      for draw in 0..<history.storedDraws {
+        try variable.write(
+          history.draw(draw, ofChain: chain),
+          HDF5Slab(start: [chain, draw] + grid.map { _ in 0 }, count: [1, 1] + grid))
+      }
+    }
+    for scalar in history.quantities where scalar == "noise_std" {
+      let traces = history.keptTrace(scalar).map { trace in
+        stride(from: 0, to: trace.count, by: schedule.thin).map { trace[$0] }
+      }
+      try group.addVariable(
+        scalar, over: ["chain", "draw"], traces.flatMap { $0 },
+        description: "standard deviation of the observation noise")
+    }
   }
 
   private static func writeSummary(
-    _ chains: MarkovChains, _ record: InversionRecord, _ file: HDF5File
+    _ chains: MarkovChains, _ history: ChainHistory, _ problem: InverseProblem, _ record: InversionRecord,
+    _ file: HDF5File
   ) throws {
     var group = try NetCDFGroup("posterior_summary", in: file)
     try setAttributes(group, record)
@@ -118,62 +161,102 @@ public enum PosteriorFile {
     try group.addVariable(
       "\(record.field)_std", over: axes, chains.posteriorStandardDeviation.scalars,
       description: "standard deviation of all draws of all chains")
-    let diagnostics = InversionDiagnostics(chains)
+
+    let diagnostics = InversionDiagnostics(history)
     try group.addDimension("quantity", diagnostics.quantities)
-    try group.addVariable(
-      "effective_sample_size", over: ["quantity"], diagnostics.values.map(\.effectiveSampleSize),
-      description: "effective sample size of all draws, as arviz.ess(method='mean')")
-    try group.addVariable(
-      "split_r_hat", over: ["quantity"], diagnostics.values.map(\.splitRHat),
-      description: "split R-hat of all draws, as arviz.rhat(method='split')")
+    for (name, values, description) in [
+      (
+        "ess_bulk", diagnostics.values.map(\.bulkESS),
+        "effective draws for the centre, as arviz.ess(method='bulk')"
+      ),
+      (
+        "ess_tail", diagnostics.values.map(\.tailESS),
+        "effective draws for the tails, as arviz.ess(method='tail')"
+      ),
+      (
+        "ess_mean", diagnostics.values.map(\.meanESS),
+        "effective draws for the mean, as arviz.ess(method='mean')"
+      ),
+      ("r_hat", diagnostics.values.map(\.rHat), "rank-normalised split R-hat, as arviz.rhat(method='rank')"),
+      (
+        "autocorrelation_time", diagnostics.values.map(\.autocorrelationTime),
+        "draws that are worth one independent draw for the mean"
+      ),
+    ] {
+      try group.addVariable(name, over: ["quantity"], values, description: description)
+    }
     try group.addDimension("chain", Array(0..<chains.count))
     try group.addVariable(
-      "acceptance_rate", over: ["chain"], chains.acceptanceRates,
+      "acceptance_rate", over: ["chain"], history.acceptanceRates,
       description: "share of accepted proposals after the burn-in")
+    try group.addVariable(
+      "step_size", over: ["chain"], chains.stepSizes,
+      description: "share of fresh noise in a proposal, after the burn-in")
+
+    // In units of the prior's deviation: what the data say about every mode.
+    let coordinates = problem.prior.coordinates
+    try group.addDimension("coordinate", coordinates.map(\.name))
+    try group.addVariable(
+      "coordinate_mean", over: ["coordinate"], chains.coordinateMoments.pooledMean.scalars,
+      description: "posterior mean in prior standard deviations")
+    try group.addVariable(
+      "coordinate_variance", over: ["coordinate"], chains.coordinateMoments.pooledVariance.scalars,
+      description: "posterior variance over prior variance")
+    try group.addVariable(
+      "coordinate_wavenumber", over: ["coordinate"], coordinates.map(\.wavenumber),
+      description: "length of the wave number vector, periods per unit length")
+    try group.addVariable(
+      "coordinate_prior_std", over: ["coordinate"], coordinates.map(\.amplitude),
+      description: "prior standard deviation of the coefficient")
   }
 
   private static func writeStatistics(
-    _ chains: MarkovChains, _ sampler: PreconditionedCrankNicolson, _ file: HDF5File
+    _ chains: MarkovChains, _ history: ChainHistory, _ problem: InverseProblem, _ file: HDF5File
   ) throws {
-    let burnIn = chains.iteration - chains.keptDraws
-    try writeStatistics(
-      "sample_stats", chains, iterations: burnIn..<chains.iteration, hasModes: true, in: file)
+    let burnIn = history.iterations - history.keptDraws
+    try writeStatistics("sample_stats", history, problem, iterations: burnIn..<history.iterations, in: file)
     if burnIn > 0 {
-      try writeStatistics(
-        "warmup_sample_stats", chains, iterations: 0..<burnIn, hasModes: false, in: file)
+      try writeStatistics("warmup_sample_stats", history, problem, iterations: 0..<burnIn, in: file)
     }
   }
 
   private static func writeStatistics(
-    _ name: String, _ chains: MarkovChains, iterations: Range<Int>, hasModes: Bool, in file: HDF5File
+    _ name: String, _ history: ChainHistory, _ problem: InverseProblem, iterations: Range<Int>,
+    in file: HDF5File
   ) throws {
     var group = try NetCDFGroup(name, in: file)
-    try group.addDimension("chain", Array(0..<chains.count))
+    try group.addDimension("chain", Array(0..<history.count))
     try group.addDimension("draw", Array(0..<iterations.count))
     let axes = ["chain", "draw"]
+    func trace(_ quantity: String) -> [Double] { history.trace(quantity).flatMap { $0[iterations] } }
     try group.addVariable(
-      "misfit", over: axes, chains.misfitTraces.flatMap { $0[iterations] },
-      description: "half the sum of squared residuals over the noise variance")
-    let accepted = chains.acceptances.map { $0[iterations] }
-    try group.addVariable("accepted", over: axes, accepted.flatMap { $0 }, description: "proposal accepted")
-    let rates = accepted.flatMap { chain -> [Double] in
-      var total = 0
-      return chain.enumerated().map { index, isAccepted in
-        total += isAccepted ? 1 : 0
-        return Double(total) / Double(index + 1)
-      }
+      "misfit", over: axes, trace("misfit"),
+      description: "half the sum of squared residuals over the stated noise variance")
+    if history.quantities.contains("surrogate_misfit") {
+      try group.addVariable(
+        "surrogate_misfit", over: axes, trace("surrogate_misfit"),
+        description: "the same of the surrogate that screens")
     }
-    try group.addVariable("acceptance_rate", over: axes, rates, description: "running acceptance rate")
+    if history.quantities.contains("noise_std") {
+      try group.addVariable(
+        "noise_std", over: axes, trace("noise_std"), description: "standard deviation of the noise")
+    }
     try group.addVariable(
-      "step_size", over: ["chain"], chains.stepSizes, description: "step size at the end (beta of pCN)")
-    guard hasModes else { return }
-    let names = FourierModes.names(grid: chains.grid)
-    try group.addDimension("mode", names)
+      "accepted", over: axes, trace("accepted").map { $0 > 0 }, description: "proposal accepted")
     try group.addVariable(
-      "fourier_mode", over: ["chain", "draw", "mode"],
-      chains.modeTraces.flatMap { modes in
-        (0..<iterations.count).flatMap { draw in modes.map { $0[draw] } }
-      }, description: "the lowest Fourier coefficients of the field")
+      "acceptance_rate", over: axes, trace("acceptance"), description: "probability of accepting the proposal"
+    )
+
+    let modes = problem.prior.coordinates.map(\.name).filter(history.quantities.contains)
+    try group.addDimension("mode", modes)
+    let variable = try group.addVariable(
+      "fourier_mode", over: axes + ["mode"], of: Double.self,
+      description: "the lowest coefficients of the field's series")
+    for (number, mode) in modes.enumerated() {
+      try variable.write(
+        trace(mode),
+        HDF5Slab(start: [0, 0, number], count: [history.count, iterations.count, 1]))
+    }
   }
 
   private static func writeObservations(

@@ -1,137 +1,87 @@
-import Foundation
 import Tensors
 
-/// The preconditioned Crank-Nicolson sampler (pCN).
+/// The preconditioned Crank-Nicolson sampler (pCN), for a Gaussian reference N(m, K).
 ///
-/// A proposal is w′ = √(1 − β²) w + β ξ with ξ drawn from the prior; it is accepted with probability
-/// min(1, exp(Φ(w) − Φ(w′))). The proposal leaves the prior invariant, so the acceptance does not
-/// deteriorate as the grid is refined. Cotter, Roberts, Stuart, White, "MCMC methods for functions: modifying
-/// old algorithms to make them faster", Statistical Science 28 (2013).
-///
-/// Chains run in step, so that one call of the forward map serves all of them. The random numbers of
-/// iteration i of chain c depend on (seed, c, i) alone: a continued run gives the same bits as one that
-/// never stopped, for any number of threads.
-public struct PreconditionedCrankNicolson: Sendable, Equatable, Codable {
-  /// β, in (0, 1]: where adaptation starts, or the value throughout.
-  public var stepSize: Double
-  /// Whether β is tuned during the burn-in (and only then, so that the kept draws are of one chain).
-  public var adaptsStepSize: Bool
-  /// The acceptance rate that the tuning aims at; 0.23 to 0.4 is usual.
-  public var targetAcceptance: Double
-  /// Draws kept per chain.
-  public var draws: Int
-  /// Iterations per chain before the first kept draw.
-  public var burnIn: Int
-  /// The number of chains.
-  public var chains: Int
-  /// Every `thin`-th kept draw is stored as a field; means and variances are over all of them.
-  public var thin: Int
-  /// The seed of starting points and proposals.
-  public var seed: UInt64
+/// A proposal is ξ′ = m + √(1 − β²) (ξ − m) + β K^½ ζ with standard normal ζ; it leaves the reference
+/// invariant. It is accepted with probability min(1, exp(Ψ(ξ) − Ψ(ξ′))), Ψ = Φ + log dN(m, K)/dN(0, I), so
+/// the acceptance does not deteriorate as the grid is refined. With the prior as reference this is the sampler
+/// of Cotter, Roberts, Stuart, White, "MCMC methods for functions: modifying old algorithms to make them
+/// faster", Statistical Science 28 (2013); with the Laplace approximation, a generalised pCN whose steps are
+/// small only where the data are informative (references at `GaussianReference`).
+public struct PreconditionedCrankNicolson: Sampler {
+  /// The problem whose posterior is sampled.
+  public let problem: InverseProblem
+  /// The law that proposals leave invariant.
+  public let reference: GaussianReference
 
-  /// A sampler; see the properties for the meaning of each value.
-  public init(
-    stepSize: Double, adaptsStepSize: Bool = true, targetAcceptance: Double = 0.3, draws: Int, burnIn: Int,
-    chains: Int, thin: Int = 1, seed: UInt64
-  ) {
-    precondition(stepSize > 0 && stepSize <= 1, "β must lie in (0, 1], not \(stepSize)")
-    precondition(draws > 0 && burnIn >= 0 && chains > 0 && thin > 0, "empty chains")
-    self.stepSize = stepSize
-    self.adaptsStepSize = adaptsStepSize
-    self.targetAcceptance = targetAcceptance
-    self.draws = draws
-    self.burnIn = burnIn
-    self.chains = chains
-    self.thin = thin
-    self.seed = seed
+  /// A sampler; without a reference, that of the prior.
+  public init(_ problem: InverseProblem, reference: GaussianReference? = nil) {
+    self.problem = problem
+    self.reference = reference ?? .prior(coordinates: problem.prior.coordinateCount)
   }
 
-  /// The number of iterations of every chain.
-  public var iterations: Int { burnIn + draws }
+  /// `pcn`.
+  public var name: String { "pcn" }
 
-  /// Chains at their starting points: independent draws from the prior.
-  public func start(_ problem: InverseProblem, prior: some Prior) throws -> MarkovChains {
-    let states = Tensor.stacking(
-      (0..<chains).map { chain in
-        var random = Philox(seed: seed, stream: .starts, sample: chain)
-        return prior.sample(using: &random)
-      })
-    return MarkovChains(states: states, misfits: try problem.misfits(of: states), stepSize: stepSize)
+  /// 0.3: between 0.2 and 0.4 is usual.
+  public var customaryAcceptance: Double { 0.3 }
+
+  /// The points and their misfits.
+  public func evaluate(_ coordinates: Tensor<Double>) throws -> ChainPoints {
+    ChainPoints(coordinates, misfits: try problem.misfits(of: coordinates))
   }
 
-  /// Continues the chains to the last iteration.
-  ///
-  /// - Parameter progress: called after every iteration with the chains so far; what it throws ends the run
-  ///   with `chains` consistent, ready to be saved and continued.
-  /// - Throws: what the forward map or `progress` throws.
-  public func run(
-    _ chains: inout MarkovChains, on problem: InverseProblem, prior: some Prior,
-    progress: (MarkovChains) throws -> Void = { _ in }
-  ) throws {
-    while chains.iteration < iterations {
-      try advance(&chains, problem, prior)
-      try progress(chains)
+  /// Moves every chain once; one solve per chain.
+  public func step(
+    _ points: inout ChainPoints, stepSizes: [Double], randoms: inout [Philox]
+  ) throws -> StepOutcome {
+    let proposals = try evaluate(propose(points, stepSizes, &randoms))
+    var outcome = StepOutcome(
+      isAccepted: [], acceptances: [], solves: points.count,
+      failures: proposals.misfits.count { !$0.isFinite })
+    let differences = (0..<points.count).map { chain in
+      logReferenceRatio(proposals.coordinates, points.coordinates, chain)
     }
-  }
-
-  private func advance(_ chains: inout MarkovChains, _ problem: InverseProblem, _ prior: some Prior) throws {
-    let (proposals, thresholds) = propose(chains, prior)
-    let misfits = try problem.misfits(of: proposals)
-    let points = chains.grid.reduce(1, *)
-    let isBurnIn = chains.iteration < burnIn
-    chains.states.withUnsafeMutableBuffer { states in
-      proposals.withUnsafeBuffer { proposals in
-        for chain in 0..<chains.misfits.count {
-          let logRatio = chains.misfits[chain] - misfits[chain]
-          let isAccepted = thresholds[chain] < logRatio
-          chains.acceptances[chain].append(isAccepted)
-          if isAccepted {
-            chains.misfits[chain] = misfits[chain]
-            (states.baseAddress! + chain * points).update(
-              from: proposals.baseAddress! + chain * points, count: points)
-          }
-          chains.misfitTraces[chain].append(chains.misfits[chain])
-          if isBurnIn && adaptsStepSize {
-            chains.stepSizes[chain] = adapted(
-              chains.stepSizes[chain], acceptance: min(1, exp(min(0, logRatio))), iteration: chains.iteration)
-          }
-        }
-      }
+    for chain in 0..<points.count {
+      let logRatio =
+        (points.misfits[chain] - proposals.misfits[chain]) / points.noiseVariances[chain] - differences[chain]
+      let test = AcceptanceTest(logRatio: logRatio, using: &randoms[chain])
+      if test.isAccepted { points.replace(chain, from: proposals, at: chain) }
+      outcome.isAccepted.append(test.isAccepted)
+      outcome.acceptances.append(test.probability)
     }
-    chains.iteration += 1
-    if !isBurnIn { chains.keepDraw(thin: thin) }
+    return outcome
   }
 
-  /// The proposals of one iteration, and the logarithms of the uniform numbers that decide on them.
   private func propose(
-    _ chains: MarkovChains, _ prior: some Prior
-  ) -> (proposals: Tensor<Double>, thresholds: [Double]) {
-    let points = chains.grid.reduce(1, *)
-    var proposals = chains.states
-    var thresholds = [Double](repeating: 0, count: chains.count)
-    proposals.withUnsafeMutableBuffer { proposals in
-      thresholds.withUnsafeMutableBufferPointer { thresholds in
-        nonisolated(unsafe) let (proposals, thresholds) = (proposals, thresholds)
-        parallelFor(chains.count) { range in
-          for chain in range {
-            var random = Philox(
-              seed: seed, stream: .proposals, sample: chain << 40 | chains.iteration)
-            thresholds[chain] = log(1 - random.nextUniform())
-            let step = chains.stepSizes[chain]
-            let proposal = proposals.baseAddress! + chain * points
-            Double.scale(points, (1 - step * step).squareRoot(), proposal)
-            let draw = prior.sample(using: &random)
-            withPointers(draw) { Double.axpy(points, step, $0, proposal) }
-          }
+    _ points: ChainPoints, _ stepSizes: [Double], _ randoms: inout [Philox]
+  ) -> Tensor<Double> {
+    let count = reference.count
+    return Tensor(shape: points.coordinates.shape) { proposals in
+      let proposals = proposals.baseAddress!
+      withPointers(points.coordinates, reference.mean) { coordinates, mean in
+        parallelForChains(&randoms) { chain, random in
+          let step = stepSizes[chain]
+          let keep = (1 - step * step).squareRoot()
+          let proposal = proposals + chain * count
+          random.fillNormal(UnsafeMutableBufferPointer(start: proposal, count: count))
+          reference.applySquareRoot(proposal)
+          Double.scale(count, step, proposal)
+          Double.axpy(count, keep, coordinates + chain * count, proposal)
+          if !reference.isPrior { Double.axpy(count, 1 - keep, mean, proposal) }
         }
       }
     }
-    return (proposals, thresholds)
   }
 
-  /// Robbins-Monro on log β with a gain that falls as i^(−0.6), which is summable in square only.
-  private func adapted(_ stepSize: Double, acceptance: Double, iteration: Int) -> Double {
-    let gain = pow(Double(iteration + 1), -0.6)
-    return min(1, max(1e-6, stepSize * exp(gain * (acceptance - targetAcceptance))))
+  /// The change of log dN(m, K)/dN(0, I) from the present point to the proposal.
+  private func logReferenceRatio(
+    _ proposals: Tensor<Double>, _ present: Tensor<Double>, _ chain: Int
+  ) -> Double {
+    if reference.isPrior { return 0 }
+    let offset = chain * reference.count
+    return withPointers(proposals, present) {
+      reference.logDensity($0 + offset) - reference.logDensity($1 + offset)
+    }
   }
 }

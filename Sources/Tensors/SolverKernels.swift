@@ -12,31 +12,58 @@ public enum SolverKernels {
 
   // MARK: - Time stepping in Fourier space
 
-  /// One semi-implicit step: state ← keep · state + gain · (a · current + b · previous).
+  /// output ← a · x + b · (yWeight · y + zWeight · z): one stage of a scheme whose linear operator is diagonal.
   ///
-  /// `keep` and `gain` are real, one number per mode; the rest is complex.
-  public static func semiImplicitUpdate(
-    modes: Int, keep: Source, gain: Source, _ currentWeight: Double, _ current: Source,
-    _ previousWeight: Double, _ previous: Source, state: Target
+  /// All but the two weights are complex, one number per mode.
+  public static func diagonalUpdate(
+    modes: Int, _ a: Source, _ x: Source, _ b: Source, _ yWeight: Double, _ y: Source, _ zWeight: Double,
+    _ z: Source, output: Target
   ) {
-    ck_semi_implicit_update_f64(
-      modes, keep, gain, currentWeight, current, previousWeight, previous, state)
+    ck_diagonal_update_f64(modes, a, x, b, yWeight, y, zWeight, z, output)
   }
 
-  /// output ← i · factor · input: a derivative in Fourier space.
-  public static func multiplyImaginary(modes: Int, factor: Source, _ input: Source, _ output: Target) {
-    ck_multiply_imaginary_f64(modes, factor, input, output)
+  /// output ← e · u + f1 · n0 + f2 · (n1 + n2) + f3 · n3: the last stage of ETDRK4.
+  public static func etdrk4Update(
+    modes: Int, e: Source, _ u: Source, f1: Source, _ n0: Source, f2: Source, _ n1: Source, _ n2: Source,
+    f3: Source, _ n3: Source, output: Target
+  ) {
+    ck_etdrk4_update_f64(modes, e, u, f1, n0, f2, n1, n2, f3, n3, output)
   }
 
-  // MARK: - Burgers
+  /// The coefficients of ETDRK4 for a step h: with z = h · symbol, e = exp(z), half = exp(z/2),
+  /// q = (h/2) φ₁(z/2), f1 = h (φ₁ − 3φ₂ + 4φ₃), f2 = h (2φ₂ − 4φ₃), f3 = h (4φ₃ − φ₂).
+  ///
+  /// φ₁ = (e^z − 1)/z, φ₂ = (φ₁ − 1)/z, φ₃ = (φ₂ − 1/2)/z, by their Taylor series where |z| is small.
+  public static func etdrk4Coefficients(
+    modes: Int, step: Double, symbol: Source, e: Target, half: Target, q: Target, f1: Target, f2: Target,
+    f3: Target
+  ) {
+    ck_etdrk4_coefficients_f64(modes, step, symbol, e, half, q, f1, f2, f3)
+  }
 
-  /// u ← u²/2 on a periodic grid; returns the largest |u| and the largest difference of neighbours before.
-  public static func halfSquare(_ count: Int, _ u: Target) -> (largest: Double, steepest: Double) {
-    var bounds = (largest: 0.0, steepest: 0.0)
-    withUnsafeMutableBytes(of: &bounds) {
-      ck_half_square_f64(count, u, $0.assumingMemoryBound(to: Double.self).baseAddress!)
-    }
-    return bounds
+  /// Σ |f (x − y)|² over complex numbers.
+  public static func weightedDistance(modes: Int, _ f: Source, _ x: Source, _ y: Source) -> Double {
+    ck_weighted_distance_f64(modes, f, x, y)
+  }
+
+  /// Σ |symbol · u + n|² over complex numbers.
+  public static func rateOfChange(modes: Int, symbol: Source, _ u: Source, _ n: Source) -> Double {
+    ck_rate_of_change_f64(modes, symbol, u, n)
+  }
+
+  /// output ← factor · input, complex: a derivative in Fourier space.
+  public static func multiply(modes: Int, factor: Source, _ input: Source, _ output: Target) {
+    ck_complex_multiply_f64(modes, factor, input, output)
+  }
+
+  /// u ← Σ c[p] u^p; returns the largest |derivative| of the polynomial at the values before.
+  public static func polynomial(_ count: Int, _ coefficients: [Double], _ u: Target) -> Double {
+    ck_polynomial_f64(count, coefficients.count - 1, coefficients, u)
+  }
+
+  /// The largest |x|.
+  public static func largestMagnitude(_ count: Int, _ x: Source) -> Double {
+    ck_largest_magnitude_f64(count, x)
   }
 
   // MARK: - Navier-Stokes

@@ -7,12 +7,16 @@ import Tensors
 ///
 /// Normalisation is inside; nothing is recorded. A batch is computed in parallel; several threads may also
 /// each call it with batches of their own.
-public struct LearnedOperator: SolutionOperator {
+public struct LearnedOperator: DifferentiableOperator {
   /// A model that nobody changes any more, and may therefore be shared.
   private final class FixedModel: @unchecked Sendable {
     let module: any Module
 
-    init(_ module: any Module) { self.module = module }
+    init(_ module: any Module) {
+      // Gradients are wanted with respect to inputs only: nothing is spent on those of the weights.
+      for parameter in module.parameters { parameter.isTrainable = false }
+      self.module = module
+    }
   }
 
   /// The largest batch that is computed at once; bounds the memory.
@@ -53,31 +57,80 @@ public struct LearnedOperator: SolutionOperator {
   ///
   /// - Throws: `TrainingError.invalidData` for fields that the model cannot take.
   public func callAsFunction(_ inputs: Tensor<Double>) throws -> Tensor<Double> {
+    let shape = try outputShape(inputs)
+    return Tensor(shape: shape) { result in
+      for range in batches(of: inputs) {
+        write(
+          predict(Tensor<Float>(converting: range.count == shape[0] ? inputs : inputs[first: range])),
+          into: result, at: range, of: shape)
+      }
+    }
+  }
+
+  /// The model's outputs, and the gradients with respect to its inputs of Σ cotangent · output.
+  ///
+  /// In physical units throughout; exact derivatives of the single-precision computation.
+  /// - Throws: `TrainingError.invalidData` for fields that the model cannot take, and what `cotangents` throws.
+  public func vectorJacobianProducts(
+    _ inputs: Tensor<Double>, _ cotangents: (Tensor<Double>, Range<Int>) throws -> Tensor<Double>
+  ) throws -> (solutions: Tensor<Double>, products: Tensor<Double>) {
+    let shape = try outputShape(inputs)
+    var solutions = Tensor<Double>(shape: shape)
+    var products = Tensor<Double>(shape: inputs.shape)
+    for range in batches(of: inputs) {
+      let fields = Tensor<Float>(converting: range.count == shape[0] ? inputs : inputs[first: range])
+      let tape = Tape(training: false)
+      let input = Parameter(fields)
+      let output = output(tape(input), on: tape)
+      let part = Tensor<Double>(converting: output.value)
+      let weights = Tensor<Float>(converting: try cotangents(part, range))
+      precondition(weights.shape == output.shape, "cotangents \(weights.shape) of outputs \(output.shape)")
+      tape.backward(from: output, gradient: weights)
+      let gradient = input.gradient ?? Tensor(shape: fields.shape)
+      solutions.withUnsafeMutableBuffer { write(output.value, into: $0, at: range, of: shape) }
+      products.withUnsafeMutableBuffer { write(gradient, into: $0, at: range, of: inputs.shape) }
+    }
+    return (solutions, products)
+  }
+
+  /// The shape of the outputs for inputs that the model can take.
+  private func outputShape(_ inputs: Tensor<Double>) throws -> [Int] {
     guard inputs.rank >= 3, inputs.shape[1] == configuration.inputChannels else {
       throw TrainingError.invalidData(
         "the model takes \(configuration.inputChannels) channels, not fields of shape \(inputs.shape)")
     }
     let grid = Array(inputs.shape.dropFirst(2))
     if let problem = problem(grid: grid) { throw TrainingError.invalidData(problem) }
-    let samples = inputs.shape[0]
-    let shape = [samples, configuration.outputChannels] + grid
+    return [inputs.shape[0], configuration.outputChannels] + grid
+  }
+
+  private func batches(of inputs: Tensor<Double>) -> [Range<Int>] {
+    stride(from: 0, to: inputs.shape[0], by: Self.largestBatch).map {
+      $0..<min(inputs.shape[0], $0 + Self.largestBatch)
+    }
+  }
+
+  /// Widens a part of a batch into its place.
+  private func write(
+    _ part: Tensor<Float>, into result: UnsafeMutableBufferPointer<Double>, at range: Range<Int>,
+    of shape: [Int]
+  ) {
     let stride = shape.dropFirst().reduce(1, *)
-    return Tensor(shape: shape) { result in
-      for first in Swift.stride(from: 0, to: samples, by: Self.largestBatch) {
-        let range = first..<min(samples, first + Self.largestBatch)
-        let output = predict(
-          Tensor<Float>(converting: range.count == samples ? inputs : inputs[first: range]))
-        output.withUnsafeBuffer { output in
-          Double.convert(
-            output,
-            into: UnsafeMutableBufferPointer(rebasing: result[first * stride..<range.upperBound * stride]))
-        }
-      }
+    part.withUnsafeBuffer { part in
+      Double.convert(
+        part,
+        into: UnsafeMutableBufferPointer(
+          rebasing: result[range.lowerBound * stride..<range.upperBound * stride]))
     }
   }
 
   private func predict(_ inputs: Tensor<Float>) -> Tensor<Float> {
-    let output = model.module(Variable(inputScaling?.encode(inputs) ?? inputs), on: .inference)
-    return (outputScaling?.decode(output) ?? output).value
+    output(Variable(inputs), on: .inference).value
+  }
+
+  /// From physical inputs to physical outputs.
+  private func output(_ inputs: Variable, on tape: Tape) -> Variable {
+    let encoded = model.module(inputScaling?.encode(inputs) ?? inputs, on: tape)
+    return outputScaling?.decode(encoded) ?? encoded
   }
 }

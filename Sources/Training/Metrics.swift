@@ -34,6 +34,58 @@ public enum Metrics {
     }
   }
 
+  /// VRMSE of The Well (Ohana et al., NeurIPS 2024): √(mean squared error / (variance + 10⁻⁷)) of every sample,
+  /// averaged over its channels; the variance is over the points of a channel, with n − 1.
+  ///
+  /// One for a prediction that is the target's mean everywhere.
+  public static func varianceScaledError(_ prediction: Tensor<Double>, _ target: Tensor<Double>) -> [Double] {
+    let channels = target.rank > 1 ? target.shape[1] : 1
+    return perSample(prediction, target) { count, prediction, target in
+      let points = count / channels
+      let sum = (0..<channels).reduce(0.0) { sum, channel in
+        let (prediction, target) = (prediction + channel * points, target + channel * points)
+        let mean = (0..<points).reduce(0.0) { $0 + target[$1] } / Double(points)
+        let variance =
+          (0..<points).reduce(0.0) { $0 + (target[$1] - mean) * (target[$1] - mean) } / Double(points - 1)
+        let error = Double.squaredDistance(points, prediction, target) / Double(points)
+        return sum + (error / (variance + 1e-7)).squareRoot()
+      }
+      return sum / Double(channels)
+    }
+  }
+
+  /// The correlation of prediction and target over the points of every channel: `[sample][channel]`.
+  public static func correlation(_ prediction: Tensor<Double>, _ target: Tensor<Double>) -> [[Double]] {
+    precondition(prediction.shape == target.shape && target.rank >= 3, "fields of shape \(target.shape)")
+    let (samples, channels) = (target.shape[0], target.shape[1])
+    let points = target.count / max(1, samples * channels)
+    return withPointers(prediction, target) { predictions, targets in
+      (0..<samples).map { sample in
+        (0..<channels).map { channel in
+          let start = (sample * channels + channel) * points
+          return correlation(points, predictions + start, targets + start)
+        }
+      }
+    }
+  }
+
+  private static func correlation(
+    _ points: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>
+  ) -> Double {
+    let means = (
+      (0..<points).reduce(0.0) { $0 + x[$1] } / Double(points),
+      (0..<points).reduce(0.0) { $0 + y[$1] } / Double(points)
+    )
+    var (xx, yy, xy) = (0.0, 0.0, 0.0)
+    for point in 0..<points {
+      let (dx, dy) = (x[point] - means.0, y[point] - means.1)
+      xx += dx * dx
+      yy += dy * dy
+      xy += dx * dy
+    }
+    return xy / (xx * yy).squareRoot()
+  }
+
   private static func perSample<Scalar>(
     _ prediction: Tensor<Scalar>, _ target: Tensor<Scalar>,
     _ measure: (Int, UnsafePointer<Scalar>, UnsafePointer<Scalar>) -> Double

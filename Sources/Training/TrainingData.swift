@@ -79,15 +79,17 @@ public struct FieldScaling: Sendable, Equatable {
   ///
   /// The mean is subtracted first: a field that is constant over the samples has a tiny scale, and would
   /// otherwise become the difference of two large numbers.
-  public func encode(_ fields: Tensor<Float>) -> Tensor<Float> {
+  public func encode(_ fields: Variable) -> Variable {
     let centred = affine(
-      Variable(fields), scale: Tensor(shape: mean.shape, repeating: 1),
+      fields, scale: Tensor(shape: mean.shape, repeating: 1),
       shift: Tensor(shape: mean.shape, scalars: mean.scalars.map { -$0 }))
     return affine(
       centred, scale: Tensor(shape: scale.shape, scalars: scale.scalars.map { 1 / $0 }),
-      shift: Tensor(shape: scale.shape)
-    ).value
+      shift: Tensor(shape: scale.shape))
   }
+
+  /// (x − mean)/scale, of numbers.
+  public func encode(_ fields: Tensor<Float>) -> Tensor<Float> { encode(Variable(fields)).value }
 
   /// x · scale + mean.
   public func decode(_ fields: Variable) -> Variable { affine(fields, scale: scale, shift: mean) }

@@ -28,6 +28,7 @@ struct Phalarope: ParsableCommand {
 @main
 enum Main {
   static func main() {
+    Runtime.prepare()
     do {
       var command = try Phalarope.parseAsRoot()
       try command.run()

@@ -81,6 +81,22 @@ import Testing
       #expect(try Command.run(["train", "train.yaml"], in: folder).status == 0)
       let learned = try Command.run(["invert", "invert.yaml", "surrogate=run", "output=learned"], in: folder)
       #expect(learned.status == 0, "\(learned.messages)")
+      let gradient = try Command.run(
+        ["invert", "invert.yaml", "surrogate=run", "sampler.kind=mala", "output=gradient"], in: folder)
+      #expect(gradient.status == 0, "\(gradient.messages)")
+      let corrected = try Command.run(
+        [
+          "invert", "invert.yaml", "surrogate=run", "sampler.kind=delayed-acceptance",
+          "sampler.screening_steps=3", "output=corrected", "--json",
+        ], in: folder)
+      #expect(corrected.status == 0, "\(corrected.messages)")
+      #expect(try json(corrected)["screening_solves"] as? Int == 50 * 2 * 3)
+      #expect(try json(corrected)["converged"] as? Bool == false)
+      #expect((try json(corrected)["forward_solves"] as? Int ?? 1000) <= 50 * 2)
+      let impossible = try Command.run(
+        ["invert", "invert.yaml", "sampler.kind=mala", "output=x"], in: folder)
+      #expect(impossible.status == 64)
+      #expect(impossible.messages.contains("'sampler.kind' is mala; with 'surrogate: solver' it must be pcn"))
       let evaluated = try Command.run(["evaluate", "learned"], in: folder)
       #expect(evaluated.status == 66)
       #expect(

@@ -1,4 +1,5 @@
 import Experiments
+import Solvers
 import Testing
 
 /// The messages of the mistakes in a configuration, one per line.
@@ -35,8 +36,7 @@ private func mistakes(_ body: () throws -> Void) -> String {
     #expect((burgers.viscosity, burgers.times) == (0.1, [0.5, 1]))
     #expect(config.seed == 0)
     #expect((burgers.prior.sigma, burgers.prior.tau, burgers.prior.alpha) == (25, 5, 2))
-    #expect(burgers.timeStepping.scheme == .adamsBashforthCrankNicolson)
-    #expect(burgers.timeStepping.timeStep == nil)
+    #expect(burgers.timeStepping == TimeStepping(.etdrk4))
   }
 
   @Test func finalTimeAndFrames() throws {
@@ -185,7 +185,11 @@ private func mistakes(_ body: () throws -> Void) -> String {
     #expect(mistakesOf("noise=0") == "command line: 'noise' is 0; it must be greater than 0")
     #expect(
       mistakesOf("sampler.kind=mala")
-        == "command line: 'sampler.kind' is mala, which is not available in this version; available: pcn")
+        == "command line: 'sampler.kind' is mala; with 'surrogate: solver' it must be pcn; the others need a "
+        + "trained surrogate")
+    #expect(
+      mistakesOf("sampler.kind=nuts")
+        == "command line: 'sampler.kind' is nuts; it must be one of pcn, mala, delayed-acceptance")
     #expect(
       mistakesOf("sampler.step_size=1.5")
         == "command line: 'sampler.step_size' is 1.5; it must be greater than 0 and at most 1")

@@ -74,8 +74,9 @@ private enum SampleRun {
       for index in truth.indices { deviation.append(0.1 + 0.05 * sin(Double(index % n) / 5)) }
       try root.createDataset("posterior_summary/vorticity_std", deviation, shape: [n, n])
       try root.createDataset("posterior_summary/quantity", ["misfit", "mode 1"])
-      try root.createDataset("posterior_summary/effective_sample_size", [212.0, 87.5])
-      try root.createDataset("posterior_summary/split_r_hat", [1.004, 1.021])
+      try root.createDataset("posterior_summary/ess_bulk", [212.0, 87.5])
+      try root.createDataset("posterior_summary/ess_tail", [180.0, 91.0])
+      try root.createDataset("posterior_summary/r_hat", [1.004, 1.021])
       try root.createDataset("constant_data/truth", truth, shape: [n, n])
       try root.createDataset("constant_data/noise_std", [0.1], shape: [])
       try root.createDataset("prior/vorticity_std", truth.map { _ in 0.26 }, shape: [n, n])

@@ -1,4 +1,4 @@
-"""Prints the reference values of ChainDiagnosticsTests: ArviZ's ess(method="mean") and rhat(method="split").
+"""Prints the reference values of ChainDiagnosticsTests, from ArviZ.
 
 Run with: pip install arviz==0.23.4 numpy; python3 chain_diagnostics.py
 """
@@ -16,7 +16,16 @@ def chain(coefficient, length, seed):
     return values
 
 
+def rounded(values):
+    """Values with many ties, as those of a chain that often rejects."""
+    return numpy.round(2 * values) / 2
+
+
 for coefficient in (0.0, 0.9, -0.5):
-    for chains, length in ((3, 500), (2, 20)):
-        x = numpy.array([chain(coefficient, length, c + 1) for c in range(chains)])
-        print(coefficient, chains, length, arviz.ess(x, method="mean"), arviz.rhat(x, method="split"))
+    for chains, length in ((3, 501), (2, 20)):
+        for name, change in (("plain", lambda x: x), ("skewed", lambda x: numpy.exp(2 * x)), ("ties", rounded)):
+            x = change(numpy.array([chain(coefficient, length, c + 1) for c in range(chains)]))
+            print(
+                f"(.{name}, {coefficient}, {chains}, {length}, {arviz.ess(x, method='bulk')}, "
+                f"{arviz.ess(x, method='tail')}, {arviz.ess(x, method='mean')}, {arviz.rhat(x, method='rank')}),"
+            )

@@ -1,3 +1,4 @@
+import Foundation
 import HDF5
 import InverseProblems
 import Solvers
@@ -13,7 +14,7 @@ private struct Identity: SolutionOperator {
 private struct Example {
   let grid = [8, 6]
   let prior = PeriodicGaussianField(grid: [8, 6], sigma: 3, tau: 2, alpha: 1.5)
-  let sampler = PreconditionedCrankNicolson(stepSize: 0.4, draws: 30, burnIn: 12, chains: 3, thin: 4, seed: 2)
+  let schedule = SamplingSchedule(draws: 30, burnIn: 12, chains: 3, thin: 4, stepSize: 0.4, seed: 2)
   let problem: InverseProblem
   let truth: Tensor<Double>
 
@@ -22,16 +23,14 @@ private struct Example {
     truth = prior.sample(using: &random)
     let observation = PointObservation(grid: grid, sensors: [[0, 0], [4, 1], [7, 5]])
     problem = InverseProblem(
-      forward: Identity(), observation: observation, data: observation(truth), noise: 0.1)
+      prior: prior, forward: Identity(), observation: observation, data: observation(truth), noise: 0.1)
   }
 
-  func chains(stoppedAfter stop: Int? = nil) throws -> MarkovChains {
-    var chains = try sampler.start(problem, prior: prior)
-    do {
-      try sampler.run(&chains, on: problem, prior: prior) { chains in
-        if chains.iteration == stop { throw CancellationError() }
-      }
-    } catch is CancellationError {}
+  var sampler: PreconditionedCrankNicolson { PreconditionedCrankNicolson(problem) }
+
+  func chains() throws -> MarkovChains {
+    var chains = try schedule.start(sampler)
+    try schedule.run(&chains, with: sampler)
     return chains
   }
 
@@ -48,58 +47,74 @@ private struct Example {
   @Test func theFileHoldsTheChains() throws {
     let example = Example()
     let chains = try example.chains()
+    let history = ChainHistory(chains)
     try withTemporaryFolder { folder in
       let path = folder + "/posterior.nc"
       try PosteriorFile.write(
-        chains, of: example.problem, sampler: example.sampler, record: example.record, to: path)
+        chains, history, of: example.sampler, schedule: example.schedule, record: example.record, to: path)
       let root = try HDF5File(opening: path).root
       let draws = try root.dataset("posterior/vorticity")
       #expect(try draws.shape() == [3, 8, 8, 6])
       #expect(try draws.label(axis: 0) != nil || draws.scaleCount(axis: 0) == 1)
-      let first = try draws.read(as: Float.self).prefix(48)
-      #expect(Array(first) == chains.thinnedDraws[0][0].scalars)
+      let values = try draws.read(as: Float.self)
+      for chain in 0..<3 {
+        for draw in 0..<8 {
+          let start = (chain * 8 + draw) * 48
+          #expect(Array(values[start..<start + 48]) == history.draw(draw, ofChain: chain))
+        }
+      }
       #expect(
         try root.dataset("posterior_summary/vorticity_mean").read(as: Double.self)
           == chains.posteriorMean.scalars)
       #expect(
-        try root.dataset("sample_stats/misfit").read(as: Double.self) == chains.keptMisfits.flatMap { $0 })
+        try root.dataset("sample_stats/misfit").read(as: Double.self)
+          == history.keptTrace("misfit").flatMap { $0 })
       #expect(try root.dataset("warmup_sample_stats/misfit").shape() == [3, 12])
       #expect(try root.dataset("constant_data/truth").read(as: Double.self) == example.truth.scalars)
       #expect(try root.dataset("constant_data/sensor_y").read(as: Double.self) == [0, 1.0 / 6, 5.0 / 6])
-      #expect(try root.dataset("sample_stats/fourier_mode").shape() == [3, 30, 8])
+      let modes = try root.dataset("sample_stats/fourier_mode")
+      #expect(try modes.shape() == [3, 30, 8])
+      let names = try root.dataset("sample_stats/mode").readStrings()
+      let second = try modes.read(as: Double.self).enumerated().filter { $0.offset % 8 == 1 }.map(\.element)
+      #expect(names[1] == "sin(1,0)" && second == history.keptTrace("sin(1,0)").flatMap { $0 })
+      let variance = try root.dataset("posterior_summary/coordinate_variance").read(as: Double.self)
+      #expect(variance == chains.coordinateMoments.pooledVariance.scalars)
     }
+  }
+
+  @Test func chainsThatAreTooShortAreSaidToBe() throws {
+    let diagnostics = InversionDiagnostics(ChainHistory(try Example().chains()))
+    #expect(!diagnostics.haveConverged && diagnostics.complaints.first?.quantity == "misfit")
   }
 }
 
 @Suite struct ChainCheckpointTests {
-  @Test(arguments: [5, 12, 13, 27])
-  func aSavedRunContinuesWithTheSameBits(stop: Int) throws {
-    let example = Example()
-    let whole = try example.chains()
-    try withTemporaryFolder { folder in
-      let path = folder + "/last"
-      try ChainCheckpoint.write(try example.chains(stoppedAfter: stop), configuration: "a: 1", to: path)
-      var chains = try ChainCheckpoint.read(path, configuration: "a: 1")
-      #expect(chains.iteration == stop)
-      try example.sampler.run(&chains, on: example.problem, prior: example.prior)
-      #expect(chains == whole)
-    }
-  }
-
   @Test func aCheckpointOfAnotherInversionIsRefused() throws {
     let example = Example()
     try withTemporaryFolder { folder in
       let path = folder + "/last"
-      try ChainCheckpoint.write(try example.chains(stoppedAfter: 3), configuration: "a: 1", to: path)
+      var chains = try example.chains()
+      try ChainCheckpoint(path, configuration: "a: 1").write(&chains)
       #expect(throws: ChainCheckpoint.Failure.self) {
-        try ChainCheckpoint.read(path, configuration: "a: 2")
+        try ChainCheckpoint(path, configuration: "a: 2").read(for: example.sampler)
       }
       try HDF5File.write(to: folder + "/other") { file in
         _ = try file.root.createDataset("x", [1.0])
       }
       #expect(throws: HDF5Error.self) {
-        try ChainCheckpoint.read(folder + "/other", configuration: "a: 1")
+        try ChainCheckpoint(folder + "/other", configuration: "a: 1").read(for: example.sampler)
       }
+    }
+  }
+
+  @Test func recordsOfAnotherRunAreFound() throws {
+    let example = Example()
+    try withTemporaryFolder { folder in
+      let checkpoint = ChainCheckpoint(folder + "/last", configuration: "a: 1")
+      var chains = try example.chains()
+      try checkpoint.write(&chains)
+      try "short".write(toFile: folder + "/last.records", atomically: false, encoding: .utf8)
+      #expect(throws: HDF5Error.self) { try checkpoint.history(of: chains) }
     }
   }
 }

@@ -29,7 +29,8 @@ import Testing
     let initial = field(n) { cos(tau * $0) * cos(tau * $1) + 0.5 * sin(tau * $0) * cos(tau * $1) }
     let errors = try [0.1, 0.05, 0.025].map { step in
       let solver = try NavierStokes(
-        grid: n, viscosity: viscosity, times: [1], forcing: .none, timeStep: step)
+        grid: n, viscosity: viscosity, times: [1], forcing: .none,
+        timeStepping: .init(.adamsBashforthCrankNicolson, timeStep: step))
       let decay = exp(-2 * tau * tau * viscosity)
       return relativeError(
         try solver(initial), Tensor(shape: [1, 1, n, n], scalars: initial.scalars.map { decay * $0 }))
@@ -47,7 +48,9 @@ import Testing
       0.1 * (sin(tau * (x + y)) + cos(tau * (x + y))) * (1 - exp(-rate * time)) / rate
     }
     let errors = try [0.1, 0.05, 0.025].map { step in
-      let solver = try NavierStokes(grid: n, viscosity: viscosity, times: [time], timeStep: step)
+      let solver = try NavierStokes(
+        grid: n, viscosity: viscosity, times: [time],
+        timeStepping: .init(.adamsBashforthCrankNicolson, timeStep: step))
       return relativeError(try solver(Tensor(shape: [1, 1, n, n])), exact)
     }
     print("Navier-Stokes, laminar flow: observed orders in time \(observedOrders(errors))")
@@ -93,7 +96,8 @@ import Testing
     let errors = try grids.map { n in
       let (w, forcing) = steadyState(n, viscosity: viscosity)
       let solver = try NavierStokes(
-        grid: n, viscosity: viscosity, times: [1], forcing: forcing, timeStep: 0.005)
+        grid: n, viscosity: viscosity, times: [1], forcing: forcing,
+        timeStepping: .init(.adamsBashforthCrankNicolson, timeStep: 0.005))
       return relativeError(try solver(w), w)
     }
     print("Navier-Stokes, steady state: errors on \(grids) points per axis: \(errors)")
@@ -107,7 +111,8 @@ import Testing
     let (n, viscosity) = (48, 0.05)
     let (w, forcing) = steadyState(n, viscosity: viscosity)
     let solver = try NavierStokes(
-      grid: n, viscosity: viscosity, times: [10], forcing: forcing, timeStep: 0.01)
+      grid: n, viscosity: viscosity, times: [10], forcing: forcing,
+      timeStepping: .init(.adamsBashforthCrankNicolson, timeStep: 0.01))
     let perturbed = zip(w.scalars, randomField(n).scalars).map { $0 + $1 }
     let result = try solver(Tensor(shape: w.shape, scalars: perturbed))
     // Perturbations decay like e^{−(2π)²νt} = e^{−20} = 3e-9 at least, if they do not feed on the flow.
@@ -227,11 +232,16 @@ import Testing
     )
     let reference = relativeError(rough, fine) / 16  // order four
     #expect(reference < 1e-6)
-    for scheme in SemiImplicitScheme.allCases {
-      let steps = scheme == .eulerCrankNicolson ? [0.002, 0.001, 0.0005] : [0.01, 0.005, 0.0025]
+    for scheme in TimeScheme.allCases {
+      let steps: [Double] =
+        switch scheme {
+        case .eulerCrankNicolson: [0.002, 0.001, 0.0005]
+        case .etdrk4: [0.1, 0.05, 0.025]
+        default: [0.01, 0.005, 0.0025]
+        }
       let errors = try steps.map { step in
         let solver = try NavierStokes(
-          grid: n, viscosity: viscosity, times: [time], timeStep: step, scheme: scheme)
+          grid: n, viscosity: viscosity, times: [time], timeStepping: .init(scheme, timeStep: step))
         return relativeError(try solver(initial), fine)
       }
       let orders = observedOrders(errors)
@@ -246,7 +256,8 @@ import Testing
   @Test func advectionConservesEnergyEnstrophyAndMean() throws {
     let n = 32
     let solver = try NavierStokes(
-      grid: n, viscosity: 1e-12, times: [0.5, 1], forcing: .none, timeStep: 1e-3)
+      grid: n, viscosity: 1e-12, times: [0.5, 1], forcing: .none,
+      timeStepping: .init(.adamsBashforthCrankNicolson, timeStep: 1e-3))
     let frames = try solver(randomField(n, scale: 4)).reshaped(to: [2, n, n])
     func integrals(_ frame: Int) -> (mean: Double, energy: Double, enstrophy: Double) {
       let w = frames[first: frame..<frame + 1].reshaped(to: [n, n])
@@ -278,7 +289,8 @@ import Testing
     }
     let initial = randomField(n, scale: 4)
     let solver = try NavierStokes(
-      grid: n, viscosity: 1e-3, times: [1], forcing: .none, timeStep: 0.01)
+      grid: n, viscosity: 1e-3, times: [1], forcing: .none,
+      timeStepping: .init(.adamsBashforthCrankNicolson, timeStep: 0.01))
     // Round-off grows with the flow's own instability, by less than 10³ in this time.
     #expect(relativeError(try solver(transposed(initial)), transposed(try solver(initial))) < 1e-12)
   }
@@ -301,7 +313,7 @@ import Testing
     let initial = randomField(n)
     let chosen = try NavierStokes(grid: n, viscosity: 1e-3, times: [5])(initial)
     let small = try NavierStokes(
-      grid: n, viscosity: 1e-3, times: [5], timeStep: 1e-3, scheme: .heunCrankNicolson)(initial)
+      grid: n, viscosity: 1e-3, times: [5], timeStepping: .init(.heunCrankNicolson, timeStep: 1e-3))(initial)
     let error = relativeError(chosen, small)
     print("Navier-Stokes: chosen step against h = 1e-3 at t = 5: \(error)")
     // A step of 0.4 of the fastest mode's time resolves the energetic modes, ten times slower, to about
@@ -313,7 +325,8 @@ import Testing
 
   @Test func blowUpIsReported() throws {
     let n = 32
-    let solver = try NavierStokes(grid: n, viscosity: 1e-5, times: [50], timeStep: 0.5)
+    let solver = try NavierStokes(
+      grid: n, viscosity: 1e-5, times: [50], timeStepping: .init(.adamsBashforthCrankNicolson, timeStep: 0.5))
     do {
       _ = try solver(randomField(n, scale: 100))
       Issue.record("no error")
@@ -327,7 +340,9 @@ import Testing
     #expect(throws: SolverError.self) { try NavierStokes(grid: 32, viscosity: -1, times: [1]) }
     #expect(throws: SolverError.self) { try NavierStokes(grid: 32, viscosity: 1, times: [2, 1]) }
     #expect(throws: SolverError.self) {
-      try NavierStokes(grid: 32, viscosity: 1, times: [1], timeStep: 1e-12)
+      try NavierStokes(
+        grid: 32, viscosity: 1, times: [1], timeStepping: .init(.adamsBashforthCrankNicolson, timeStep: 1e-12)
+      )
     }
     #expect(throws: SolverError.self) {
       try NavierStokes(grid: 32, viscosity: 1, times: [1], forcing: .field(Tensor(shape: [16, 16])))

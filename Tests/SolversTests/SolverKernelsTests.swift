@@ -22,38 +22,6 @@ import Testing
     a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) < 1e-13 }
   }
 
-  @Test func semiImplicitUpdate() {
-    let modes = 13
-    let (keep, gain) = (numbers(modes, seed: 1), numbers(modes, seed: 2))
-    let (current, previous) = (numbers(2 * modes, seed: 3), numbers(2 * modes, seed: 4))
-    let state = numbers(2 * modes, seed: 5)
-    let updated = result(2 * modes) { target in
-      target.update(from: state.scalars, count: 2 * modes)
-      withPointers(keep, gain, current, previous) {
-        SolverKernels.semiImplicitUpdate(modes: modes, keep: $0, gain: $1, 1.5, $2, -0.5, $3, state: target)
-      }
-    }
-    let expected = (0..<2 * modes).map { c -> Double in
-      let explicit = 1.5 * current.scalars[c] - 0.5 * previous.scalars[c]
-      return keep.scalars[c / 2] * state.scalars[c] + gain.scalars[c / 2] * explicit
-    }
-    #expect(close(updated, expected))
-  }
-
-  @Test(arguments: [8, 9, 15, 16, 17, 32])
-  func halfSquare(_ n: Int) {
-    let u = numbers(n, seed: UInt64(n)).scalars
-    var bounds = (largest: 0.0, steepest: 0.0)
-    let halves = result(n) { target in
-      target.update(from: u, count: n)
-      bounds = SolverKernels.halfSquare(n, target)
-    }
-    #expect(close(halves, u.map { $0 * $0 / 2 }))
-    #expect(bounds.largest == u.map(abs).max())
-    let differences = (0..<n).map { (i: Int) -> Double in abs(u[(i + 1) % n] - u[i]) }
-    #expect(bounds.steepest == differences.max())
-  }
-
   @Test(arguments: [(8, 3), (9, 4), (16, 6), (12, 1)])
   func joiningAndSplittingHalfSpectra(_ n: Int, columns: Int) {
     let rows = 3

@@ -48,4 +48,47 @@ import Training
     }
     for (index, result) in apart.enumerated() { #expect(result == together[first: index..<index + 1]) }
   }
+
+  @Test func gradientsAgreeWithFiniteDifferences() throws {
+    let data = SmallProblem.data(samples: 40)
+    let scaling = { (mean: Float, scale: Float) in
+      FieldScaling(mean: Tensor(shape: [1], repeating: mean), scale: Tensor(shape: [1], repeating: scale))
+    }
+    let trainer = Trainer(
+      SmallProblem.model, configuration: SmallProblem.configuration(epochs: 1), inputScaling: scaling(0.5, 2),
+      outputScaling: scaling(-1, 3))
+    let learned = try LearnedOperator(trainer.checkpoint)
+    let inputs = Tensor<Double>(converting: data.inputs)
+    // 40 samples: more than are computed at once.
+    let cotangents = Tensor<Double>(converting: randomTensor(data.targets.shape, sample: 1))
+    let directions = Tensor<Double>(converting: randomTensor(data.inputs.shape, sample: 2))
+    let (solutions, products) = try learned.vectorJacobianProducts(inputs) { _, samples in
+      cotangents[first: samples]
+    }
+    #expect(solutions == (try learned(inputs)))
+    let points = inputs.count / 40
+    func moved(_ step: Double) throws -> Tensor<Double> {
+      var result = inputs
+      result.withUnsafeMutableBuffer { result in
+        withPointers(directions) { Double.axpy(result.count, step, $0, result.baseAddress!) }
+      }
+      return try learned(result)
+    }
+    // Rounding is 6e-8 of outputs of order 3 times √32 points over the step, 1e-5 of the derivatives' size 3e-3
+    // times √32; the step changes inputs by a tenth of their deviation.
+    let step = 0.1
+    let (forth, back) = (try moved(step), try moved(-step))
+    withPointers(forth, back, cotangents, directions, products) { forth, back, v, d, gradient in
+      for sample in 0..<40 {
+        let offset = sample * points
+        let difference =
+          (Double.dot(points, forth + offset, v + offset) - Double.dot(points, back + offset, v + offset))
+          / (2 * step)
+        let derivative = Double.dot(points, gradient + offset, d + offset)
+        // ⟨g, d⟩ is of the size ‖g‖; a scale that is forgotten, the smallest mistake, is a factor of 2.
+        let size = Double.dot(points, gradient + offset, gradient + offset).squareRoot()
+        #expect(abs(difference - derivative) < 0.01 * size)
+      }
+    }
+  }
 }

@@ -36,8 +36,14 @@ public enum Activation: String, Codable, Sendable, CaseIterable {
     ck_activation_adjoint(kernel, count, z, gradient)
   }
 
-  /// True if the adjoint must be given z itself.
-  var needsPreactivation: Bool { self == .gelu }
+  /// gradient ← gradient · slope, where a product's finish left the derivative; for `relu` the value serves.
+  func adjoint(_ count: Int, slope: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>) {
+    switch self {
+    case .identity: break
+    case .relu: adjoint(count, slope, gradient)
+    case .gelu: ck_multiply_f32(count, slope, gradient)
+    }
+  }
 }
 
 /// The activation of every element.

@@ -27,19 +27,23 @@ public func perceptron(
   return Variable(value, from: [u, hiddenWeight, hiddenBias, weight, bias]) {
     [
       u = u.value, hiddenWeight = hiddenWeight.value, hiddenBias = hiddenBias.value, weight = weight.value,
-      bias = bias.value, uNeedsGradient = u.needsGradient
+      bias = bias.value, uNeedsGradient = u.needsGradient,
+      weightsNeedGradient = [hiddenWeight, hiddenBias, weight, bias].contains(where: \.needsGradient)
     ] gradient in
     let gradient = gradient
-    var terms = Tensor<Float>(shape: [kernel.input.samples, kernel.parameterCount])
+    var terms = Tensor<Float>(shape: [weightsNeedGradient ? kernel.input.samples : 0, kernel.parameterCount])
     let inputGradient = Tensor<Float>.filled(uNeedsGradient ? u.shape : [0]) { du in
       terms.withUnsafeMutableBuffer { terms in
         let terms = terms.baseAddress!
         withPointers(u, hiddenWeight, hiddenBias, weight, gradient) {
           u, w1, b1, w2, dy in
-          kernel.adjoint(u, (w1, b1, w2), dy, inputGradient: uNeedsGradient ? du : nil, terms: terms)
+          kernel.adjoint(
+            u, (w1, b1, w2), dy, inputGradient: uNeedsGradient ? du : nil,
+            terms: weightsNeedGradient ? terms : nil)
         }
       }
     }
+    guard weightsNeedGradient else { return [uNeedsGradient ? inputGradient : nil, nil, nil, nil, nil] }
     var offset = 0
     let parameterGradients = [hiddenWeight, hiddenBias, weight, bias].map { parameter in
       defer { offset += parameter.count }
@@ -51,8 +55,8 @@ public func perceptron(
 
 /// The two directions of `perceptron` on raw memory.
 struct PerceptronKernel {
-  /// The grid points of one tile: 128 channels of 256 points are half of a 256 KiB cache.
-  static let tile = 256
+  /// The grid points of one tile: 128 channels of them are half of a 256 KiB cache, and they are whole vectors.
+  static let tile = 288
 
   let input: FieldShape
   let hidden: Int
@@ -62,12 +66,14 @@ struct PerceptronKernel {
   var inputs: Int { input.channels }
   var parameterCount: Int { hidden * inputs + hidden + outputs * hidden + outputs }
 
-  /// Hidden values before the activation, one tile.
+  /// The hidden values of one tile after the activation, and its derivative for the adjoint.
   private func hiddenTile(
-    _ u: UnsafePointer<Float>, _ w1: UnsafePointer<Float>, width: Int, _ h: UnsafeMutablePointer<Float>
+    _ u: UnsafePointer<Float>, _ w1: UnsafePointer<Float>, _ b1: UnsafePointer<Float>, width: Int,
+    _ h: UnsafeMutablePointer<Float>, slope: UnsafeMutablePointer<Float>? = nil
   ) {
-    Float.gemm(
-      MatrixProduct(rows: hidden, columns: width, inner: inputs, rightStride: input.points), 1, w1, u, 0, h)
+    MatrixKernels.product(
+      rows: hidden, columns: width, [ck_factors(inner: inputs, w1, u, bStride: input.points)],
+      finish: activation.finish(bias: b1, slope: activation == .gelu ? slope : nil), into: h)
   }
 
   func forward(
@@ -84,73 +90,76 @@ struct PerceptronKernel {
         for index in range {
           let (sample, start) = (index / tiles, index % tiles * Self.tile)
           let width = min(Self.tile, points - start)
-          hiddenTile(u + sample * inputs * points + start, weights.w1, width: width, h)
-          for channel in 0..<hidden {
-            activation.apply(width, bias: weights.b1[channel], h + channel * width)
-          }
-          let target = y + sample * outputs * points + start
-          for output in 0..<outputs {
-            (target + output * points).update(repeating: weights.b2[output], count: width)
-          }
-          Float.gemm(
-            MatrixProduct(rows: outputs, columns: width, inner: hidden, resultStride: points), 1, weights.w2,
-            h, 1, target)
+          hiddenTile(u + sample * inputs * points + start, weights.w1, weights.b1, width: width, h)
+          MatrixKernels.product(
+            rows: outputs, columns: width, [ck_factors(inner: hidden, weights.w2, h, bStride: width)],
+            finish: Activation.identity.finish(bias: weights.b2),
+            into: y + sample * outputs * points + start, stride: points)
         }
       }
     }
   }
 
-  /// Per sample, the gradients of the four parameters one after another go to `terms`.
+  /// Per sample, the gradients of the four parameters one after another go to `terms`, if they are wanted.
   func adjoint(
     _ u: UnsafePointer<Float>,
     _ weights: (w1: UnsafePointer<Float>, b1: UnsafePointer<Float>, w2: UnsafePointer<Float>),
     _ dy: UnsafePointer<Float>, inputGradient: UnsafeMutablePointer<Float>?,
-    terms: UnsafeMutablePointer<Float>
+    terms: UnsafeMutablePointer<Float>?
   ) {
     let points = input.points
     parallelFor(input.samples) { samples in
       withScratch(3 * hidden * Self.tile) { scratch in
-        let (z, h, dh) = (scratch, scratch + hidden * Self.tile, scratch + 2 * hidden * Self.tile)
+        let (h, slope, dz) = (scratch, scratch + hidden * Self.tile, scratch + 2 * hidden * Self.tile)
         for sample in samples {
-          let dw1 = terms + sample * parameterCount
-          let db1 = dw1 + hidden * inputs
-          let dw2 = db1 + hidden
-          let db2 = dw2 + outputs * hidden
-          dw1.update(repeating: 0, count: parameterCount)
+          let terms = terms.map { $0 + sample * parameterCount }
+          terms?.update(repeating: 0, count: parameterCount)
           for start in stride(from: 0, to: points, by: Self.tile) {
             let width = min(Self.tile, points - start)
             let source = u + sample * inputs * points + start
             let gradient = dy + sample * outputs * points + start
-            hiddenTile(source, weights.w1, width: width, z)
-            // h = activation(z), dh = W₂ᵀ dy ⊙ activation'(z)
-            Float.gemm(
-              MatrixProduct(
-                rows: hidden, columns: width, inner: outputs, left: .transpose, rightStride: points),
-              1, weights.w2, gradient, 0, dh)
-            for channel in 0..<hidden {
-              let row = channel * width
-              activation.apply(width, bias: weights.b1[channel], z + row, out: h + row)
-              activation.adjoint(width, z + row, dh + row)
-              db1[channel] += Float(ck_sum_f32(width, dh + row))
+            hiddenTile(source, weights.w1, weights.b1, width: width, h, slope: slope)
+            // dz = W₂ᵀ dy ⊙ activation'(z)
+            MatrixKernels.product(
+              rows: hidden, columns: width,
+              [
+                ck_factors(
+                  inner: outputs, transposed: weights.w2, stride: hidden, gradient, bStride: points)
+              ],
+              finish: activation == .gelu
+                ? ck_finish(kind: CK_IDENTITY, bias: nil, factor: slope, slope: nil) : nil, into: dz)
+            if activation == .relu { activation.adjoint(hidden * width, h, dz) }
+            if let terms {
+              addParameterGradients(
+                source, hidden: h, hiddenGradient: dz, gradient, width: width, to: terms)
             }
-            for output in 0..<outputs { db2[output] += Float(ck_sum_f32(width, gradient + output * points)) }
-            Float.gemm(
-              MatrixProduct(
-                rows: outputs, columns: hidden, inner: width, right: .transpose, leftStride: points),
-              1, gradient, h, 1, dw2)
-            Float.gemm(
-              MatrixProduct(
-                rows: hidden, columns: inputs, inner: width, right: .transpose, rightStride: points),
-              1, dh, source, 1, dw1)
             if let du = inputGradient {
-              Float.gemm(
-                MatrixProduct(
-                  rows: inputs, columns: width, inner: hidden, left: .transpose, resultStride: points),
-                1, weights.w1, dh, 0, du + sample * inputs * points + start)
+              MatrixKernels.product(
+                rows: inputs, columns: width,
+                [ck_factors(inner: hidden, transposed: weights.w1, stride: inputs, dz, bStride: width)],
+                into: du + sample * inputs * points + start, stride: points)
             }
           }
         }
       }
     }
+  }
+
+  /// Adds what one tile contributes to the gradients of the four parameters of one sample.
+  private func addParameterGradients(
+    _ u: UnsafePointer<Float>, hidden h: UnsafePointer<Float>, hiddenGradient dz: UnsafePointer<Float>,
+    _ dy: UnsafePointer<Float>, width: Int, to terms: UnsafeMutablePointer<Float>
+  ) {
+    let points = input.points
+    let dw1 = terms
+    let db1 = dw1 + hidden * inputs
+    let dw2 = db1 + hidden
+    let db2 = dw2 + outputs * hidden
+    for channel in 0..<hidden { db1[channel] += Float(ck_sum_f32(width, dz + channel * width)) }
+    for output in 0..<outputs { db2[output] += Float(ck_sum_f32(width, dy + output * points)) }
+    MatrixKernels.innerProducts(
+      rows: outputs, columns: hidden, length: width, dy, xStride: points, h, adding: true, into: dw2)
+    MatrixKernels.innerProducts(
+      rows: hidden, columns: inputs, length: width, dz, u, yStride: points, adding: true, into: dw1)
   }
 }

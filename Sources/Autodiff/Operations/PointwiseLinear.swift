@@ -16,19 +16,19 @@ public func pointwiseLinear(_ u: Variable, weight: Variable, bias: Variable) -> 
     Tensor<Float>.filled(input.shape(channels: outputs)) { y in
       parallelFor(input.samples) { samples in
         for sample in samples {
-          let target = y + sample * outputs * points
-          for output in 0..<outputs {
-            (target + output * points).update(repeating: b[output], count: points)
-          }
-          Float.gemm(
-            MatrixProduct(rows: outputs, columns: points, inner: inputs), 1, w,
-            u + sample * inputs * points, 1, target)
+          MatrixKernels.product(
+            rows: outputs, columns: points,
+            [ck_factors(inner: inputs, w, u + sample * inputs * points, bStride: points)],
+            finish: Activation.identity.finish(bias: b), into: y + sample * outputs * points)
         }
       }
     }
   }
   return Variable(value, from: [u, weight, bias]) {
-    [u = u.value, weight = weight.value, uNeedsGradient = u.needsGradient] gradient in
+    [
+      u = u.value, weight = weight.value, uNeedsGradient = u.needsGradient,
+      weightsNeedGradient = weight.needsGradient || bias.needsGradient
+    ] gradient in
     let gradient = gradient
     var inputGradient: Tensor<Float>?
     if uNeedsGradient {
@@ -36,14 +36,17 @@ public func pointwiseLinear(_ u: Variable, weight: Variable, bias: Variable) -> 
         Tensor<Float>.filled(u.shape) { du in
           parallelFor(input.samples) { samples in
             for sample in samples {
-              Float.gemm(
-                MatrixProduct(rows: inputs, columns: points, inner: outputs, left: .transpose), 1, w,
-                dy + sample * outputs * points, 0, du + sample * inputs * points)
+              let source = dy + sample * outputs * points
+              MatrixKernels.product(
+                rows: inputs, columns: points,
+                [ck_factors(inner: outputs, transposed: w, stride: inputs, source, bStride: points)],
+                into: du + sample * inputs * points)
             }
           }
         }
       }
     }
+    guard weightsNeedGradient else { return [inputGradient, nil, nil] }
     let terms = linearGradientTerms(of: u, gradient, outputs: outputs)
     return [
       inputGradient, sumOverFirstAxis(terms, shape: [outputs, inputs]),
@@ -76,8 +79,7 @@ func linearGradient(
   inputs: Int, outputs: Int, points: Int, _ u: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
   _ result: UnsafeMutablePointer<Float>
 ) {
-  Float.gemm(
-    MatrixProduct(rows: outputs, columns: inputs, inner: points, right: .transpose), 1, dy, u, 0, result)
+  MatrixKernels.innerProducts(rows: outputs, columns: inputs, length: points, dy, u, into: result)
   for output in 0..<outputs {
     result[outputs * inputs + output] = Float(ck_sum_f32(points, dy + output * points))
   }

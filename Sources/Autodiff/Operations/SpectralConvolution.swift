@@ -11,11 +11,12 @@ import Tensors
 public func spectralConvolution(_ u: Variable, weight: Variable) -> Variable {
   let kernel = FourierLayerKernel(input: FieldShape(u.shape), weight: weight.shape)
   let (value, spectrum, _) = kernel.forward(
-    u.value, weight.value, skip: nil, activation: .identity, keeping: weight.needsGradient)
+    u.value, weight.value, skip: nil, activation: .identity, keepsSpectrum: weight.needsGradient,
+    keepsSlope: false)
   return Variable(value, from: [u, weight]) {
     [weight = weight.value, uNeedsGradient = u.needsGradient] gradient in
     let gradients = kernel.adjoint(
-      gradient, u: nil, weight, skipWeight: nil, spectrum: spectrum, preactivation: nil,
+      gradient, u: nil, skipGradients: false, weight, skipWeight: nil, spectrum: spectrum, slope: nil,
       activation: .identity, inputGradient: uNeedsGradient)
     return [gradients.u, gradients.weight]
   }
@@ -33,15 +34,18 @@ public func fourierLayer(
     skipWeight.shape == [kernel.outputs, kernel.inputs] && skipBias.shape == [kernel.outputs],
     "skip weight \(skipWeight.shape) does not map \(kernel.inputs) to \(kernel.outputs) channels")
   let inputs = [u, weight, skipWeight, skipBias]
-  let (value, spectrum, preactivation) = kernel.forward(
+  let (value, spectrum, slope) = kernel.forward(
     u.value, weight.value, skip: (skipWeight.value, skipBias.value), activation: activation,
-    keeping: inputs.contains(where: \.needsGradient))
+    keepsSpectrum: weight.needsGradient, keepsSlope: inputs.contains(where: \.needsGradient))
   return Variable(value, from: inputs) {
-    [u = u.value, weight = weight.value, skipWeight = skipWeight.value, uNeedsGradient = u.needsGradient]
+    [
+      u = u.value, weight = weight.value, skipWeight = skipWeight.value, uNeedsGradient = u.needsGradient,
+      skipNeedsGradient = skipWeight.needsGradient || skipBias.needsGradient
+    ]
     gradient in
     let gradients = kernel.adjoint(
-      gradient, u: u, weight, skipWeight: skipWeight, spectrum: spectrum,
-      preactivation: activation.needsPreactivation ? preactivation : value, activation: activation,
+      gradient, u: u, skipGradients: skipNeedsGradient, weight, skipWeight: skipWeight, spectrum: spectrum,
+      slope: activation == .relu ? value : slope, activation: activation,
       inputGradient: uNeedsGradient)
     return [gradients.u, gradients.weight, gradients.skipWeight, gradients.skipBias]
   }
@@ -72,85 +76,94 @@ private struct FourierLayerKernel {
       grid: input.grid, modes: dimensions == 1 ? [weight[0]] : [weight[0] / 2, weight[1]])
   }
 
-  /// The result, the input's modes and, where the adjoint needs it, the value before the activation.
+  /// The result, the input's modes and, where the adjoint needs it, the derivative of the activation.
   func forward(
     _ u: Tensor<Float>, _ weight: Tensor<Float>, skip: (weight: Tensor<Float>, bias: Tensor<Float>)?,
-    activation: Activation, keeping: Bool
-  ) -> (value: Tensor<Float>, spectrum: Tensor<Float>?, preactivation: Tensor<Float>?) {
+    activation: Activation, keepsSpectrum: Bool, keepsSlope: Bool
+  ) -> (value: Tensor<Float>, spectrum: Tensor<Float>?, slope: Tensor<Float>?) {
     let spectrum = analyse(.forward, u, channels: inputs)
     let mixed = mix(spectrum, weight)
-    var preactivation: Tensor<Float>?
-    let keepsPreactivation = keeping && activation.needsPreactivation
+    var slope: Tensor<Float>?
     let value = Tensor<Float>.filled(input.shape(channels: outputs)) { value in
-      if keepsPreactivation {
-        preactivation = .filled(input.shape(channels: outputs)) { z in
-          finish(u, mixed, skip, activation, z, out: value)
+      if keepsSlope && activation == .gelu {
+        slope = .filled(input.shape(channels: outputs)) { slope in
+          finish(u, mixed, skip, activation, value, slope: slope)
         }
       } else {
-        finish(u, mixed, skip, activation, value, out: nil)
+        finish(u, mixed, skip, activation, value, slope: nil)
       }
     }
-    return (value, keeping ? spectrum : nil, preactivation)
+    return (value, keepsSpectrum ? spectrum : nil, slope)
   }
 
-  /// Back to the grid, plus the skip connection, through the activation, sample by sample.
+  /// Back to the grid, plus the skip connection, through the activation, sample by sample and row by row.
   private func finish(
     _ u: Tensor<Float>, _ mixed: Tensor<Float>, _ skip: (weight: Tensor<Float>, bias: Tensor<Float>)?,
-    _ activation: Activation, _ z: UnsafeMutablePointer<Float>, out: UnsafeMutablePointer<Float>?
+    _ activation: Activation, _ value: UnsafeMutablePointer<Float>, slope: UnsafeMutablePointer<Float>?
   ) {
     withPointers(u, mixed, skip?.weight ?? u, skip?.bias ?? u) { u, mixed, skipWeight, skipBias in
-      parallelFor(samples) { range in
-        withScratch(scratchCount) { scratch in
-          for sample in range {
-            let offset = sample * outputs * points
-            if skip != nil {
-              Float.gemm(
-                MatrixProduct(rows: outputs, columns: points, inner: inputs), 1, skipWeight,
-                u + sample * inputs * points, 0, z + offset)
-            }
-            transform.synthesise(
-              .forward, channels: outputs, mixed + sample * 2 * outputs, stride: samples * 2 * outputs,
-              into: z + offset, previous: skip == nil ? 0 : 1, scratch: scratch)
-            guard skip != nil else { continue }
-            for channel in 0..<outputs {
-              let row = offset + channel * points
-              activation.apply(points, bias: skipBias[channel], z + row, out: out.map { $0 + row })
-            }
+      forEachSample { sample, scratch in
+        transform.synthesiseRows(
+          .forward, channels: outputs, mixed + sample * 2 * outputs, stride: samples * 2 * outputs,
+          scratch: scratch)
+        transform.forEachRow(.forward, channels: outputs, of: scratch) { row, synthesis in
+          let start = row * transform.rowLength
+          let target = sample * outputs * points + start
+          var factors = [synthesis]
+          var finish: ck_finish?
+          if skip != nil {
+            let source = u + sample * inputs * points + start
+            factors.append(ck_factors(inner: inputs, skipWeight, source, bStride: points))
+            finish = activation.finish(bias: skipBias, slope: slope.map { $0 + target })
           }
+          MatrixKernels.product(
+            rows: outputs, columns: transform.rowLength, factors, finish: finish, into: value + target,
+            stride: points)
         }
       }
     }
   }
 
   /// The gradients of everything that `forward` took.
+  ///
+  /// - Parameter slope: the derivative of the activation; for `relu` its value, which is positive where the
+  ///   derivative is one.
   func adjoint(
-    _ gradient: consuming Tensor<Float>, u: Tensor<Float>?, _ weight: Tensor<Float>,
-    skipWeight: Tensor<Float>?, spectrum: Tensor<Float>?, preactivation: Tensor<Float>?,
+    _ gradient: consuming Tensor<Float>, u: Tensor<Float>?, skipGradients: Bool, _ weight: Tensor<Float>,
+    skipWeight: Tensor<Float>?, spectrum: Tensor<Float>?, slope: Tensor<Float>?,
     activation: Activation, inputGradient: Bool
   ) -> (u: Tensor<Float>?, weight: Tensor<Float>?, skipWeight: Tensor<Float>?, skipBias: Tensor<Float>?) {
-    // Through the activation, in place; then the gradients of the skip connection and of the modes.
+    // Sample by sample while it is in the cache: through the activation, in place, then the gradients of the
+    // skip connection, then those of the modes.
     let termCount = outputs * (inputs + 1)
     var dz: Tensor<Float> = gradient
     var terms: Tensor<Float>?
-    if let u {
-      terms = .filled([samples, termCount]) { terms in
-        dz.withUnsafeMutableBuffer { dz in
-          let dz = dz.baseAddress!
-          withPointers(u, preactivation ?? u) { u, z in
-            parallelFor(samples) { range in
-              for sample in range {
-                let offset = sample * outputs * points
-                activation.adjoint(outputs * points, z + offset, dz + offset)
+    let dmixed = Tensor<Float>.filled([modeCount, samples, 2, outputs]) { dmixed in
+      dz.withUnsafeMutableBuffer { dz in
+        let dz = dz.baseAddress!
+        let body = { (sample: Int, scratch: UnsafeMutablePointer<Float>) in
+          transform.analyse(
+            .adjoint, channels: outputs, dz + sample * outputs * points,
+            into: dmixed + sample * 2 * outputs, stride: samples * 2 * outputs, scratch: scratch)
+        }
+        guard let u else { return forEachSample(body) }
+        let allTerms = Tensor<Float>.filled([skipGradients ? samples : 0, termCount]) { terms in
+          withPointers(u, slope ?? u) { u, slope in
+            forEachSample { sample, scratch in
+              let offset = sample * outputs * points
+              activation.adjoint(outputs * points, slope: slope + offset, dz + offset)
+              if skipGradients {
                 linearGradient(
-                  inputs: inputs, outputs: outputs, points: points, u + sample * inputs * points,
-                  dz + offset, terms + sample * termCount)
+                  inputs: inputs, outputs: outputs, points: points, u + sample * inputs * points, dz + offset,
+                  terms + sample * termCount)
               }
+              body(sample, scratch)
             }
           }
         }
+        if skipGradients { terms = allTerms }
       }
     }
-    let dmixed = analyse(.adjoint, dz, channels: outputs)
 
     let weightGradient = spectrum.map { self.weightGradient($0, dmixed) }
     var du: Tensor<Float>?
@@ -158,19 +171,22 @@ private struct FourierLayerKernel {
       let dspectrum = mixAdjoint(dmixed, weight)
       du = withPointers(dz, dspectrum, skipWeight ?? weight) { dz, dspectrum, skipWeightStart in
         Tensor<Float>.filled(input.shape(channels: inputs)) { du in
-          parallelFor(samples) { range in
-            withScratch(scratchCount) { scratch in
-              for sample in range {
-                let target = du + sample * inputs * points
-                if skipWeight != nil {
-                  Float.gemm(
-                    MatrixProduct(rows: inputs, columns: points, inner: outputs, left: .transpose), 1,
-                    skipWeightStart, dz + sample * outputs * points, 0, target)
-                }
-                transform.synthesise(
-                  .adjoint, channels: inputs, dspectrum + sample * 2 * inputs, stride: samples * 2 * inputs,
-                  into: target, previous: skipWeight == nil ? 0 : 1, scratch: scratch)
+          forEachSample { sample, scratch in
+            transform.synthesiseRows(
+              .adjoint, channels: inputs, dspectrum + sample * 2 * inputs, stride: samples * 2 * inputs,
+              scratch: scratch)
+            transform.forEachRow(.adjoint, channels: inputs, of: scratch) { row, synthesis in
+              let start = row * transform.rowLength
+              var factors = [synthesis]
+              if skipWeight != nil {
+                let source = dz + sample * outputs * points + start
+                factors.append(
+                  ck_factors(
+                    inner: outputs, transposed: skipWeightStart, stride: inputs, source, bStride: points))
               }
+              MatrixKernels.product(
+                rows: inputs, columns: transform.rowLength, factors,
+                into: du + sample * inputs * points + start, stride: points)
             }
           }
         }
@@ -182,20 +198,25 @@ private struct FourierLayerKernel {
     )
   }
 
+  /// Calls `body` with every sample and scratch memory of its thread.
+  private func forEachSample(_ body: (_ sample: Int, _ scratch: UnsafeMutablePointer<Float>) -> Void) {
+    parallelFor(samples) { range in
+      withScratch(scratchCount) { scratch in
+        for sample in range { body(sample, scratch) }
+      }
+    }
+  }
+
   /// The modes of a batch: `[mode][sample][re, im][channel]`.
   private func analyse(
     _ direction: TruncatedFourierTransform.Direction, _ field: Tensor<Float>, channels: Int
   ) -> Tensor<Float> {
     .filled([modeCount, samples, 2, channels]) { spectrum in
       field.start { field in
-        parallelFor(samples) { range in
-          withScratch(scratchCount) { scratch in
-            for sample in range {
-              transform.analyse(
-                direction, channels: channels, field + sample * channels * points,
-                into: spectrum + sample * 2 * channels, stride: samples * 2 * channels, scratch: scratch)
-            }
-          }
+        forEachSample { sample, scratch in
+          transform.analyse(
+            direction, channels: channels, field + sample * channels * points,
+            into: spectrum + sample * 2 * channels, stride: samples * 2 * channels, scratch: scratch)
         }
       }
     }

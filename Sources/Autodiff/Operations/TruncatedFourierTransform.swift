@@ -137,57 +137,74 @@ public final class TruncatedFourierTransform: Sendable {
     into spectrum: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutablePointer<Float>
   ) {
     let kept = 2 * columnModes
+    if grid.count == 1 {
+      let matrix = direction == .forward ? analysisMatrix.transposed : synthesisMatrix.0
+      matrix.start { matrix in
+        MatrixKernels.innerProducts(
+          rows: channels, columns: kept, length: columns, field, matrix, into: scratch)
+      }
+      ck_scatter_modes(columnModes, channels, scratch, stride, spectrum)
+      return
+    }
     let matrix = direction == .forward ? analysisMatrix.0 : synthesisMatrix.transposed
+    // scratch: [row][channel][mode][re, im]
     matrix.start { matrix in
-      if grid.count == 1 {
-        Float.gemm(
-          MatrixProduct(rows: channels, columns: kept, inner: columns), 1, field, matrix, 0, scratch)
-        ck_scatter_modes(columnModes, channels, scratch, stride, spectrum)
-        return
-      }
-      // scratch: [row][channel][mode][re, im]
       for channel in 0..<channels {
-        Float.gemm(
-          MatrixProduct(rows: rows, columns: kept, inner: columns, resultStride: channels * kept), 1,
-          field + channel * rows * columns, matrix, 0, scratch + channel * kept)
+        MatrixKernels.product(
+          rows: rows, columns: kept,
+          [ck_factors(inner: columns, field + channel * rows * columns, matrix, bStride: kept)],
+          into: scratch + channel * kept, stride: channels * kept)
       }
-      let folded = scratch + rows * channels * kept
-      leading.start { leading in
-        Float.gemm(
-          MatrixProduct(rows: 2 * rowModes + 1, columns: channels * kept, inner: rows), 1, leading, scratch,
-          0, folded)
-      }
-      ck_unfold_modes(rowModes, columnModes, channels, folded, stride, spectrum)
+    }
+    let folded = scratch + rows * channels * kept
+    leading.start { leading in
+      MatrixKernels.product(
+        rows: 2 * rowModes + 1, columns: channels * kept,
+        [ck_factors(inner: rows, leading, scratch, bStride: channels * kept)], into: folded)
+    }
+    ck_unfold_modes(rowModes, columnModes, channels, folded, stride, spectrum)
+  }
+
+  /// From the modes of one sample to its field: first to the coefficients of the last axis's cosines and sines
+  /// for every row of the grid, `[row, channel, mode, 2]`, which go to `scratch`.
+  ///
+  /// `forEachRow` makes the field of them.
+  func synthesiseRows(
+    _ direction: Direction, channels: Int, _ spectrum: UnsafePointer<Float>, stride: Int,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    let kept = 2 * columnModes
+    guard grid.count == 2 else {
+      return ck_gather_modes(columnModes, channels, spectrum, stride, scratch)
+    }
+    let folded = scratch + rows * channels * kept
+    ck_fold_modes(rowModes, columnModes, channels, spectrum, stride, folded)
+    leading.start { leading in
+      MatrixKernels.product(
+        rows: rows, columns: channels * kept,
+        [
+          ck_factors(
+            inner: 2 * rowModes + 1, transposed: leading, stride: rows, folded, bStride: channels * kept)
+        ], into: scratch)
     }
   }
 
-  /// From the modes of one sample to its field, to which `previous` times what is there is added.
-  func synthesise(
-    _ direction: Direction, channels: Int, _ spectrum: UnsafePointer<Float>, stride: Int,
-    into field: UnsafeMutablePointer<Float>, previous: Float, scratch: UnsafeMutablePointer<Float>
+  /// Calls `body` with the number of each row of the grid and the factors whose product is that row of the field, `[channel, column]`.
+  func forEachRow(
+    _ direction: Direction, channels: Int, of coefficients: UnsafePointer<Float>,
+    _ body: (_ row: Int, _ factors: ck_factors) -> Void
   ) {
     let kept = 2 * columnModes
     let matrix = direction == .forward ? synthesisMatrix.0 : analysisMatrix.transposed
     matrix.start { matrix in
-      if grid.count == 1 {
-        ck_gather_modes(columnModes, channels, spectrum, stride, scratch)
-        Float.gemm(
-          MatrixProduct(rows: channels, columns: columns, inner: kept), 1, scratch, matrix, previous, field)
-        return
-      }
-      let folded = scratch + rows * channels * kept
-      ck_fold_modes(rowModes, columnModes, channels, spectrum, stride, folded)
-      leading.start { leading in
-        Float.gemm(
-          MatrixProduct(
-            rows: rows, columns: channels * kept, inner: 2 * rowModes + 1, left: .transpose), 1, leading,
-          folded, 0, scratch)
-      }
-      for channel in 0..<channels {
-        Float.gemm(
-          MatrixProduct(rows: rows, columns: columns, inner: kept, leftStride: channels * kept), 1,
-          scratch + channel * kept, matrix, previous, field + channel * rows * columns)
+      for row in 0..<rows {
+        body(
+          row,
+          ck_factors(inner: kept, coefficients + row * channels * kept, matrix, bStride: columns))
       }
     }
   }
+
+  /// The length of a row of the grid.
+  var rowLength: Int { columns }
 }

@@ -40,18 +40,38 @@ double ck_dot_f64(size_t n, const double *x, const double *y);
 double ck_squared_distance_f32(size_t n, const float *x, const float *y);
 double ck_squared_distance_f64(size_t n, const double *x, const double *y);
 
-/// state = keep * state + gain * (current_weight * current + previous_weight * previous): one step of a
-/// semi-implicit scheme for complex coefficients under a linear operator that is diagonal and real.
-void ck_semi_implicit_update_f64(
-    size_t modes, const double *keep, const double *gain, double current_weight, const double *current,
-    double previous_weight, const double *previous, double *state);
+/// output = a x + b (y_weight y + z_weight z): one stage of a scheme whose linear operator is diagonal.
+/// a, b, x, y, z and output are `modes` complex numbers each.
+void ck_diagonal_update_f64(
+    size_t modes, const double *a, const double *x, const double *b, double y_weight, const double *y,
+    double z_weight, const double *z, double *output);
 
-/// output = i * factor * input for complex numbers: a derivative in Fourier space.
-void ck_multiply_imaginary_f64(size_t modes, const double *factor, const double *input, double *output);
+/// output = e u + f1 n0 + f2 (n1 + n2) + f3 n3, all complex: the last stage of ETDRK4.
+void ck_etdrk4_update_f64(
+    size_t modes, const double *e, const double *u, const double *f1, const double *n0, const double *f2,
+    const double *n1, const double *n2, const double *f3, const double *n3, double *output);
 
-/// u = u^2 / 2 for n values on a periodic grid; bounds = largest |u| and largest |difference of neighbours|
-/// before.
-void ck_half_square_f64(size_t n, double *u, double *bounds);
+/// The coefficients of ETDRK4 for z = step * symbol, complex: e = exp(z), half = exp(z / 2), q = (step / 2)
+/// phi_1(z / 2), f1 = step (phi_1 - 3 phi_2 + 4 phi_3), f2 = step (2 phi_2 - 4 phi_3), f3 = step (4 phi_3 -
+/// phi_2), to a few units in the last place of the largest term.
+void ck_etdrk4_coefficients_f64(
+    size_t modes, double step, const double *symbol, double *e, double *half, double *q, double *f1,
+    double *f2, double *f3);
+
+/// The sum of |f (x - y)|^2 for complex numbers.
+double ck_weighted_distance_f64(size_t modes, const double *f, const double *x, const double *y);
+
+/// The sum of |symbol u + n|^2 for complex numbers: of the rates of change.
+double ck_rate_of_change_f64(size_t modes, const double *symbol, const double *u, const double *n);
+
+/// output = factor * input, complex.
+void ck_complex_multiply_f64(size_t modes, const double *factor, const double *input, double *output);
+
+/// u = c[0] + c[1] u + ... + c[degree] u^degree for n values; the largest derivative of it, in magnitude.
+double ck_polynomial_f64(size_t n, size_t degree, const double *coefficients, double *u);
+
+/// The largest |x| of n numbers.
+double ck_largest_magnitude_f64(size_t n, const double *x);
 
 /// pair = (i along_x vorticity, i along_y vorticity): pair is [rows][2][columns] complex.
 void ck_velocity_spectra_f64(

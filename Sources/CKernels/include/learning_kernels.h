@@ -17,6 +17,49 @@ void ck_activate_in_place(enum ck_activation kind, size_t n, float bias, float *
 /// gradient *= activation'(z).
 void ck_activation_adjoint(enum ck_activation kind, size_t n, const float *z, float *gradient);
 
+/// A product A B in a sum of products: A is `rows` by `inner`, its element (r, k) at a[r row + k column]; B is
+/// `inner` by `columns`, its rows contiguous and b_row apart.
+struct ck_factors {
+  size_t inner;
+  const float *a;
+  size_t row, column;
+  const float *b;
+  size_t b_row;
+};
+
+/// What becomes of a sum of products S: activation(S + bias) times the factor.
+///
+/// bias has one number per row, factor and slope are laid out as the result; each may be null. slope gets the
+/// activation's derivative at S + bias; only for CK_GELU, without a factor.
+struct ck_finish {
+  enum ck_activation kind;
+  const float *bias;
+  const float *factor;
+  float *slope;
+};
+
+/// C = finish(A_1 B_1 + ... ), `rows` by `columns`, of `count` pairs of factors; the rows of C are c_row apart.
+///
+/// C must not overlap the factors. finish may be null: C is the sum itself then.
+void ck_product(size_t rows, size_t columns, size_t count, const struct ck_factors *factors,
+                const struct ck_finish *finish, float *c, size_t c_row);
+
+/// c[i c_row + j] = the inner product of row i of x and row j of y, `length` points; added to what is there if
+/// `adds` is not 0.
+void ck_inner_products(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
+                       const float *y, size_t y_row, int adds, float *c, size_t c_row);
+
+/// Instruction sets in rising order.
+enum ck_instructions { CK_BASELINE = 0, CK_AVX2 = 1, CK_AVX512 = 2 };
+
+/// The same with no more than the given instructions: for tests.
+void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, size_t count,
+                      const struct ck_factors *factors, const struct ck_finish *finish, float *c,
+                      size_t c_row);
+void ck_inner_products_using(enum ck_instructions most, size_t rows, size_t columns, size_t length,
+                             const float *x, size_t x_row, const float *y, size_t y_row, int adds, float *c,
+                             size_t c_row);
+
 /// One factor or result of ck_planar_product: element (r, c) has its real part at r row + c column and its
 /// imaginary part `imaginary` floats behind it; conjugated when `conjugate` is not 0.
 struct ck_planar {

@@ -59,8 +59,8 @@ extension Benchmark {
       precision: .double, steps: steps
     ) { stopwatch in
       let flow = try NavierStokes(
-        grid: grid, viscosity: 1e-3, times: [1e-4 * Double(steps)], timeStep: 1e-4,
-        scheme: .eulerCrankNicolson)
+        grid: grid, viscosity: 1e-3, times: [1e-4 * Double(steps)],
+        timeStepping: .init(.eulerCrankNicolson, timeStep: 1e-4))
       let inputs = fields(PeriodicGaussianField.navierStokes(grid: grid), count: batch)
       try stopwatch.time { _ = try flow(inputs) }
     }

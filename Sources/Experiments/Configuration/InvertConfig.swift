@@ -47,13 +47,37 @@ public struct InvertConfig: Sendable {
     public enum Kind: String, CaseIterable, Sendable {
       /// The preconditioned Crank-Nicolson proposal (Cotter, Roberts, Stuart, White 2013).
       case pcn
+      /// The Metropolis-adjusted Langevin proposal on function space: pCN shifted along the gradient.
+      case mala
+      /// The surrogate screens proposals, the classical solver decides (Christen, Fox 2005).
+      case delayedAcceptance = "delayed-acceptance"
     }
+
+    /// What screens proposals in delayed acceptance.
+    public struct Screening: Sendable, Equatable {
+      /// The samplers that may screen.
+      public enum Kind: String, CaseIterable, Sendable {
+        /// As `Sampler.Kind.pcn`.
+        case pcn
+        /// As `Sampler.Kind.mala`.
+        case mala
+      }
+      /// The sampler of the surrogate's posterior.
+      public let kind: Kind
+      /// How many of its steps make one proposal.
+      public let steps: Int
+    }
+
     /// Which sampler.
     public let kind: Kind
+    /// The screening of delayed acceptance; nil for other samplers.
+    public let screening: Screening?
     /// The share β of fresh noise in a proposal, at the start if it is adapted.
     public let stepSize: Double
     /// Whether β is adapted during burn-in.
     public let adapt: Bool
+    /// The acceptance rate that the adaptation aims at; nil for what is customary with the sampler.
+    public let targetAcceptance: Double?
     /// The draws of each chain after burn-in.
     public let samples: Int
     /// The draws of each chain that are thrown away.
@@ -93,7 +117,15 @@ public struct InvertConfig: Sendable {
   public init(_ section: ConfigSection) throws {
     let surrogateText = section.string("surrogate")
     surrogate = surrogateText == "solver" ? .solver : .run(surrogateText)
-    if surrogate == .solver, section.contains("solver") {
+    let samplerSection = section.section("sampler")
+    guard let kind = samplerSection.choice("kind", of: Sampler.Kind.self) else {
+      throw samplerSection.stop()
+    }
+    if surrogate == .solver {
+      samplerSection.check(
+        "kind", kind == .pcn, "with 'surrogate: solver' it must be pcn; the others need a trained surrogate")
+    }
+    if surrogate == .solver || kind == .delayedAcceptance, section.contains("solver") {
       let step = section.section("solver").double("time_step", or: "auto", in: .positive)
       solverTimeStep = step.map { .fixed($0) } ?? .auto
     } else {
@@ -104,11 +136,6 @@ public struct InvertConfig: Sendable {
     let priorSection = section.section("prior")
     _ = priorSection.choice("kind", of: PriorKind.self, default: .gaussian)
     prior = NavierStokesConfiguration.prior(priorSection)
-    let samplerSection = section.section("sampler")
-    guard
-      let kind = samplerSection.choice(
-        "kind", of: Sampler.Kind.self, unavailable: ["mala", "delayed-acceptance"])
-    else { throw samplerSection.stop() }
     sampler = InvertConfig.sampler(kind, samplerSection)
     seed = section.int("seed", default: 0, in: .nonNegative)
     output = section.string("output")
@@ -152,10 +179,17 @@ public struct InvertConfig: Sendable {
   }
 
   private static func sampler(_ kind: Sampler.Kind, _ section: ConfigSection) -> Sampler {
+    let screening: Sampler.Screening? =
+      kind != .delayedAcceptance
+      ? nil
+      : Sampler.Screening(
+        kind: section.choice("screening", of: Sampler.Screening.Kind.self, default: .pcn) ?? .pcn,
+        steps: section.int("screening_steps", default: 20, in: .between(1, 1_000_000)))
     let sampler = Sampler(
-      kind: kind,
+      kind: kind, screening: screening,
       stepSize: section.double("step_size", default: 0.1, in: .above(0, upTo: 1)),
       adapt: section.bool("adapt", default: true),
+      targetAcceptance: section.optionalDouble("target_acceptance", in: .between(0.01, 0.99)),
       samples: section.int("samples", in: .atLeast(1)),
       burnIn: section.int("burn_in", default: 0, in: .nonNegative),
       chains: section.int("chains", default: 1, in: .between(1, 1024)),

@@ -35,8 +35,7 @@ public struct BurgersConfiguration: EquationConfiguration {
   /// u at t = 0 and at the recorded times.
   public func makeSource(_ grid: StridedGrid, seed: UInt64) throws -> any SampleSource {
     let problem = try Burgers(
-      grid: grid.points, viscosity: viscosity, times: [0] + times, timeStep: timeStepping.timeStep,
-      scheme: timeStepping.scheme)
+      grid: grid.points, viscosity: viscosity, times: [0] + times, timeStepping: timeStepping)
     return EvolutionSource(
       problem, from: prior.periodicField(grid: [grid.points]), name: "burgers",
       title: "Viscous Burgers equation from Gaussian random initial values", field: "u",

@@ -37,7 +37,8 @@ public struct NavierStokesConfiguration: EquationConfiguration {
       equation.choice("forcing", of: Forcing.self, default: .kolmogorovDiagonal) ?? .kolmogorovDiagonal
     times = equation.recordedTimes()
     prior = Self.prior(configuration.section("prior"))
-    timeStepping = try TimeStepping(configuration.section("solver"))
+    timeStepping = try TimeStepping(
+      configuration.section("solver"), default: .adamsBashforthCrankNicolson)
   }
 
   /// Reads the law of the initial vorticity: (−Δ + 49)^(−2.5) times a factor that is named, `normalization`,
@@ -59,21 +60,20 @@ public struct NavierStokesConfiguration: EquationConfiguration {
   /// The scheme and its step.
   public var method: String { timeStepping.method }
 
-  /// The solver on `grid`² points; a step that is nil is chosen.
-  func problem(grid: Int, times: [Double], timeStep: Double?) throws -> NavierStokes {
+  /// The solver on `grid`² points.
+  func problem(grid: Int, times: [Double], timeStepping: TimeStepping) throws -> NavierStokes {
     let force: NavierStokes.Forcing =
       switch forcing {
       case .kolmogorovDiagonal: .kolmogorovDiagonal
       case .none: .none
       }
     return try NavierStokes(
-      grid: grid, viscosity: viscosity, times: times, forcing: force, timeStep: timeStep,
-      scheme: timeStepping.scheme)
+      grid: grid, viscosity: viscosity, times: times, forcing: force, timeStepping: timeStepping)
   }
 
   /// The vorticity at t = 0 and at the recorded times.
   public func makeSource(_ grid: StridedGrid, seed: UInt64) throws -> any SampleSource {
-    let problem = try problem(grid: grid.points, times: [0] + times, timeStep: timeStepping.timeStep)
+    let problem = try problem(grid: grid.points, times: [0] + times, timeStepping: timeStepping)
     return EvolutionSource(
       problem, from: prior.periodicField(grid: [grid.points, grid.points]), name: "navier-stokes",
       title: "Two-dimensional Navier-Stokes equation from Gaussian random initial vorticities",

@@ -30,29 +30,25 @@ public struct FieldSettings: Sendable, Equatable {
   }
 }
 
-/// How a spectral solver steps in time.
-public struct TimeStepping: Sendable, Equatable {
-  /// The scheme.
-  public let scheme: SemiImplicitScheme
-  /// The step; nil lets the solver choose.
-  public let timeStep: Double?
-
-  /// Reads `kind` and `time_step`.
+extension TimeStepping {
+  /// Reads `kind`, `time_step` and, where the scheme estimates its errors, `tolerance`.
   ///
   /// - Throws: `ConfigError` for a kind that there is not.
-  init(_ solver: ConfigSection) throws {
-    guard
-      let scheme = solver.choice("kind", of: SemiImplicitScheme.self, default: .adamsBashforthCrankNicolson)
-    else { throw solver.stop() }
-    self.scheme = scheme
-    timeStep = solver.double("time_step", or: "auto", in: .positive)
+  init(_ solver: ConfigSection, default scheme: TimeScheme = .etdrk4) throws {
+    guard let scheme = solver.choice("kind", of: TimeScheme.self, default: scheme) else {
+      throw solver.stop()
+    }
+    let timeStep = solver.double("time_step", or: "auto", in: .positive)
+    guard scheme == .etdrk4, timeStep == nil else {
+      self.init(scheme, timeStep: timeStep)
+      return
+    }
+    let tolerance = solver.double("tolerance", default: Self.defaultTolerance, in: .between(1e-14, 1e-2))
+    self.init(scheme, tolerance: tolerance)
   }
 
   /// One line for the provenance of a dataset.
-  var method: String {
-    let step = timeStep.map { "\($0)" } ?? "chosen by the solver"
-    return "Fourier-Galerkin, \(scheme.rawValue), time step \(step)"
-  }
+  var method: String { "Fourier-Galerkin, \(summary)" }
 }
 
 extension ConfigSection {

@@ -194,7 +194,7 @@ struct StoredPosterior {
   let xExtent, yExtent: ClosedRange<Double>
   /// What the file's attributes say, for the list of settings.
   let remarks: [(name: String, value: String)]
-  /// ESS and split R-hat by quantity, if the file has them.
+  /// Effective sample sizes and R-hat by quantity, if the file has them.
   let convergence: HTMLPage.Table?
 
   var sensorCount: Int { observations?.count ?? 0 }
@@ -250,52 +250,44 @@ struct StoredPosterior {
     }
     (xExtent, yExtent) = (try extent("x", mean.xCount), try extent("y", mean.yCount))
     var remarks: [(name: String, value: String)] = []
-    var diagnostics: [String: (ess: String, rHat: String)] = [:]
     for group in ["", "posterior", "sample_stats"]
     where try group.isEmpty || file.root.member(group) == .group {
       let attributes = try (group.isEmpty ? file.root : file.root.group(group)).attributes
       for name in try attributes.names() {
-        guard let text = Self.text(try attributes.value(name)) else { continue }
-        if let quantity = Self.quantity(name, prefixes: ["ess_bulk_", "ess_"]) {
-          diagnostics[quantity, default: ("", "")].ess = text
-        } else if let quantity = Self.quantity(name, prefixes: ["split_r_hat_", "r_hat_", "rhat_"]) {
-          diagnostics[quantity, default: ("", "")].rHat = text
-        } else if let title = Self.remarkTitles[name] {
-          remarks.append((title, text))
+        guard let title = Self.remarkTitles[name], let text = Self.text(try attributes.value(name)) else {
+          continue
         }
-      }
-    }
-    if try file.root.member("posterior_summary/quantity") == .dataset {
-      let names = try file.root.dataset("posterior_summary/quantity").readStrings()
-      let sizes = try array("posterior_summary/effective_sample_size")?.values ?? []
-      let ratios = try array("posterior_summary/split_r_hat")?.values ?? []
-      if sizes.count == names.count && ratios.count == names.count {
-        for (index, name) in names.enumerated() {
-          diagnostics[name] = (
-            NumberFormat.short(sizes[index]), NumberFormat.short(ratios[index], significantDigits: 4)
-          )
-        }
+        remarks.append((title, text))
       }
     }
     self.remarks = remarks
-    convergence =
-      diagnostics.isEmpty
-      ? nil
-      : HTMLPage.Table(
-        columns: ["Quantity", "Effective draws (ESS)", "Split R-hat"],
-        rows: diagnostics.sorted { $0.key < $1.key }.map {
-          [$0.key.replacingOccurrences(of: "_", with: " "), $0.value.ess, $0.value.rHat]
-        }, numericColumns: [1, 2], caption: "Convergence of the chains")
+    convergence = try Self.convergenceTable(file)
+  }
+
+  /// The diagnostics of every quantity, if the file has them.
+  private static func convergenceTable(_ file: HDF5File) throws -> HTMLPage.Table? {
+    guard try file.root.member("posterior_summary/quantity") == .dataset else { return nil }
+    let names = try file.root.dataset("posterior_summary/quantity").readStrings()
+    let columns = [
+      ("ess_bulk", "Effective draws, bulk"), ("ess_tail", "tail"), ("r_hat", "R-hat"),
+      ("autocorrelation_time", "Autocorrelation time"),
+    ]
+    let values = try columns.compactMap { name, title in
+      try StoredArray(file, "posterior_summary/\(name)").map { (title, $0.values) }
+    }.filter { $0.1.count == names.count }
+    guard !values.isEmpty else { return nil }
+    return HTMLPage.Table(
+      columns: ["Quantity"] + values.map(\.0),
+      rows: names.indices.map { row in
+        [names[row].replacingOccurrences(of: "_", with: " ")]
+          + values.map { NumberFormat.short($0.1[row], significantDigits: 4) }
+      }, numericColumns: Set(1...values.count), caption: "Convergence of the chains")
   }
 
   private static let remarkTitles = [
     "burn_in": "Burn-in discarded", "thin": "Thinned by", "step_size": "Step size", "forward": "Forward map",
     "inference_library": "Inference library", "sampling_time": "Sampling time in seconds",
   ]
-
-  private static func quantity(_ name: String, prefixes: [String]) -> String? {
-    prefixes.first { name.hasPrefix($0) }.map { String(name.dropFirst($0.count)) }
-  }
 
   private static func text(_ value: HDF5Value) -> String? {
     switch value {

@@ -26,10 +26,28 @@ struct Evaluation: Encodable {
   let rootMeanSquareError: MetricSummary
   /// The largest errors of the samples, summarised.
   let largestError: MetricSummary
+  /// The errors divided by the targets' standard deviations, summarised: VRMSE of The Well.
+  let varianceScaledError: MetricSummary
+  /// The six measures of PDEBench.
+  let pdebench: PDEBenchMetrics.Result
+  /// The errors by wave number, in bands whose limits double.
+  let spectrum: [SpectralError.Band]
+  /// The errors of every target channel: a field, or a field at one time.
+  let channels: [ChannelError]
   /// The seconds that one prediction takes, in the batches of the evaluation.
   let secondsPerSample: Double
   /// The seconds that the solver took for one sample when the data were made, on one thread.
   let solverSecondsPerSample: Double?
+
+  /// The errors of one target channel, means over the samples.
+  struct ChannelError: Encodable {
+    /// Its name, as `vorticity at t = 10`.
+    let name: String
+    /// The mean relative L2 error of this channel alone.
+    let relativeL2: Double
+    /// The mean correlation of prediction and target.
+    let correlation: Double
+  }
 
   /// An evaluation with the fields of a few samples.
   struct WithFields {
@@ -91,6 +109,10 @@ struct Evaluation: Encodable {
     var errors: [Double] = []
     var squares: [Double] = []
     var largest: [Double] = []
+    var scaled: [Double] = []
+    var pdebench = PDEBenchMetrics()
+    var spectrum = SpectralError()
+    var channels = mapping.targets.map { (name: $0.name, error: 0.0, correlation: 0.0) }
     var seconds = 0.0
     var grid: [Int] = []
     func predict(_ range: Range<Int>) throws -> (
@@ -111,6 +133,19 @@ struct Evaluation: Encodable {
       errors += Metrics.relativeL2(prediction, target)
       squares += Metrics.meanSquaredError(prediction, target)
       largest += Metrics.largestError(prediction, target)
+      pdebench.add(prediction, target)
+      spectrum.add(prediction, target)
+      let (left, right) = (Tensor<Double>(converting: prediction), Tensor<Double>(converting: target))
+      scaled += Metrics.varianceScaledError(left, right)
+      let correlations = Metrics.correlation(left, right)
+      // Samples and channels as samples of one channel, so that each channel has an error of its own.
+      let apart = [range.count * channels.count, 1] + grid
+      let errorsApart = Metrics.relativeL2(left.reshaped(to: apart), right.reshaped(to: apart))
+      for (index, error) in errorsApart.enumerated() {
+        let (sample, channel) = index.quotientAndRemainder(dividingBy: channels.count)
+        channels[channel].error += error / Double(samples.count)
+        channels[channel].correlation += correlations[sample][channel] / Double(samples.count)
+      }
       try progress.update(range.upperBound - samples.lowerBound)
     }
     let numbers = Evaluation(
@@ -118,7 +153,11 @@ struct Evaluation: Encodable {
       epochs: checkpoint.position.epoch, samples: samples.count, grid: grid,
       relativeL2: MetricSummary(errors), sampleRelativeL2: errors,
       rootMeanSquareError: MetricSummary(squares.map { $0.squareRoot() }),
-      largestError: MetricSummary(largest), secondsPerSample: seconds / Double(samples.count),
+      largestError: MetricSummary(largest), varianceScaledError: MetricSummary(scaled),
+      pdebench: pdebench.result, spectrum: spectrum.bands,
+      channels: channels.map {
+        ChannelError(name: $0.name, relativeL2: $0.error, correlation: $0.correlation)
+      }, secondsPerSample: seconds / Double(samples.count),
       solverSecondsPerSample: try file.solveSeconds().map { $0.reduce(0, +) / Double(max(1, $0.count)) })
     let ranked = errors.indices.sorted { errors[$0] < errors[$1] }
     let last = ranked.count - 1
@@ -151,6 +190,7 @@ struct Evaluation: Encodable {
       ("checkpoint", "\(checkpoint), after \(epochs) epochs"),
       ("relative L2 error", line(relativeL2)), ("root mean square error", line(rootMeanSquareError)),
       ("largest error", line(largestError)),
+      ("VRMSE", line(varianceScaledError)),
       ("seconds per sample", Text.number(secondsPerSample)),
       ("solver, one thread", solverSecondsPerSample.map { Text.number($0) } ?? "not stated"),
     ])

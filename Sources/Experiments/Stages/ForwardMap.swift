@@ -17,6 +17,8 @@ struct ForwardMap {
   let map: any SolutionOperator
   /// What it is, in a few words.
   let name: String
+  /// For delayed acceptance, the solver that decides where `map` screens.
+  let solver: (map: any SolutionOperator, name: String)?
   /// Whether the observed sample is among those that the surrogate was trained on.
   let isTrainedOnTheSample: Bool
 
@@ -47,7 +49,8 @@ struct ForwardMap {
     case .solver:
       stride = 1
       grid = description.grid
-      (map, name) = try Self.solver(config, file, time: time)
+      (map, name) = try Self.classicalSolver(config, file, grid: grid, time: time)
+      solver = nil
       isTrainedOnTheSample = false
     case .run(let folder):
       let run = try RunFolder(opening: folder)
@@ -69,6 +72,9 @@ struct ForwardMap {
       }
       map = surrogate
       name = "surrogate \(folder)"
+      solver =
+        config.sampler.kind == .delayedAcceptance
+        ? try Self.classicalSolver(config, file, grid: grid, time: time) : nil
       // Training samples are the first ones of their file.
       isTrainedOnTheSample =
         training.data.train == path && config.observations.sample < training.data.trainSamples
@@ -86,9 +92,9 @@ struct ForwardMap {
     return frame
   }
 
-  /// The classical solver with the settings that the dataset states.
-  private static func solver(
-    _ config: InvertConfig, _ file: any ReadableDataset, time: Double
+  /// The classical solver with the settings that the dataset states, on the given grid.
+  private static func classicalSolver(
+    _ config: InvertConfig, _ file: any ReadableDataset, grid: [Int], time: Double
   ) throws -> (any SolutionOperator, String) {
     guard let text = file.provenance?.config else {
       throw DatasetError.wrongLayout(
@@ -99,15 +105,14 @@ struct ForwardMap {
     guard let equation = generation.equation as? NavierStokesConfiguration else {
       throw DatasetError.wrongLayout(path: file.path, reason: "it holds another equation's solutions")
     }
-    let timeStep: Double? =
+    let timeStepping: TimeStepping =
       switch config.solverTimeStep {
-      case .asInData: equation.timeStepping.timeStep
-      case .auto: nil
-      case .fixed(let step): step
+      case .asInData: equation.timeStepping
+      case .auto: TimeStepping(equation.timeStepping.scheme, tolerance: equation.timeStepping.tolerance)
+      case .fixed(let step): TimeStepping(equation.timeStepping.scheme, timeStep: step)
       }
-    let solver = try equation.problem(grid: file.description.grid[0], times: [time], timeStep: timeStep)
-    let step = timeStep.map { "time step \($0)" } ?? "time step chosen by the solver"
-    return (solver, "classical solver, \(solver.scheme.rawValue), \(step)")
+    let solver = try equation.problem(grid: grid[0], times: [time], timeStepping: timeStepping)
+    return (solver, "classical solver, \(timeStepping.summary)")
   }
 
   /// A frame of the observed sample, `[x, y]`.

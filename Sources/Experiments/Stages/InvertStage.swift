@@ -8,37 +8,53 @@ import Tensors
 public enum InvertStage {
   /// How often the chains are saved, in seconds: what a kill may cost.
   private static let secondsBetweenCheckpoints = 30.0
+  /// How many bytes of records and draws wait in memory at most.
+  private static let largestRecord = 32 << 20
 
   /// What an inversion found.
   struct Summary: Encodable {
     let run: String
     let forwardMap: String
+    /// For delayed acceptance, what screened the proposals of the forward map.
+    let screening: String?
+    let sampler: String
     let observations: Int
     let noise: Double
     let drawsPerChain: Int
     let acceptanceRates: [Double]
     let stepSizes: [Double]
     let misfit: Double
+    /// Whether the chains agree and hold enough effective draws.
+    let converged: Bool
+    /// What does not, and why.
+    let convergenceProblems: [String]
     let diagnostics: [String: Diagnostic]
     /// The relative L2 distance of the posterior mean from the truth.
     let relativeL2: Double
     /// The share of points where the truth is within two posterior standard deviations.
     let coverage: Double
     let forwardSolves: Int
+    let screeningSolves: Int
+    /// Solves that gave no finite misfit; their proposals were rejected.
+    let failedSolves: Int
+    /// The time of this session's sampling.
     let seconds: Double
     let report: String
 
     /// How well the chains know one quantity.
     struct Diagnostic: Encodable {
-      let effectiveSampleSize: Double
-      let splitRHat: Double
+      let bulkESS: Double
+      let tailESS: Double
+      let meanESS: Double
+      let rHat: Double
+      let autocorrelationTime: Double
     }
   }
 
   /// Samples the posterior and reports.
   ///
   /// - Throws: `ConfigError`, `InputError`, `HDF5Error`, `DatasetError`, `SolverError`, `TrainingError`,
-  ///   `OutputError`; `CancellationError` on request, after writing a checkpoint.
+  ///   `SamplingError`, `OutputError`; `CancellationError` on request, after writing a checkpoint.
   public static func run(_ config: InvertConfig, policy: RunFolder.Policy, _ console: Console) throws {
     let forward = try ForwardMap(config)
     if forward.isTrainedOnTheSample {
@@ -47,40 +63,77 @@ public enum InvertStage {
     }
     let truth = try forward.frame(0, of: config.observations.sample)
     let observation = try PointObservation(config, grid: forward.grid)
-    let problem = InverseProblem(
-      forward: forward.map, observation: observation, data: try data(config, forward, observation),
-      noise: config.noise)
     let prior = config.prior.periodicField(grid: forward.grid)
-    let sampler = PreconditionedCrankNicolson(
-      stepSize: config.sampler.stepSize, adaptsStepSize: config.sampler.adapt, draws: config.sampler.samples,
-      burnIn: config.sampler.burnIn, chains: config.sampler.chains, thin: config.sampler.thin,
-      seed: UInt64(config.seed))
+    let problem = InverseProblem(
+      prior: prior, forward: forward.map, observation: observation,
+      data: try data(config, forward, observation), noise: config.noise)
+    let sampler = sampler(config.sampler, problem, forward)
+    let schedule = schedule(config)
     let checksum = try forward.file.contentChecksum().map(Text.hexadecimal) ?? "none"
     let run = try RunFolder(
       preparing: config.output, policy: policy, verb: "invert", configuration: config.resolvedYAML)
     let isContinuation = policy == .resume && FileSystem.exists(run.lastCheckpoint)
     // What the chains depend on; where the result goes is not part of it.
-    let identity = config.identity + "\ndata checksum: \(checksum)"
-    var chains =
-      isContinuation
-      ? try ChainCheckpoint.read(run.lastCheckpoint, configuration: identity)
-      : try sampler.start(problem, prior: prior)
+    let checkpoint = ChainCheckpoint(
+      run.lastCheckpoint, configuration: config.identity + "\ndata checksum: \(checksum)")
+    var chains = isContinuation ? try checkpoint.read(for: sampler) : try schedule.start(sampler)
     var session = try RunSession(
       run, isContinuation: isContinuation, seeds: ["seed": config.seed],
       data: [config.observations.file: checksum])
     let summary = try session.perform {
       let start = ContinuousClock.now
-      let first = chains.iteration
-      try sample(&chains, sampler, problem, prior, run, identity, console)
+      try sample(&chains, sampler, schedule, run, checkpoint, console)
       let seconds = Progress.seconds(ContinuousClock.now - start)
-      try write(chains, sampler, problem, prior, forward, config, truth, run)
-      return summarize(
-        chains, config, forward, truth, run, solves: (chains.iteration - first) * chains.count,
-        seconds: seconds)
+      let history = try checkpoint.history(of: chains)
+      let record = InversionRecord(
+        field: ForwardMap.field,
+        axes: forward.file.description.axes.enumerated().map { number, axis in
+          // Where the positions of the points are not known, their numbers stand for them.
+          (
+            axis.name,
+            forward.file.coordinates(axis: number, stride: forward.stride)
+              ?? (0..<forward.grid[number]).map(Double.init)
+          )
+        },
+        truth: truth,
+        priorStandardDeviation: Tensor(shape: forward.grid, repeating: prior.pointVariance.squareRoot()),
+        software: (Version.name, Version.number), createdAt: Manifest.timestamp(),
+        attributes: [("forward_map", forward.name), ("config", config.resolvedYAML)])
+      try PosteriorFile.write(
+        chains, history, of: sampler, schedule: schedule, record: record, to: "\(run.path)/posterior.nc")
+      _ = try Report.write(runFolder: run.path)
+      return summarize(chains, history, config, forward, sampler, truth, run, seconds: seconds)
     }
-    // Last, so that it shows the manifest of a finished run.
-    _ = try Report.write(runFolder: run.path)
     try console.result(summary, text: text(summary))
+  }
+
+  /// The sampler of a configuration; in delayed acceptance `problem` is the surrogate's.
+  private static func sampler(
+    _ config: InvertConfig.Sampler, _ problem: InverseProblem, _ forward: ForwardMap
+  ) -> any Sampler {
+    switch config.kind {
+    case .pcn: return PreconditionedCrankNicolson(problem)
+    case .mala: return MetropolisAdjustedLangevin(problem)
+    case .delayedAcceptance:
+      guard let solver = forward.solver, let settings = config.screening else {
+        preconditionFailure("delayed acceptance without a solver")
+      }
+      let screening: any Sampler =
+        switch settings.kind {
+        case .pcn: PreconditionedCrankNicolson(problem)
+        case .mala: MetropolisAdjustedLangevin(problem)
+        }
+      return DelayedAcceptance(
+        problem.replacingForward(by: solver.map), screening: screening, screeningSteps: settings.steps)
+    }
+  }
+
+  private static func schedule(_ config: InvertConfig) -> SamplingSchedule {
+    let sampler = config.sampler
+    return SamplingSchedule(
+      draws: sampler.samples, burnIn: sampler.burnIn, chains: sampler.chains, thin: sampler.thin,
+      stepSize: sampler.stepSize, adaptsStepSize: sampler.adapt, targetAcceptance: sampler.targetAcceptance,
+      seed: UInt64(config.seed))
   }
 
   /// The observed values: those of the data file with noise.
@@ -93,70 +146,50 @@ public enum InvertStage {
   }
 
   private static func sample(
-    _ chains: inout MarkovChains, _ sampler: PreconditionedCrankNicolson, _ problem: InverseProblem,
-    _ prior: PeriodicGaussianField, _ run: RunFolder, _ identity: String, _ console: Console
+    _ chains: inout MarkovChains, _ sampler: any Sampler, _ schedule: SamplingSchedule, _ run: RunFolder,
+    _ checkpoint: ChainCheckpoint, _ console: Console
   ) throws {
     if chains.iteration > 0 {
       console.note("continuing \(run.path) after \(chains.iteration) iterations")
     }
     let progress = Progress(
-      console, label: "sampling", unit: "iterations", total: sampler.iterations,
+      console, label: "sampling", unit: "iterations", total: schedule.iterations,
       alreadyDone: chains.iteration)
     defer { progress.finish() }
     var lastSaved = ContinuousClock.now
+    // The acceptance of about the last hundred iterations: what the adaptation sees.
+    var acceptance = (sum: 0.0, weight: 0.0)
     do {
-      try sampler.run(&chains, on: problem, prior: prior) { chains in
-        try progress.update(chains.iteration, detail: detail(chains))
-        guard Progress.seconds(ContinuousClock.now - lastSaved) >= secondsBetweenCheckpoints else { return }
-        try ChainCheckpoint.write(chains, configuration: identity, to: run.lastCheckpoint)
+      try schedule.run(&chains, with: sampler) { chains, outcome in
+        let mean = outcome.acceptances.reduce(0, +) / Double(chains.count)
+        acceptance = (0.99 * acceptance.sum + mean, 0.99 * acceptance.weight + 1)
+        try progress.update(
+          chains.iteration, detail: detail(chains, acceptance: acceptance.sum / acceptance.weight))
+        guard
+          Progress.seconds(ContinuousClock.now - lastSaved) >= secondsBetweenCheckpoints
+            || chains.recordedBytes >= largestRecord
+        else { return }
+        try checkpoint.write(&chains)
         lastSaved = ContinuousClock.now
       }
     } catch is CancellationError {
-      try ChainCheckpoint.write(chains, configuration: identity, to: run.lastCheckpoint)
+      try checkpoint.write(&chains)
       progress.finish()
       console.note("stopped after \(chains.iteration) iterations; continue with")
       console.note("  phalarope invert \(run.configurationFile) --resume")
       throw CancellationError()
     }
-    try ChainCheckpoint.write(chains, configuration: identity, to: run.lastCheckpoint)
+    try checkpoint.write(&chains)
   }
 
-  private static func detail(_ chains: MarkovChains) -> String {
-    // Over the last iterations: what the adaptation sees.
-    let recent = chains.acceptances.map { $0.suffix(100) }
-    let accepted = recent.reduce(0) { $0 + $1.count { $0 } }
-    let all = recent.reduce(0) { $0 + $1.count }
-    let misfit = chains.misfits.reduce(0, +) / Double(chains.count)
-    return
-      "misfit \(Text.number(misfit)), acceptance \(Text.number(Double(accepted) / Double(max(1, all)), digits: 2))"
-  }
-
-  private static func write(
-    _ chains: MarkovChains, _ sampler: PreconditionedCrankNicolson, _ problem: InverseProblem,
-    _ prior: PeriodicGaussianField, _ forward: ForwardMap, _ config: InvertConfig, _ truth: Tensor<Double>,
-    _ run: RunFolder
-  ) throws {
-    let record = InversionRecord(
-      field: ForwardMap.field,
-      axes: forward.file.description.axes.enumerated().map { number, axis in
-        // Where the positions of the points are not known, their numbers stand for them.
-        (
-          axis.name,
-          forward.file.coordinates(axis: number, stride: forward.stride)
-            ?? (0..<forward.grid[number]).map(Double.init)
-        )
-      },
-      truth: truth,
-      priorStandardDeviation: Tensor(shape: forward.grid, repeating: prior.pointVariance.squareRoot()),
-      software: (Version.name, Version.number), createdAt: Manifest.timestamp(),
-      attributes: [("forward_map", forward.name), ("config", config.resolvedYAML)])
-    try PosteriorFile.write(
-      chains, of: problem, sampler: sampler, record: record, to: "\(run.path)/posterior.nc")
+  private static func detail(_ chains: MarkovChains, acceptance: Double) -> String {
+    let misfit = chains.points.misfits.reduce(0, +) / Double(chains.count)
+    return "misfit \(Text.number(misfit)), acceptance \(Text.number(acceptance, digits: 2))"
   }
 
   private static func summarize(
-    _ chains: MarkovChains, _ config: InvertConfig, _ forward: ForwardMap, _ truth: Tensor<Double>,
-    _ run: RunFolder, solves: Int, seconds: Double
+    _ chains: MarkovChains, _ history: ChainHistory, _ config: InvertConfig, _ forward: ForwardMap,
+    _ sampler: any Sampler, _ truth: Tensor<Double>, _ run: RunFolder, seconds: Double
   ) -> Summary {
     let mean = chains.posteriorMean
     let deviation = chains.posteriorStandardDeviation
@@ -167,26 +200,36 @@ public enum InvertStage {
         (0..<points).count { abs(mean[$0] - truth[$0]) <= 2 * deviation[$0] }
       )
     }
-    let kept = chains.keptMisfits.flatMap { $0 }
-    let diagnostics = InversionDiagnostics(chains)
+    let kept = history.keptTrace("misfit").flatMap { $0 }
+    let diagnostics = InversionDiagnostics(history)
     return Summary(
-      run: run.path, forwardMap: forward.name, observations: config.sensorCount, noise: config.noise,
-      drawsPerChain: chains.keptDraws, acceptanceRates: chains.acceptanceRates, stepSizes: chains.stepSizes,
-      misfit: kept.reduce(0, +) / Double(kept.count),
+      run: run.path, forwardMap: forward.solver?.name ?? forward.name,
+      screening: forward.solver.map { _ in forward.name }, sampler: sampler.name,
+      observations: config.sensorCount, noise: config.noise, drawsPerChain: chains.keptDraws,
+      acceptanceRates: history.acceptanceRates, stepSizes: chains.stepSizes,
+      misfit: kept.reduce(0, +) / Double(kept.count), converged: diagnostics.haveConverged,
+      convergenceProblems: diagnostics.complaints.map { "\($0.quantity): \($0.reason)" },
       diagnostics: Dictionary(
         uniqueKeysWithValues: zip(diagnostics.quantities, diagnostics.values).map {
-          ($0, .init(effectiveSampleSize: $1.effectiveSampleSize, splitRHat: $1.splitRHat))
+          (
+            $0,
+            .init(
+              bulkESS: $1.bulkESS, tailESS: $1.tailESS, meanESS: $1.meanESS, rHat: $1.rHat,
+              autocorrelationTime: $1.autocorrelationTime)
+          )
         }),
       relativeL2: (distance / max(size, .leastNormalMagnitude)).squareRoot(),
-      coverage: Double(covered) / Double(points), forwardSolves: solves, seconds: seconds,
+      coverage: Double(covered) / Double(points), forwardSolves: chains.solves.forward,
+      screeningSolves: chains.solves.screening, failedSolves: chains.solves.failed, seconds: seconds,
       report: run.reportFile)
   }
 
   private static func text(_ summary: Summary) -> String {
-    let worst = summary.diagnostics.values.map(\.splitRHat).max() ?? .nan
-    let fewest = summary.diagnostics.values.map(\.effectiveSampleSize).min() ?? .nan
-    return Text.table([
-      ("run", summary.run), ("forward map", summary.forwardMap),
+    let worst = summary.diagnostics.values.map(\.rHat).max() ?? .nan
+    let fewest = summary.diagnostics.values.map { min($0.bulkESS, $0.tailESS) }.min() ?? .nan
+    var rows = [("run", summary.run), ("forward map", summary.forwardMap)]
+    if let screening = summary.screening { rows.append(("screened by", screening)) }
+    rows += [
       ("observations", "\(summary.observations), noise \(Text.number(summary.noise))"),
       ("draws", "\(summary.drawsPerChain) in each of \(summary.acceptanceRates.count) chains"),
       ("acceptance", summary.acceptanceRates.map { Text.number($0, digits: 2) }.joined(separator: ", ")),
@@ -196,13 +239,23 @@ public enum InvertStage {
       ),
       (
         "mixing",
-        "smallest effective sample size \(Text.number(fewest, digits: 3)), largest split R-hat \(Text.number(worst))"
+        "fewest effective draws \(Text.number(fewest, digits: 3)), largest R-hat \(Text.number(worst))"
       ),
       ("posterior mean", "relative L2 distance \(Text.number(summary.relativeL2)) from the truth"),
       ("coverage", "\(Text.number(100 * summary.coverage, digits: 3)) % of the truth within two deviations"),
-      ("sampling took", "\(Progress.clock(summary.seconds)), \(summary.forwardSolves) forward solves"),
-      ("report", summary.report),
-    ])
+    ]
+    var solves = "\(summary.forwardSolves) forward solves"
+    if summary.screeningSolves > 0 { solves += " and \(summary.screeningSolves) by the surrogate" }
+    rows.append(("sampling took", "\(Progress.clock(summary.seconds)), \(solves)"))
+    if summary.failedSolves > 0 {
+      rows.append(("failed solves", "\(summary.failedSolves): not finite, proposals rejected"))
+    }
+    rows.append(("report", summary.report))
+    let table = Text.table(rows)
+    guard !summary.converged else { return table }
+    return table
+      + "\nThe chains have not converged; means and deviations may be wrong. Take more samples, or a better sampler:\n"
+      + summary.convergenceProblems.map { "  \($0)" }.joined(separator: "\n")
   }
 }
 

@@ -1,0 +1,233 @@
+import Foundation
+import Tensors
+
+/// The Fourier coefficients of a real periodic field, and the terms of a `SemilinearEquation` for them.
+///
+/// With K the largest wave number kept: û_k for 0 ≤ k ≤ K in one dimension; in two, `[n, K + 1]` coefficients
+/// û_kl, rows in FFT order, 0 ≤ l ≤ K, where the rows |k| > K stay zero. The others follow from symmetry.
+final class PeriodicSpectrum: SpectralSystem {
+  let linearSymbol: [Complex]
+
+  /// Transforms between all or the first few coefficients and a grid that is fine enough for the products.
+  private struct Level {
+    let points: Int
+    let largest: Int
+    let forward: FourierTransform<Double>
+    let backward: FourierTransform<Double>
+    /// The polynomial, divided by the number of points because FFTW does not normalise.
+    let polynomial: [Double]
+  }
+
+  private let equation: any SemilinearEquation
+  private let n: Int
+  private let columns: Int
+  private let isFlat: Bool  // one dimension
+  private let levels: [Level]
+  private var level = 0
+  private let nonlinearSymbol: Workspace  // zero where a coefficient is not kept
+  private let strengths: [Double]  // |nonlinearSymbol|
+  private let isHeld: [Bool]
+  private let values: Workspace  // the field on the grid
+  private let spectrum: Workspace  // its half spectrum
+  private let turned: Workspace  // two dimensions: [n, columns] before or after the transforms along x
+  private let product: Workspace  // two dimensions: [n, columns], the spectrum of the polynomial
+  private let columnsForward: FourierTransform<Double>?
+  private let columnsBackward: FourierTransform<Double>?
+  private let tail: [Int]  // the modes that show whether the grid resolves the field
+  private var initialTail = 0.0
+  private var steepest = 0.0  // the largest derivative of the polynomial at the last state
+
+  init(_ equation: some SemilinearEquation) {
+    self.equation = equation
+    n = equation.grid
+    let (n, degree) = (n, equation.polynomial.count - 1)
+    isFlat = equation.dimensions == 1
+    let largest = degree < 2 ? n / 2 - 1 : (n - 1) / (degree + 1)
+    columns = largest + 1
+    let rows = isFlat ? 1 : n
+    let fields = isFlat ? 1.0 : Double(n)
+    var (linear, nonlinear, held, tail) = ([Complex](), [Complex](), [Bool](), [Int]())
+    let unit = 2 * Double.pi / equation.length
+    for row in 0..<rows {
+      let k = row < n / 2 ? row : row - n
+      for l in 0..<columns {
+        let isKept = abs(k) <= largest
+        let wave =
+          isFlat ? WaveVector(x: unit * Double(l)) : WaveVector(x: unit * Double(k), y: unit * Double(l))
+        held.append(isKept)
+        linear.append(isKept ? equation.linearSymbol(wave) : Complex(0))
+        nonlinear.append(isKept && degree >= 0 ? equation.nonlinearSymbol(wave) : Complex(0))
+        if isKept, 8 * max(abs(k), l) >= 7 * largest { tail.append(row * columns + l) }
+      }
+    }
+    linearSymbol = linear
+    nonlinearSymbol = interleaved(nonlinear)
+    strengths = nonlinear.map(\.magnitude)
+    isHeld = held
+    self.tail = tail
+    var levels: [Level] = []
+    var points = n
+    repeat {
+      levels.append(
+        Level(
+          points: points, largest: degree < 2 ? points / 2 - 1 : (points - 1) / (degree + 1),
+          forward: FourierTransform(.realToComplex, shape: [points], batch: rows),
+          backward: FourierTransform(.complexToReal, shape: [points], batch: rows),
+          polynomial: equation.polynomial.map { $0 / (Double(points) * fields) }))
+      points /= 2
+    } while isFlat && degree >= 0 && points >= 32 && points.isMultiple(of: 2)
+    self.levels = levels
+    values = Workspace(count: n * rows)
+    spectrum = Workspace(count: (n + 2) * rows)
+    turned = Workspace(count: isFlat ? 0 : 2 * n * columns)
+    product = Workspace(count: turned.count)
+    let makeColumns = { [columns] (kind: FourierTransformKind) in
+      FourierTransform<Double>(kind, shape: [n], batch: columns, interleaved: true)
+    }
+    columnsForward = isFlat ? nil : makeColumns(.complexForward)
+    columnsBackward = isFlat ? nil : makeColumns(.complexBackward)
+  }
+
+  var activeModes: Int { isFlat ? levels[level].largest + 1 : linearSymbol.count }
+
+  // MARK: - Fields
+
+  /// The coefficients of the values at `field`, truncated.
+  func transform(_ field: UnsafePointer<Double>, into state: UnsafeMutablePointer<Double>) {
+    level = 0
+    values.start.update(from: field, count: values.count)
+    let coefficients = transformForward()
+    let scale = 1 / Double(values.count)
+    for mode in linearSymbol.indices {
+      state[2 * mode] = isHeld[mode] ? scale * coefficients[2 * mode] : 0
+      state[2 * mode + 1] = isHeld[mode] ? scale * coefficients[2 * mode + 1] : 0
+    }
+    initialTail = tailPower(state)
+  }
+
+  /// Writes the real field of `state` into `field`.
+  func evaluate(_ state: UnsafeMutablePointer<Double>, into field: UnsafeMutablePointer<Double>) {
+    let current = level
+    level = 0
+    transformBackward(state)
+    level = current
+    field.update(from: values.start, count: values.count)
+  }
+
+  /// From the active coefficients to `values`.
+  private func transformBackward(_ state: UnsafeMutablePointer<Double>) {
+    let grid = levels[level]
+    let width = 2 * (grid.largest + 1)
+    let half = 2 * (grid.points / 2 + 1)
+    var source = UnsafePointer(state)
+    if let columnsBackward {
+      columnsBackward(state, turned.start)
+      source = UnsafePointer(turned.start)
+    }
+    for row in 0..<(isFlat ? 1 : n) {
+      let target = spectrum.start + row * half
+      target.update(from: source + row * width, count: width)
+      (target + width).update(repeating: 0, count: half - width)
+    }
+    grid.backward(spectrum.start, values.start)
+  }
+
+  /// From `values` to the active coefficients, not normalised; they stay until the next transform.
+  private func transformForward() -> UnsafePointer<Double> {
+    let grid = levels[level]
+    grid.forward(values.start, spectrum.start)
+    guard let columnsForward else { return UnsafePointer(spectrum.start) }
+    for row in 0..<n {
+      (turned.start + row * 2 * columns).update(from: spectrum.start + row * (n + 2), count: 2 * columns)
+    }
+    columnsForward(turned.start, product.start)
+    return UnsafePointer(product.start)
+  }
+
+  // MARK: - SpectralSystem
+
+  func evaluateNonlinearity(
+    _ state: UnsafeMutablePointer<Double>, into term: UnsafeMutablePointer<Double>
+  ) {
+    let grid = levels[level]
+    guard !grid.polynomial.isEmpty else {
+      term.update(repeating: 0, count: 2 * linearSymbol.count)
+      return
+    }
+    transformBackward(state)
+    let points = isFlat ? grid.points : values.count
+    steepest = Double(points) * SolverKernels.polynomial(points, grid.polynomial, values.start)
+    SolverKernels.multiply(modes: activeModes, factor: nonlinearSymbol.start, transformForward(), term)
+  }
+
+  func stepBound(_ scheme: TimeScheme, timeScale: Double) -> Double {
+    let fastest = (0..<activeModes).reduce(0.0) { fastest, mode in
+      let rate = strengths[mode] * steepest
+      return rate > fastest && rate > -0.5 * linearSymbol[mode].real ? rate : fastest
+    }
+    let stable = fastest > 0 ? scheme.largestCourantNumber / fastest : .infinity
+    return scheme == .etdrk4 ? stable : min(stable, 0.002 * timeScale)
+  }
+
+  func norm(_ state: UnsafePointer<Double>) -> Double {
+    let width = 2 * columns
+    let once = (0..<(isFlat ? 1 : n)).reduce(0.0) { sum, row in
+      let (real, imaginary) = (state[row * width], state[row * width + 1])
+      return sum + real * real + imaginary * imaginary
+    }
+    return (2 * Double.dot(2 * linearSymbol.count, state, state) - once).squareRoot()
+  }
+
+  func normBound(initial: Double, time: Double) -> Double {
+    equation.normBound(initial: initial, time: time)
+  }
+
+  // MARK: - Resolution
+
+  /// Σ |û|² over the highest eighth of the wave numbers.
+  private func tailPower(_ state: UnsafePointer<Double>) -> Double {
+    tail.reduce(0) { sum, mode in
+      sum + state[2 * mode] * state[2 * mode] + state[2 * mode + 1] * state[2 * mode + 1]
+    }
+  }
+
+  /// The highest eighth of the wave numbers must carry less than a hundredth of the fluctuation's norm.
+  ///
+  /// Rough data may carry more from the start: diffusion takes it away. Fronts make it grow.
+  func checkResolution(_ state: UnsafeMutablePointer<Double>, sample: Int) throws {
+    guard level == 0, !levels[0].polynomial.isEmpty else { return }
+    let tail = tailPower(state)
+    let mean = state[0] * state[0]
+    let all = Double.dot(2 * linearSymbol.count, state, state) - mean
+    guard tail <= 1e-4 * all || tail <= initialTail || all <= 1e-24 * mean else {
+      transformBackward(state)
+      let amplitude = SolverKernels.largestMagnitude(values.count, values.start)
+      let grid = max(2 * n, equation.resolvingGrid(amplitude: amplitude) ?? 0)
+      let parameters = equation.parameters.map { "\($0.name) = \($0.value)" }.joined(separator: ", ")
+      throw SolverError.invalidProblem(
+        "a grid of \(n) points cannot resolve the solution of sample \(sample) at \(parameters); "
+          + "use \(grid) points or more")
+    }
+  }
+
+  func adaptResolution(_ state: UnsafePointer<Double>) -> Bool {
+    guard levels.count > 1 else { return false }
+    let modes = activeModes
+    let size = Double.dot(2 * modes, state, state).squareRoot()
+    func largest(from start: Int) -> Double {
+      SolverKernels.largestMagnitude(2 * (modes - start), state + 2 * start)
+    }
+    if level + 1 < levels.count {
+      let fewer = levels[level + 1].largest + 1
+      if largest(from: fewer * 3 / 4) < 1e-14 * size {
+        level += 1
+        return true
+      }
+    }
+    if level > 0, largest(from: modes * 7 / 8) > 1e-12 * size {
+      level -= 1
+      return true
+    }
+    return false
+  }
+}

@@ -1,0 +1,124 @@
+#include <stddef.h>
+
+#include "gelu.h"
+#include "learning_kernels.h"
+
+// Products of small matrices with long rows, as between the channels of a field. OpenBLAS packs both factors for
+// large squares and knows neither two factors at once nor what follows a product; these kernels keep a block of
+// the result in registers, stream the long rows through the first-level cache, and finish a block (bias,
+// activation) before it leaves it.
+
+#define UNROLL _Pragma("clang loop unroll(full)")
+
+/// The longest sums between two visits of the result: a packed tile of this many rows stays in the cache.
+enum { MAXIMUM_INNER = 384 };
+/// The points of a row that inner products take at a time, so that a few rows stay in the cache.
+enum { DOT_LENGTH = 2048 };
+
+#if defined(__x86_64__) && defined(__linux__) && !defined(CK_NO_MULTIVERSION)
+#define SEVERAL_INSTRUCTION_SETS 1
+
+#define NAME(x) x##_avx512
+#define TARGET __attribute__((target("avx512f")))
+#define LANES 16
+#define PRODUCT_ROWS 8
+#define PRODUCT_VECTORS 3
+#define DOT_ROWS 4
+#define DOT_COLUMNS 6
+#include "matrix_template.h"
+
+#define NAME(x) x##_avx2
+#define TARGET __attribute__((target("avx2,fma")))
+#define LANES 8
+#define PRODUCT_ROWS 6
+#define PRODUCT_VECTORS 2
+#define DOT_ROWS 3
+#define DOT_COLUMNS 3
+#include "matrix_template.h"
+#endif
+
+#define NAME(x) x##_baseline
+#define TARGET
+#define LANES 4
+#if defined(__aarch64__)
+#define PRODUCT_ROWS 6
+#define PRODUCT_VECTORS 3
+#define DOT_ROWS 4
+#define DOT_COLUMNS 4
+#else
+#define PRODUCT_ROWS 4
+#define PRODUCT_VECTORS 2
+#define DOT_ROWS 2
+#define DOT_COLUMNS 4
+#endif
+#include "matrix_template.h"
+
+/// The functions for one instruction set.
+struct matrix_kernels {
+  void (*product)(size_t rows, size_t columns, int count, const struct ck_factors *factors, int continues,
+                  const struct ck_finish *finish, float *c, size_t c_row);
+  void (*inner_products)(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
+                         const float *y, size_t y_row, int adds, float *c, size_t c_row);
+};
+
+static const struct matrix_kernels baseline = {product_baseline, inner_products_baseline};
+#ifdef SEVERAL_INSTRUCTION_SETS
+static const struct matrix_kernels avx2 = {product_avx2, inner_products_avx2};
+static const struct matrix_kernels avx512 = {product_avx512, inner_products_avx512};
+#endif
+
+/// The best kernels that this machine runs and that use no more than `most`.
+static const struct matrix_kernels *kernels(enum ck_instructions most) {
+#ifdef SEVERAL_INSTRUCTION_SETS
+  __builtin_cpu_init();
+  if (most >= CK_AVX512 && __builtin_cpu_supports("avx512f")) return &avx512;
+  if (most >= CK_AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &avx2;
+#endif
+  (void)most;
+  return &baseline;
+}
+
+void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, size_t count,
+                      const struct ck_factors *factors, const struct ck_finish *finish, float *c,
+                      size_t c_row) {
+  const struct matrix_kernels *use = kernels(most);
+  size_t factor = 0, done = 0;  // the factor that is next, and how much of its sums is done
+  int continues = 0;
+  while (factor < count) {
+    // As many factors, whole or in part, as one visit of the result can take.
+    struct ck_factors parts[4];
+    int n = 0;
+    size_t total = 0;
+    while (factor < count && total < MAXIMUM_INNER && n < 4) {
+      struct ck_factors f = factors[factor];
+      size_t rest = f.inner - done, room = MAXIMUM_INNER - total;
+      size_t inner = rest < room ? rest : room;
+      parts[n++] = (struct ck_factors){inner,      f.a + done * f.column, f.row, f.column,
+                                       f.b + done * f.b_row, f.b_row};
+      total += inner;
+      done += inner;
+      if (done == f.inner) {
+        factor++;
+        done = 0;
+      }
+    }
+    use->product(rows, columns, n, parts, continues, factor == count ? finish : NULL, c, c_row);
+    continues = 1;
+  }
+}
+
+void ck_product(size_t rows, size_t columns, size_t count, const struct ck_factors *factors,
+                const struct ck_finish *finish, float *c, size_t c_row) {
+  ck_product_using(CK_AVX512, rows, columns, count, factors, finish, c, c_row);
+}
+
+void ck_inner_products_using(enum ck_instructions most, size_t rows, size_t columns, size_t length,
+                             const float *x, size_t x_row, const float *y, size_t y_row, int adds, float *c,
+                             size_t c_row) {
+  kernels(most)->inner_products(rows, columns, length, x, x_row, y, y_row, adds, c, c_row);
+}
+
+void ck_inner_products(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
+                       const float *y, size_t y_row, int adds, float *c, size_t c_row) {
+  ck_inner_products_using(CK_AVX512, rows, columns, length, x, x_row, y, y_row, adds, c, c_row);
+}

@@ -1,0 +1,162 @@
+#include "kernels.h"
+
+#include "magnitude.h"
+#include <math.h>
+#include <string.h>
+
+// Time stepping in Fourier space. Complex numbers are interleaved.
+
+CK_MULTIVERSION void ck_diagonal_update_f64(
+    size_t modes, const double *restrict a, const double *restrict x, const double *restrict b, double y_weight,
+    const double *restrict y, double z_weight, const double *restrict z, double *restrict output) {
+  for (size_t m = 0; m < modes; m++) {
+    double re = y_weight * y[2 * m] + z_weight * z[2 * m];
+    double im = y_weight * y[2 * m + 1] + z_weight * z[2 * m + 1];
+    output[2 * m] = a[2 * m] * x[2 * m] - a[2 * m + 1] * x[2 * m + 1] + b[2 * m] * re - b[2 * m + 1] * im;
+    output[2 * m + 1] = a[2 * m] * x[2 * m + 1] + a[2 * m + 1] * x[2 * m] + b[2 * m] * im + b[2 * m + 1] * re;
+  }
+}
+
+CK_MULTIVERSION void ck_etdrk4_update_f64(
+    size_t modes, const double *restrict e, const double *restrict u, const double *restrict f1,
+    const double *restrict n0, const double *restrict f2, const double *restrict n1, const double *restrict n2,
+    const double *restrict f3, const double *restrict n3, double *restrict output) {
+  for (size_t m = 0; m < modes; m++) {
+    size_t r = 2 * m, i = 2 * m + 1;
+    double middle_re = n1[r] + n2[r], middle_im = n1[i] + n2[i];
+    output[r] = e[r] * u[r] - e[i] * u[i] + f1[r] * n0[r] - f1[i] * n0[i] + f2[r] * middle_re
+              - f2[i] * middle_im + f3[r] * n3[r] - f3[i] * n3[i];
+    output[i] = e[r] * u[i] + e[i] * u[r] + f1[r] * n0[i] + f1[i] * n0[r] + f2[r] * middle_im
+              + f2[i] * middle_re + f3[r] * n3[i] + f3[i] * n3[r];
+  }
+}
+
+typedef struct {
+  double re, im;
+} complex_number;
+
+static inline complex_number product(complex_number a, complex_number b) {
+  return (complex_number){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
+}
+
+// phi_1, phi_2 and phi_3 at z, given exp(z).
+static inline void phi_functions(complex_number z, complex_number e, complex_number phi[3]) {
+  double size = z.re * z.re + z.im * z.im;
+  if (size >= 1) {
+    // Each division by |z| >= 1 loses at most a digit: phi_3 is not less than a seventh of its terms there.
+    complex_number inverse = {z.re / size, -z.im / size};
+    phi[0] = product((complex_number){e.re - 1, e.im}, inverse);
+    phi[1] = product((complex_number){phi[0].re - 1, phi[0].im}, inverse);
+    phi[2] = product((complex_number){phi[1].re - 0.5, phi[1].im}, inverse);
+    return;
+  }
+  // phi_3 = sum z^k / (k + 3)!; the first term left out is 1/20!. Then phi_2 = 1/2 + z phi_3, phi_1 = 1 + z phi_2.
+  complex_number sum = {1, 0};
+  for (int k = 19; k > 3; k--) {
+    sum = product(sum, z);
+    sum.re = sum.re / k + 1;
+    sum.im = sum.im / k;
+  }
+  phi[2] = (complex_number){sum.re / 6, sum.im / 6};
+  complex_number next = product(z, phi[2]);
+  phi[1] = (complex_number){next.re + 0.5, next.im};
+  next = product(z, phi[1]);
+  phi[0] = (complex_number){next.re + 1, next.im};
+}
+
+void ck_etdrk4_coefficients_f64(
+    size_t modes, double step, const double *symbol, double *e, double *half, double *q, double *f1, double *f2,
+    double *f3) {
+  for (size_t m = 0; m < modes; m++) {
+    size_t r = 2 * m, i = 2 * m + 1;
+    complex_number z = {step * symbol[r], step * symbol[i]}, z2 = {0.5 * z.re, 0.5 * z.im};
+    double size = exp(z2.re);
+    complex_number exp2 = {size, 0};
+    if (z2.im != 0) exp2 = (complex_number){size * cos(z2.im), size * sin(z2.im)};
+    complex_number exp1 = product(exp2, exp2), phi[3];
+    phi_functions(z2, exp2, phi);
+    q[r] = 0.5 * step * phi[0].re;
+    q[i] = 0.5 * step * phi[0].im;
+    phi_functions(z, exp1, phi);
+    e[r] = exp1.re;
+    e[i] = exp1.im;
+    half[r] = exp2.re;
+    half[i] = exp2.im;
+    f1[r] = step * (phi[0].re - 3 * phi[1].re + 4 * phi[2].re);
+    f1[i] = step * (phi[0].im - 3 * phi[1].im + 4 * phi[2].im);
+    f2[r] = step * (2 * phi[1].re - 4 * phi[2].re);
+    f2[i] = step * (2 * phi[1].im - 4 * phi[2].im);
+    f3[r] = step * (4 * phi[2].re - phi[1].re);
+    f3[i] = step * (4 * phi[2].im - phi[1].im);
+  }
+}
+
+// Sums over blocks of eight accumulators have one order whatever the instruction set.
+enum { lanes = 8 };
+
+static inline double total(const double sums[lanes]) {
+  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+}
+
+CK_MULTIVERSION double ck_weighted_distance_f64(
+    size_t modes, const double *restrict f, const double *restrict x, const double *restrict y) {
+  double sums[lanes] = {0};
+  for (size_t start = 0; start < modes; start += lanes) {
+    size_t count = modes - start < lanes ? modes - start : lanes;
+    for (size_t l = 0; l < count; l++) {
+      size_t r = 2 * (start + l), i = r + 1;
+      double re = x[r] - y[r], im = x[i] - y[i];
+      sums[l] += (f[r] * f[r] + f[i] * f[i]) * (re * re + im * im);
+    }
+  }
+  return total(sums);
+}
+
+CK_MULTIVERSION double ck_rate_of_change_f64(
+    size_t modes, const double *restrict symbol, const double *restrict u, const double *restrict n) {
+  double sums[lanes] = {0};
+  for (size_t start = 0; start < modes; start += lanes) {
+    size_t count = modes - start < lanes ? modes - start : lanes;
+    for (size_t l = 0; l < count; l++) {
+      size_t r = 2 * (start + l), i = r + 1;
+      double re = symbol[r] * u[r] - symbol[i] * u[i] + n[r], im = symbol[r] * u[i] + symbol[i] * u[r] + n[i];
+      sums[l] += re * re + im * im;
+    }
+  }
+  return total(sums);
+}
+
+CK_MULTIVERSION void ck_complex_multiply_f64(
+    size_t modes, const double *restrict factor, const double *restrict input, double *restrict output) {
+  for (size_t m = 0; m < modes; m++) {
+    output[2 * m] = factor[2 * m] * input[2 * m] - factor[2 * m + 1] * input[2 * m + 1];
+    output[2 * m + 1] = factor[2 * m] * input[2 * m + 1] + factor[2 * m + 1] * input[2 * m];
+  }
+}
+
+CK_MULTIVERSION double ck_polynomial_f64(
+    size_t n, size_t degree, const double *restrict coefficients, double *restrict u) {
+  enum { block = 256 };
+  double value[block], slope[block];
+  int64_t steepest = 0;
+  for (size_t start = 0; start < n; start += block) {
+    size_t count = n - start < block ? n - start : block;
+    double *x = u + start;
+    // Horner's rule for the value and the derivative, point by point in the inner loop.
+    for (size_t j = 0; j < count; j++) value[j] = coefficients[degree], slope[j] = 0;
+    for (size_t p = degree; p-- > 0;)
+      for (size_t j = 0; j < count; j++) {
+        slope[j] = slope[j] * x[j] + value[j];
+        value[j] = value[j] * x[j] + coefficients[p];
+      }
+    for (size_t j = 0; j < count; j++) steepest = larger(steepest, bits_of_magnitude(slope[j]));
+    memcpy(x, value, count * sizeof *x);
+  }
+  return magnitude_of_bits(steepest);
+}
+
+CK_MULTIVERSION double ck_largest_magnitude_f64(size_t n, const double *restrict x) {
+  int64_t largest = 0;
+  for (size_t i = 0; i < n; i++) largest = larger(largest, bits_of_magnitude(x[i]));
+  return magnitude_of_bits(largest);
+}

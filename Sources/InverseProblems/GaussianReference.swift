@@ -1,0 +1,90 @@
+import Tensors
+
+/// A normal law N(m, K) of the coordinates that a sampler's proposals leave invariant.
+///
+/// Either the prior, N(0, I), or one informed by the data: K = (I + V Λ Vᵀ)⁻¹ with few orthonormal directions V
+/// in which the data narrow the prior by the factors 1/√(1 + λ), as the Laplace approximation finds them.
+/// K differs from the prior in finitely many directions, so it is equivalent to it on the function space and
+/// samplers that use it do not deteriorate on finer grids.
+///
+/// Rudolf and Sprungk, "On a generalization of the preconditioned Crank-Nicolson Metropolis algorithm",
+/// Found. Comput. Math. 18 (2018); Pinski, Simpson, Stuart, Weber, "Algorithms for Kullback-Leibler
+/// approximation of probability measures in infinite dimensions", SIAM J. Sci. Comput. 37 (2015).
+public struct GaussianReference: Sendable, Equatable {
+  /// The mean m.
+  public let mean: Tensor<Double>
+  /// The orthonormal directions V, `[direction, coordinate]`, most informed first.
+  public let directions: Tensor<Double>
+  /// The eigenvalues λ > 0 of the misfit's Hessian in those directions.
+  public let eigenvalues: [Double]
+
+  private let narrowing: [Double]  // (1 + λ)^(−½) − 1
+  private let widening: [Double]  // (1 + λ)^½ − 1
+
+  /// The law with the given mean, directions and eigenvalues.
+  public init(mean: Tensor<Double>, directions: Tensor<Double>, eigenvalues: [Double]) {
+    precondition(
+      directions.shape == [eigenvalues.count, mean.count] && eigenvalues.allSatisfy { $0 > -1 },
+      "directions \(directions.shape) for \(eigenvalues.count) eigenvalues and \(mean.count) coordinates")
+    self.mean = mean
+    self.directions = directions
+    self.eigenvalues = eigenvalues
+    narrowing = eigenvalues.map { 1 / (1 + $0).squareRoot() - 1 }
+    widening = eigenvalues.map { (1 + $0).squareRoot() - 1 }
+  }
+
+  /// The prior of so many coordinates.
+  public static func prior(coordinates: Int) -> GaussianReference {
+    GaussianReference(
+      mean: Tensor(shape: [coordinates]), directions: Tensor(shape: [0, coordinates]), eigenvalues: [])
+  }
+
+  /// The number of coordinates.
+  public var count: Int { mean.count }
+
+  /// Whether this is the prior.
+  public var isPrior: Bool { eigenvalues.isEmpty && mean.scalars.allSatisfy { $0 == 0 } }
+
+  /// x ← K^½ x.
+  func applySquareRoot(_ x: UnsafeMutablePointer<Double>) { apply(narrowing, x) }
+
+  /// x ← K^(−½) x.
+  func applyInverseSquareRoot(_ x: UnsafeMutablePointer<Double>) { apply(widening, x) }
+
+  /// x ← (I + V diag(factors) Vᵀ) x.
+  private func apply(_ factors: [Double], _ x: UnsafeMutablePointer<Double>) {
+    withPointers(directions) { directions in
+      let projections = factors.indices.map { Double.dot(count, directions + $0 * count, x) }
+      for (index, projection) in projections.enumerated() {
+        Double.axpy(count, factors[index] * projection, directions + index * count, x)
+      }
+    }
+  }
+
+  /// log dN(m, K)/dN(0, I) at ξ, up to a constant: ⟨m, ξ⟩ − ½ Σ λ ⟨v, ξ − m⟩².
+  ///
+  /// What a misfit is increased by when this law takes the place of the prior.
+  func logDensity(_ point: UnsafePointer<Double>) -> Double {
+    withPointers(mean, directions) { mean, directions in
+      var sum = Double.dot(count, mean, point)
+      for (index, eigenvalue) in eigenvalues.enumerated() {
+        let direction = directions + index * count
+        let projection = Double.dot(count, direction, point) - Double.dot(count, direction, mean)
+        sum -= 0.5 * eigenvalue * projection * projection
+      }
+      return sum
+    }
+  }
+
+  /// Adds the gradient of `logDensity` at ξ: m − Σ λ ⟨v, ξ − m⟩ v.
+  func addLogDensityGradient(_ point: UnsafePointer<Double>, to gradient: UnsafeMutablePointer<Double>) {
+    withPointers(mean, directions) { mean, directions in
+      Double.axpy(count, 1, mean, gradient)
+      for (index, eigenvalue) in eigenvalues.enumerated() {
+        let direction = directions + index * count
+        let projection = Double.dot(count, direction, point) - Double.dot(count, direction, mean)
+        Double.axpy(count, -eigenvalue * projection, direction, gradient)
+      }
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import CKernels
+import Foundation
+import Tensors
+import Testing
+
+/// The matrix kernels of every instruction set that this machine has, against plain loops in double precision.
+@Suite struct MatrixKernelsTests {
+  private static let instructions = [CK_BASELINE, CK_AVX2, CK_AVX512]
+
+  private func noise(_ count: Int, _ sample: Int) -> [Float] {
+    var random = Philox(seed: 5, stream: .inputs, sample: sample)
+    return (0..<count).map { _ in Float(random.nextNormal()) }
+  }
+
+  /// The relative error of a sum of n products of order one: n roundings of 6e-8 that add up like a random
+  /// walk, with a margin of ten standard deviations.
+  private func tolerance(_ inner: Int) -> Double { 10 * 6e-8 * Double(inner) }
+
+  /// Rows and columns around the sizes of blocks and tiles, sums longer than one visit of the result.
+  @Test(
+    arguments: instructions,
+    [(1, 1, 1, 0), (3, 47, 5, 0), (8, 48, 16, 3), (13, 85, 32, 24), (20, 49, 400, 500), (1, 50, 7, 2)])
+  func sumsOfProducts(instructions: ck_instructions, size: (Int, Int, Int, Int)) {
+    let (rows, columns, first, second) = size
+    let (aStride, bStride, cStride) = (first + 2, columns + 3, columns + 1)
+    let (a, b) = (noise(rows * aStride, 0), noise(first * bStride, 1))
+    // The second factor is given by its transpose.
+    let (d, e) = (noise(max(1, second) * rows, 2), noise(max(1, second) * columns, 3))
+    var c = [Float](repeating: 7, count: rows * cStride)
+    a.withUnsafeBufferPointer { a in
+      b.withUnsafeBufferPointer { b in
+        d.withUnsafeBufferPointer { d in
+          e.withUnsafeBufferPointer { e in
+            let factors = [
+              ck_factors(
+                inner: first, a: a.baseAddress, row: aStride, column: 1, b: b.baseAddress, b_row: bStride),
+              ck_factors(
+                inner: second, a: d.baseAddress, row: 1, column: rows, b: e.baseAddress, b_row: columns),
+            ]
+            ck_product_using(
+              instructions, rows, columns, second > 0 ? 2 : 1, factors, nil, &c, cStride)
+          }
+        }
+      }
+    }
+    for row in 0..<rows {
+      for column in 0..<columns {
+        var sum = (0..<first).reduce(0.0) {
+          $0 + Double(a[row * aStride + $1]) * Double(b[$1 * bStride + column])
+        }
+        sum = (0..<second).reduce(sum) { $0 + Double(d[$1 * rows + row]) * Double(e[$1 * columns + column]) }
+        #expect(abs(Double(c[row * cStride + column]) - sum) <= tolerance(first + second))
+      }
+      #expect(row == rows - 1 || c[row * cStride + columns] == 7, "nothing behind a row is touched")
+    }
+  }
+
+  @Test(arguments: instructions, [CK_IDENTITY, CK_RELU, CK_GELU])
+  func finishes(instructions: ck_instructions, kind: ck_activation) {
+    let (rows, columns, inner) = (11, 101, 6)
+    let (a, b, bias) = (noise(rows * inner, 0), noise(inner * columns, 1), noise(rows, 2))
+    let factor = noise(rows * columns, 3)
+    var (c, slope) = ([Float](repeating: 0, count: rows * columns), factor)
+    var scaled = c
+    a.withUnsafeBufferPointer { a in
+      b.withUnsafeBufferPointer { b in
+        bias.withUnsafeBufferPointer { bias in
+          let factors = [
+            ck_factors(
+              inner: inner, a: a.baseAddress, row: inner, column: 1, b: b.baseAddress, b_row: columns)
+          ]
+          slope.withUnsafeMutableBufferPointer { slope in
+            var finish = ck_finish(
+              kind: kind, bias: bias.baseAddress, factor: nil,
+              slope: kind == CK_GELU ? slope.baseAddress : nil)
+            ck_product_using(instructions, rows, columns, 1, factors, &finish, &c, columns)
+          }
+          factor.withUnsafeBufferPointer { factor in
+            var finish = ck_finish(
+              kind: kind, bias: bias.baseAddress, factor: factor.baseAddress, slope: nil)
+            ck_product_using(instructions, rows, columns, 1, factors, &finish, &scaled, columns)
+          }
+        }
+      }
+    }
+    for index in c.indices {
+      let (row, column) = (index / columns, index % columns)
+      let z = (0..<inner).reduce(Double(bias[row])) {
+        $0 + Double(a[row * inner + $1]) * Double(b[$1 * columns + column])
+      }
+      let distribution = 0.5 * erfc(-z / 2.0.squareRoot())
+      let density = exp(-z * z / 2) / (2 * Double.pi).squareRoot()
+      let expected = kind == CK_IDENTITY ? z : kind == CK_RELU ? max(0, z) : z * distribution
+      // The error of the sum, and for the activation 2e-7 of the distribution function times |z| up to 10.
+      let tolerance = tolerance(inner) + 2e-6
+      #expect(abs(Double(c[index]) - expected) <= tolerance)
+      #expect(scaled[index] == c[index] * factor[index])
+      if kind == CK_GELU {
+        #expect(abs(Double(slope[index]) - (distribution + z * density)) <= tolerance)
+      }
+    }
+  }
+
+  @Test(arguments: instructions, [(1, 1, 1), (5, 7, 16), (4, 6, 33), (9, 13, 85), (3, 20, 5000)])
+  func innerProducts(instructions: ck_instructions, size: (Int, Int, Int)) {
+    let (rows, columns, length) = size
+    let (xStride, yStride, cStride) = (length + 3, length + 1, columns + 2)
+    let (x, y) = (noise(rows * xStride, 0), noise(columns * yStride, 1))
+    var c = [Float](repeating: 7, count: rows * cStride)
+    ck_inner_products_using(instructions, rows, columns, length, x, xStride, y, yStride, 0, &c, cStride)
+    let once = c
+    ck_inner_products_using(instructions, rows, columns, length, x, xStride, y, yStride, 1, &c, cStride)
+    for row in 0..<rows {
+      for column in 0..<columns {
+        let sum = (0..<length).reduce(0.0) {
+          $0 + Double(x[row * xStride + $1]) * Double(y[column * yStride + $1])
+        }
+        let index = row * cStride + column
+        #expect(abs(Double(once[index]) - sum) <= tolerance(length))
+        #expect(abs(Double(c[index]) - 2 * sum) <= 2 * tolerance(length))
+      }
+      #expect(c[row * cStride + columns] == 7, "nothing behind a row is touched")
+    }
+  }
+}
