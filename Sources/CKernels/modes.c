@@ -76,51 +76,46 @@ CK_MULTIVERSION void ck_transpose(size_t rows, size_t columns, const float *rest
     for (size_t r = 0; r < rows; r++) out[j * rows + r] = in[r * columns + j];
 }
 
-void ck_unfold_modes(size_t m1, size_t m2, size_t channels, const float *folded, size_t stride,
-                     float *modes) {
-  size_t row = channels * m2 * 2;
-  for (size_t f = 0; f <= m1; f++) {
-    const float *p = folded + f * row, *q = folded + (m1 + f) * row;
-    for (size_t k = 0; k < m2; k++) {
-      // Mode f lies in row f (f < m1), mode -f in row 2 m1 - f (f > 0).
-      float *positive = modes + (f * m2 + k) * stride;
-      float *negative = modes + ((2 * m1 - f) * m2 + k) * stride;
-      for (size_t c = 0; c < channels; c++) {
-        size_t at = (c * m2 + k) * 2;
-        float pr = p[at], pi = p[at + 1];
-        float qr = f > 0 ? q[at] : 0, qi = f > 0 ? q[at + 1] : 0;
-        if (f < m1) {
-          positive[c] = pr + qi;
-          positive[channels + c] = pi - qr;
-        }
-        if (f > 0) {
-          negative[c] = pr - qi;
-          negative[channels + c] = pi + qr;
-        }
-      }
+CK_MULTIVERSION void ck_unfold_axis(size_t m, size_t count, const float *restrict folded,
+                                    float *restrict modes) {
+  size_t row = 2 * count;
+  memcpy(modes, folded, row * sizeof *modes);
+  for (size_t f = 1; f <= m; f++) {
+    const float *p = folded + f * row, *q = folded + (m + f) * row;
+    float *negative = modes + (2 * m - f) * row;
+    for (size_t i = 0; i < row; i += 2) {
+      negative[i] = p[i] - q[i + 1];
+      negative[i + 1] = p[i + 1] + q[i];
+    }
+    if (f == m) break;
+    float *positive = modes + f * row;
+    for (size_t i = 0; i < row; i += 2) {
+      positive[i] = p[i] + q[i + 1];
+      positive[i + 1] = p[i + 1] - q[i];
     }
   }
 }
 
-void ck_fold_modes(size_t m1, size_t m2, size_t channels, const float *modes, size_t stride, float *folded) {
-  size_t row = channels * m2 * 2;
-  for (size_t f = 0; f <= m1; f++) {
-    float *p = folded + f * row, *q = folded + (m1 + f) * row;
-    for (size_t k = 0; k < m2; k++) {
-      const float *positive = modes + (f * m2 + k) * stride;
-      const float *negative = modes + ((2 * m1 - f) * m2 + k) * stride;
-      for (size_t c = 0; c < channels; c++) {
-        size_t at = (c * m2 + k) * 2;
-        float pr = f < m1 ? positive[c] : 0, pi = f < m1 ? positive[channels + c] : 0;
-        float nr = f > 0 ? negative[c] : 0, ni = f > 0 ? negative[channels + c] : 0;
-        p[at] = pr + nr;
-        p[at + 1] = pi + ni;
-        if (f > 0) {
-          q[at] = ni - pi;
-          q[at + 1] = pr - nr;
-        }
-      }
+CK_MULTIVERSION void ck_fold_axis(size_t m, size_t count, const float *restrict modes, float *restrict folded) {
+  size_t row = 2 * count;
+  memcpy(folded, modes, row * sizeof *modes);
+  for (size_t f = 1; f < m; f++) {
+    const float *positive = modes + f * row, *negative = modes + (2 * m - f) * row;
+    float *p = folded + f * row, *q = folded + (m + f) * row;
+    for (size_t i = 0; i < row; i += 2) {
+      p[i] = positive[i] + negative[i];
+      p[i + 1] = positive[i + 1] + negative[i + 1];
+      q[i] = negative[i + 1] - positive[i + 1];
+      q[i + 1] = positive[i] - negative[i];
     }
+  }
+  const float *negative = modes + m * row;
+  float *p = folded + m * row, *q = folded + 2 * m * row;
+  for (size_t i = 0; i < row; i += 2) {
+    p[i] = negative[i];
+    p[i + 1] = negative[i + 1];
+    q[i] = negative[i + 1];
+    q[i + 1] = -negative[i];
   }
 }
 

@@ -3,7 +3,7 @@ import Foundation
 import NeuralOperators
 import Tensors
 
-/// Trains a model by Adam on the relative L2 error of its decoded output.
+/// Trains a model by Adam on the error of its decoded output.
 ///
 /// A loop with explicit state: after every batch `checkpoint` holds all that is needed to continue, and a run
 /// that is continued gives the same bits as one that never stopped, whatever the number of threads. Inputs are
@@ -154,8 +154,9 @@ public final class Trainer {
   /// One step; the errors of the batch's samples before it.
   private func step(_ inputs: Tensor<Float>, _ targets: Tensor<Float>, of batches: Int) throws -> [Double] {
     let tape = Tape()
-    let loss = relativeL2Loss(
-      predict(inputs, on: tape), target: targets, reduction: configuration.lossReduction)
+    let loss = fieldLoss(
+      predict(inputs, on: tape), target: targets, kind: configuration.loss,
+      reduction: configuration.lossReduction, axes: configuration.lossAxes)
     let value = Double(loss.total.value[0])
     guard value.isFinite else {
       throw TrainingError.diverged(epoch: position.epoch + 1, batch: position.batch + 1, loss: value)

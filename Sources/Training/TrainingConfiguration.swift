@@ -10,6 +10,10 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
   public var optimizer: Adam.Configuration
   /// How the learning rate changes.
   public var schedule: Schedule
+  /// The loss of a sample.
+  public var loss: FieldLossKind
+  /// The axes of the grid, for a loss that has derivatives; empty for the others.
+  public var lossAxes: [DifferenceAxis]
   /// Whether a batch's loss is the sum or the mean of its samples' losses.
   public var lossReduction: LossReduction
   /// Decides the initial weights and the order of the samples.
@@ -18,13 +22,16 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
   /// The papers' settings, unless told otherwise.
   public init(
     epochs: Int = 500, batchSize: Int = 20, optimizer: Adam.Configuration = Adam.Configuration(),
-    schedule: Schedule = .step(factor: 0.5, epochs: 100), lossReduction: LossReduction = .sum,
+    schedule: Schedule = .step(factor: 0.5, epochs: 100), loss: FieldLossKind = .relativeL2,
+    lossAxes: [DifferenceAxis] = [], lossReduction: LossReduction = .sum,
     seed: UInt64 = 0
   ) {
     self.epochs = epochs
     self.batchSize = batchSize
     self.optimizer = optimizer
     self.schedule = schedule
+    self.loss = loss
+    self.lossAxes = lossAxes
     self.lossReduction = lossReduction
     self.seed = seed
   }

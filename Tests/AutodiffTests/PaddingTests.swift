@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite struct PaddingTests {
-  @Test(arguments: [([4], [3]), ([3, 5], [2, 1]), ([3, 5], [0, 4])])
+  @Test(arguments: [([4], [3]), ([3, 5], [2, 1]), ([3, 5], [0, 4]), ([2, 3, 4], [1, 0, 2])])
   func padsWithZerosAndCropsBack(grid: [Int], padding: [Int]) {
     let u = Variable(randomTensor([2, 2] + grid, sample: 1))
     let padded = pad(u, by: padding)

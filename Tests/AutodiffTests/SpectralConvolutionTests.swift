@@ -13,7 +13,7 @@ struct SpectralCase: CustomTestStringConvertible, Sendable {
   var testDescription: String { "\(grid) with modes \(modes), \(inputs) to \(outputs) channels" }
 
   var weightShape: [Int] {
-    (modes.count == 1 ? modes : [2 * modes[0], modes[1]]) + [2, inputs, outputs]
+    modes.dropLast().map { 2 * $0 } + modes.suffix(1) + [2, inputs, outputs]
   }
 }
 
@@ -28,6 +28,8 @@ struct SpectralCase: CustomTestStringConvertible, Sendable {
     SpectralCase(grid: [9, 7], modes: [4, 4]), SpectralCase(grid: [7, 8], modes: [3, 5]),
     SpectralCase(grid: [17, 12], modes: [1, 1], inputs: 2, outputs: 17),
     SpectralCase(grid: [10, 10], modes: [3, 4], inputs: 20, outputs: 33),
+    SpectralCase(grid: [6, 7, 5], modes: [2, 3, 2]), SpectralCase(grid: [4, 6, 8], modes: [2, 3, 5]),
+    SpectralCase(grid: [5, 4, 6], modes: [1, 1, 3], inputs: 2, outputs: 17),
   ]
 
   /// The layer as the papers write it: full FFT, truncation, product, zero padding, inverse FFT.
@@ -35,33 +37,40 @@ struct SpectralCase: CustomTestStringConvertible, Sendable {
     Double
   > {
     let grid = problem.grid
-    let dimensions = grid.count
     let samples = u.shape[0]
-    let (n1, m1) = dimensions == 1 ? (1, 1) : (grid[0], problem.modes[0])
-    let half = grid[dimensions - 1] / 2 + 1
-    let m2 = problem.modes[dimensions - 1]
-    let spectrum = FFT.forward(Tensor<Double>(converting: u), dimensions: dimensions)
-      .reshaped(to: [samples, problem.inputs, n1, half, 2])
+    let half = grid[grid.count - 1] / 2 + 1
+    let rows = grid.dropLast().reduce(1, *)
+    let spectrum = FFT.forward(Tensor<Double>(converting: u), dimensions: grid.count)
+      .reshaped(to: [samples, problem.inputs, rows, half, 2])
+    let keptRows = problem.modes.dropLast().reduce(1) { $0 * 2 * $1 }
+    let last = problem.modes[grid.count - 1]
     let w = Tensor<Double>(converting: weight)
-      .reshaped(to: [dimensions == 1 ? 1 : 2 * m1, m2, 2, problem.inputs, problem.outputs])
-    var mixed = Tensor<Double>(shape: [samples, problem.outputs, n1, half, 2])
+      .reshaped(to: [keptRows, last, 2, problem.inputs, problem.outputs])
+    var mixed = Tensor<Double>(shape: [samples, problem.outputs, rows, half, 2])
     for b in 0..<samples {
-      for row in 0..<w.shape[0] {
-        let k1 = row < m1 ? row : n1 - 2 * m1 + row
-        for k2 in 0..<m2 {
+      for kept in 0..<keptRows {
+        // The row of the spectrum that holds this row of weights: negative frequencies are at its end.
+        var (rest, row, stride) = (kept, 0, 1)
+        for axis in (0..<grid.count - 1).reversed() {
+          let index = rest % (2 * problem.modes[axis])
+          row += stride * (index < problem.modes[axis] ? index : grid[axis] - 2 * problem.modes[axis] + index)
+          stride *= grid[axis]
+          rest /= 2 * problem.modes[axis]
+        }
+        for k in 0..<last {
           for o in 0..<problem.outputs {
             for i in 0..<problem.inputs {
-              let (xr, xi) = (spectrum[b, i, k1, k2, 0], spectrum[b, i, k1, k2, 1])
-              let (rr, ri) = (w[row, k2, 0, i, o], w[row, k2, 1, i, o])
-              mixed[b, o, k1, k2, 0] += xr * rr - xi * ri
-              mixed[b, o, k1, k2, 1] += xr * ri + xi * rr
+              let (xr, xi) = (spectrum[b, i, row, k, 0], spectrum[b, i, row, k, 1])
+              let (rr, ri) = (w[kept, k, 0, i, o], w[kept, k, 1, i, o])
+              mixed[b, o, row, k, 0] += xr * rr - xi * ri
+              mixed[b, o, row, k, 1] += xr * ri + xi * rr
             }
           }
         }
       }
     }
     return FFT.inverse(
-      mixed.reshaped(to: [samples, problem.outputs] + (dimensions == 1 ? [] : [n1]) + [half, 2]), shape: grid)
+      mixed.reshaped(to: [samples, problem.outputs] + grid.dropLast() + [half, 2]), shape: grid)
   }
 
   @Test(arguments: cases)

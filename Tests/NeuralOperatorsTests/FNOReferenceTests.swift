@@ -39,11 +39,10 @@ private struct PlainFNO {
 
   private func withCoordinates(_ u: Tensor<Double>, _ grid: [Int]) -> Tensor<Double> {
     var values = u.scalars
-    let columns = grid[grid.count - 1]
     for axis in grid.indices {
+      let inner = grid[(axis + 1)...].reduce(1, *)
       for point in 0..<grid.reduce(1, *) {
-        let index = axis == grid.count - 1 ? point % columns : point / columns
-        values.append(Double(index) / Double(grid[axis] - 1))
+        values.append(Double(point / inner % grid[axis]) / Double(grid[axis] - 1))
       }
     }
     return Tensor(shape: [u.shape[0] + grid.count] + grid, scalars: values)
@@ -72,13 +71,17 @@ private struct PlainFNO {
     }
   }
 
+  /// A grid or the kept rows of a spectrum as those of three axes, the missing ones of length 1 in front.
+  private func threeAxes(_ shape: [Int]) -> [Int] { Array(repeating: 1, count: 3 - shape.count) + shape }
+
   private func resized(_ u: Tensor<Double>, to grid: [Int]) -> Tensor<Double> {
-    let (rows, columns) = grid.count == 1 ? (1, grid[0]) : (grid[0], grid[1])
-    let old = u.reshaped(to: [u.shape[0], grid.count == 1 ? 1 : u.shape[1], u.shape[u.rank - 1]])
-    var result = Tensor<Double>(shape: [u.shape[0], rows, columns])
+    let old = u.reshaped(to: [u.shape[0]] + threeAxes(Array(u.shape.dropFirst())))
+    var result = Tensor<Double>(shape: [u.shape[0]] + threeAxes(grid))
     for c in 0..<u.shape[0] {
-      for i in 0..<min(rows, old.shape[1]) {
-        for j in 0..<min(columns, old.shape[2]) { result[c, i, j] = old[c, i, j] }
+      for i in 0..<min(old.shape[1], result.shape[1]) {
+        for j in 0..<min(old.shape[2], result.shape[2]) {
+          for k in 0..<min(old.shape[3], result.shape[3]) { result[c, i, j, k] = old[c, i, j, k] }
+        }
       }
     }
     return result.reshaped(to: [u.shape[0]] + grid)
@@ -87,21 +90,25 @@ private struct PlainFNO {
   private func spectral(_ u: Tensor<Double>, _ name: String) -> Tensor<Double> {
     let grid = Array(u.shape.dropFirst())
     let (channels, half) = (u.shape[0], grid[grid.count - 1] / 2 + 1)
-    let rows = grid.count == 1 ? 1 : grid[0]
-    let w = weights[name]!.reshaped(
-      to: (grid.count == 1 ? [1] : []) + weights[name]!.shape)
-    let spectrum = FFT.forward(u, dimensions: grid.count).reshaped(to: [channels, rows, half, 2])
-    var mixed = Tensor<Double>(shape: [channels, rows, half, 2])
-    for row in 0..<w.shape[0] {
-      let k1 = grid.count == 1 || 2 * row < w.shape[0] ? row : rows - w.shape[0] + row
-      for k2 in 0..<w.shape[1] {
-        for o in 0..<channels {
-          for i in 0..<channels {
-            let (xr, xi) = (spectrum[i, k1, k2, 0], spectrum[i, k1, k2, 1])
-            let (rr, ri) = (w[row, k2, 0, i, o], w[row, k2, 1, i, o])
-            mixed[o, k1, k2, 0] += xr * rr - xi * ri
-            mixed[o, k1, k2, 1] += xr * ri + xi * rr
-          }
+    let n = threeAxes(grid.dropLast() + [half])
+    let weight = weights[name]!
+    let kept = threeAxes(Array(weight.shape[..<grid.count]))
+    let w = weight.reshaped(to: kept + [2, channels, channels])
+    let spectrum = FFT.forward(u, dimensions: grid.count).reshaped(to: [channels] + n + [2])
+    var mixed = Tensor<Double>(shape: [channels] + n + [2])
+    func frequency(_ row: Int, _ axis: Int) -> Int {
+      2 * row < kept[axis] || kept[axis] == 1 ? row : n[axis] - kept[axis] + row
+    }
+    for (a, b, c) in (0..<kept[0]).flatMap({ a in
+      (0..<kept[1]).flatMap { b in (0..<kept[2]).map { (a, b, $0) } }
+    }) {
+      let (i, j) = (frequency(a, 0), frequency(b, 1))
+      for o in 0..<channels {
+        for channel in 0..<channels {
+          let (xr, xi) = (spectrum[channel, i, j, c, 0], spectrum[channel, i, j, c, 1])
+          let (rr, ri) = (w[a, b, c, 0, channel, o], w[a, b, c, 1, channel, o])
+          mixed[o, i, j, c, 0] += xr * rr - xi * ri
+          mixed[o, i, j, c, 1] += xr * ri + xi * rr
         }
       }
     }
@@ -115,6 +122,8 @@ private struct PlainFNO {
     (FNO.Configuration.modern(dimensions: 2, inputChannels: 2, width: 6, modes: 3, padding: 2), [9, 10]),
     (.fno2020(dimensions: 2, width: 5, modes: 2), [8, 7]), (.fno2020(dimensions: 1, width: 6, modes: 5), [9]),
     (.modern(dimensions: 1, outputChannels: 3, width: 17, modes: 4, padding: 3), [12]),
+    (.modern(dimensions: 3, inputChannels: 2, width: 4, modes: 2, padding: 1), [5, 6, 4]),
+    (.fno2020(dimensions: 3, width: 3, modes: 2), [6, 4, 5]),
   ])
   func equalsThePlainModel(configuration: FNO.Configuration, grid: [Int]) {
     let model = FNO(configuration, seed: 3)

@@ -28,6 +28,7 @@ import Testing
     #expect(count(.fno2020(dimensions: 2, width: 32, modes: 12)) == 2_368_257)
     #expect(count(.modern(dimensions: 2, width: 32, modes: 12)) == 2_368_001)
     #expect(count(.fno2020(dimensions: 2, inputChannels: 10, width: 20, modes: 8)) == 414_517)
+    #expect(count(.fno2020(dimensions: 3, inputChannels: 10, width: 20, modes: 8)) == 6_558_537)
   }
 
   @Test func initialWeightsFollowTheirLaws() throws {
@@ -72,7 +73,7 @@ import Testing
     let results = withThreadCounts([1, 2, 3]) {
       let model = FNO(.fno2020(dimensions: 2, width: 8, modes: 3), seed: 1)
       let tape = Tape()
-      let loss = relativeL2Loss(
+      let loss = fieldLoss(
         model(Variable(u), on: tape), target: randomTensor([5, 1, 12, 14], sample: 2), reduction: .sum)
       tape.backward(from: loss.total)
       return model.parameters.map { $0.gradient ?? $0.value }

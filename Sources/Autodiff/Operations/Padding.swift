@@ -32,23 +32,37 @@ public func crop(_ u: Variable, by padding: [Int]) -> Variable {
 private func resized(_ field: Tensor<Float>, to grid: [Int]) -> Tensor<Float> {
   let input = FieldShape(field.shape)
   let (oldLength, newLength) = (input.grid[input.grid.count - 1], grid[grid.count - 1])
-  // One-dimensional grids are taken as planes of one row.
   let (oldRows, newRows) = (input.points / oldLength, grid.reduce(1, *) / newLength)
-  let (rows, length) = (min(oldRows, newRows), min(oldLength, newLength))
-  precondition(grid.count <= 2, "padding is for one or two axes")
+  let length = min(oldLength, newLength)
+  let sources = (0..<newRows).map { sourceRow($0, of: grid, in: input.grid) }
   return field.start { source in
     Tensor<Float>.filled([input.samples, input.channels] + grid) { target in
       parallelFor(input.samples * input.channels, grain: 8) { range in
         for plane in range {
-          let target = target + plane * newRows * newLength
-          for row in 0..<rows {
-            let start = target + row * newLength
-            start.update(from: source + (plane * oldRows + row) * oldLength, count: length)
-            (start + length).update(repeating: 0, count: newLength - length)
+          for (row, sourceRow) in sources.enumerated() {
+            let start = target + (plane * newRows + row) * newLength
+            var copied = 0
+            if let sourceRow {
+              start.update(from: source + (plane * oldRows + sourceRow) * oldLength, count: length)
+              copied = length
+            }
+            (start + copied).update(repeating: 0, count: newLength - copied)
           }
-          (target + rows * newLength).update(repeating: 0, count: (newRows - rows) * newLength)
         }
       }
     }
   }
+}
+
+/// The number of a row (of the last axis) of one grid in another, or nil if that has no such row.
+private func sourceRow(_ row: Int, of grid: [Int], in other: [Int]) -> Int? {
+  var (rest, position, stride) = (row, 0, 1)
+  for axis in (0..<grid.count - 1).reversed() {
+    let index = rest % grid[axis]
+    guard index < other[axis] else { return nil }
+    position += index * stride
+    stride *= other[axis]
+    rest /= grid[axis]
+  }
+  return position
 }

@@ -4,9 +4,9 @@ import Tensors
 /// The Fourier integral operator of an FNO: every kept mode's channels are multiplied by a complex matrix of
 /// that mode, all other modes are dropped.
 ///
-/// Shapes: u `[sample, I, ...grid]`, result `[sample, O, ...grid]`; weight `[m, 2, I, O]` in one dimension, and
-/// in two `[2m₁, m₂, 2, I, O]` whose rows are the frequencies 0..m₁−1, then −m₁..−1, which have weights of their
-/// own. The axis of length 2 holds the real and the imaginary matrices (planar: the innermost loop runs over
+/// Shapes: u `[sample, I, ...grid]`, result `[sample, O, ...grid]`; weight `[m, 2, I, O]` in one dimension,
+/// `[2m₁, m₂, 2, I, O]` in two and `[2m₁, 2m₂, m₃, 2, I, O]` in three. Along every axis but the last come the
+/// frequencies 0..m−1, then −m..−1, which have weights of their own. The axis of length 2 holds the real and the imaginary matrices (planar: the innermost loop runs over
 /// O). Li et al., "Fourier neural operator for parametric partial differential equations", ICLR 2021.
 public func spectralConvolution(_ u: Variable, weight: Variable) -> Variable {
   let kernel = FourierLayerKernel(input: FieldShape(u.shape), weight: weight.shape)
@@ -68,12 +68,12 @@ private struct FourierLayerKernel {
     let dimensions = input.grid.count
     precondition(
       weight.count == dimensions + 3 && weight[dimensions] == 2 && weight[dimensions + 1] == input.channels
-        && (dimensions == 1 || weight[0] % 2 == 0),
+        && weight[..<(dimensions - 1)].allSatisfy { $0 % 2 == 0 },
       "spectral weight \(weight) does not fit \(input.channels) channels on a grid \(input.grid)")
     self.input = input
     weightShape = weight
     transform = .cached(
-      grid: input.grid, modes: dimensions == 1 ? [weight[0]] : [weight[0] / 2, weight[1]])
+      grid: input.grid, modes: weight[..<(dimensions - 1)].map { $0 / 2 } + [weight[dimensions - 1]])
   }
 
   /// The result, the input's modes and, where the adjoint needs it, the derivative of the activation.
@@ -103,10 +103,10 @@ private struct FourierLayerKernel {
   ) {
     withPointers(u, mixed, skip?.weight ?? u, skip?.bias ?? u) { u, mixed, skipWeight, skipBias in
       forEachSample { sample, scratch in
-        transform.synthesiseRows(
+        let coefficients = transform.synthesiseRows(
           .forward, channels: outputs, mixed + sample * 2 * outputs, stride: samples * 2 * outputs,
           scratch: scratch)
-        transform.forEachRow(.forward, channels: outputs, of: scratch) { row, synthesis in
+        transform.forEachRow(.forward, channels: outputs, of: coefficients) { row, synthesis in
           let start = row * transform.rowLength
           let target = sample * outputs * points + start
           var factors = [synthesis]
@@ -172,10 +172,10 @@ private struct FourierLayerKernel {
       du = withPointers(dz, dspectrum, skipWeight ?? weight) { dz, dspectrum, skipWeightStart in
         Tensor<Float>.filled(input.shape(channels: inputs)) { du in
           forEachSample { sample, scratch in
-            transform.synthesiseRows(
+            let coefficients = transform.synthesiseRows(
               .adjoint, channels: inputs, dspectrum + sample * 2 * inputs, stride: samples * 2 * inputs,
               scratch: scratch)
-            transform.forEachRow(.adjoint, channels: inputs, of: scratch) { row, synthesis in
+            transform.forEachRow(.adjoint, channels: inputs, of: coefficients) { row, synthesis in
               let start = row * transform.rowLength
               var factors = [synthesis]
               if skipWeight != nil {

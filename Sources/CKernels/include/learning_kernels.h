@@ -76,15 +76,14 @@ void ck_planar_product(size_t rows, size_t columns, size_t inner, struct ck_plan
 /// out[column][row] = in[row][column].
 void ck_transpose(size_t rows, size_t columns, const float *in, float *out);
 
-/// From sums with cosines and sines along the first axis to modes.
+/// From sums with cosines and sines along an axis to the modes of that axis, `count` complex numbers each.
 ///
-/// folded is [2 m1 + 1][channels][m2][2]: rows 0..m1 hold the cosine sums P_f, rows m1 + f the sine sums Q_f;
-/// P - iQ is the mode f, P + iQ the mode -f. The mode of row k1 (0..m1-1, then -m1..-1) and column k2 goes to
-/// modes[(k1 m2 + k2) stride + {0, channels} + channel].
-void ck_unfold_modes(size_t m1, size_t m2, size_t channels, const float *folded, size_t stride, float *modes);
+/// folded is [2 m + 1][count][2]: rows 0..m hold the cosine sums P_f, rows m + f the sine sums Q_f; P - iQ is the
+/// mode f, which goes to row f of modes [2 m][count][2] if f < m, and P + iQ the mode -f, to row 2 m - f.
+void ck_unfold_axis(size_t m, size_t count, const float *folded, float *modes);
 
-/// The transpose of ck_unfold_modes: the factors of the cosines and sines in the sum over the modes.
-void ck_fold_modes(size_t m1, size_t m2, size_t channels, const float *modes, size_t stride, float *folded);
+/// The transpose of ck_unfold_axis: the factors of the cosines and sines in the sum over the modes.
+void ck_fold_axis(size_t m, size_t count, const float *modes, float *folded);
 
 /// modes[k stride + {0, channels} + channel] = in[channel][k][{0, 1}], m modes.
 void ck_scatter_modes(size_t m, size_t channels, const float *in, size_t stride, float *modes);

@@ -91,8 +91,6 @@ public struct TrainConfig: Sendable {
     public let weightDecay: Double
   }
 
-  enum LossKind: String, CaseIterable { case relativeL2 = "relative-l2" }
-
   /// The model.
   public let model: Model
   /// The data.
@@ -105,6 +103,8 @@ public struct TrainConfig: Sendable {
   public let optimizer: Optimizer
   /// The learning rate's schedule.
   public let schedule: Schedule
+  /// The loss of a sample.
+  public let loss: FieldLossKind
   /// How a batch's errors make the loss.
   public let lossReduction: LossReduction
   /// The seed of weights and shuffling.
@@ -132,9 +132,9 @@ public struct TrainConfig: Sendable {
     batchSize = section.int("batch_size", default: 20, in: .atLeast(1))
     optimizer = TrainConfig.optimizer(section.section("optimizer"))
     schedule = try TrainConfig.schedule(section.section("schedule"))
-    let loss = section.section("loss")
-    _ = loss.choice("kind", of: LossKind.self, default: .relativeL2)
-    lossReduction = loss.choice("reduction", of: LossReduction.self, default: .mean) ?? .mean
+    let lossSection = section.section("loss")
+    loss = lossSection.choice("kind", of: FieldLossKind.self, default: .relativeL2) ?? .relativeL2
+    lossReduction = lossSection.choice("reduction", of: LossReduction.self, default: .mean) ?? .mean
     seed = section.int("seed", default: 0, in: .nonNegative)
     checkpointEvery = section.int("checkpoint_every", default: 1, in: .atLeast(1))
     output = section.string("output")

@@ -1,3 +1,4 @@
+import Autodiff
 import Datasets
 import NeuralOperators
 import Training
@@ -41,13 +42,30 @@ extension TrainConfig {
     return Array(repeating: values[0], count: axes)
   }
 
-  /// The settings of the trainer.
-  var trainingConfiguration: TrainingConfiguration {
+  /// The settings of the trainer, for data on the given axes.
+  ///
+  /// - Throws: `ConfigError` if the loss needs more than the file says about its axes.
+  func trainingConfiguration(_ axes: [DatasetDescription.Axis]) throws -> TrainingConfiguration {
     TrainingConfiguration(
       epochs: epochs, batchSize: batchSize,
       optimizer: Adam.Configuration(
         learningRate: optimizer.learningRate, weightDecay: optimizer.weightDecay),
-      schedule: schedule, lossReduction: lossReduction, seed: UInt64(seed))
+      schedule: schedule, loss: loss,
+      lossAxes: loss == .relativeH1 ? try differenceAxes(axes) : [], lossReduction: lossReduction,
+      seed: UInt64(seed))
+  }
+
+  /// The spacing of the points that the model sees.
+  private func differenceAxes(_ axes: [DatasetDescription.Axis]) throws -> [DifferenceAxis] {
+    try axes.map { axis in
+      guard let points = axis.coordinates, points.count > 1, let isPeriodic = axis.isPeriodic else {
+        throw mistake(
+          "loss.kind",
+          "is h1, which needs coordinates and boundaries; the data do not state those of axis "
+            + "\(axis.name)")
+      }
+      return DifferenceAxis(spacing: (points[1] - points[0]) * Double(data.stride), isPeriodic: isPeriodic)
+    }
   }
 }
 

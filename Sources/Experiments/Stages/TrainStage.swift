@@ -43,7 +43,7 @@ public enum TrainStage {
       trainer = try resume(run, config, model, checksums)
     } else {
       trainer = Trainer(
-        model, configuration: config.trainingConfiguration,
+        model, configuration: try config.trainingConfiguration(data.trainFile.description.axes),
         inputScaling: FieldScaling(try Normalizer(config.data.inputScaling, fitting: training.inputs)),
         outputScaling: FieldScaling(try Normalizer(config.data.targetScaling, fitting: training.targets)))
     }

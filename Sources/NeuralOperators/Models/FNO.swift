@@ -1,7 +1,7 @@
 import Autodiff
 import Tensors
 
-/// The Fourier neural operator in one or two dimensions: lifting, Fourier layers, projection.
+/// The Fourier neural operator in one, two or three dimensions: lifting, Fourier layers, projection.
 ///
 /// Input `[sample, inputChannels, ...grid]`, output `[sample, outputChannels, ...grid]`, on any grid that holds
 /// the modes: the same weights serve every resolution. Coordinates are appended to the input channels, the
@@ -20,7 +20,7 @@ public struct FNO: Module {
       case batch
     }
 
-    /// The number of axes of the grid: 1 or 2.
+    /// The number of axes of the grid: 1, 2 or 3.
     public var dimensions: Int
     /// The channels of the input, without coordinates.
     public var inputChannels: Int
@@ -86,8 +86,8 @@ public struct FNO: Module {
 
     /// Why no model has this configuration, or nil if one has.
     public var problem: String? {
-      guard dimensions == 1 || dimensions == 2 else {
-        return "an FNO has 1 or 2 dimensions, not \(dimensions)"
+      guard (1...3).contains(dimensions) else {
+        return "an FNO has 1, 2 or 3 dimensions, not \(dimensions)"
       }
       for (name, value) in [
         ("inputChannels", inputChannels), ("outputChannels", outputChannels), ("width", width),
