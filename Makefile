@@ -21,6 +21,9 @@ build:
 
 install: build
 	install -D $(PHALAROPE) $(PREFIX)/bin/phalarope
+	for config in $$(cd configs && find . -name '*.yaml'); do \
+	  install -D --mode=644 configs/$$config $(PREFIX)/share/phalarope/configs/$$config; \
+	done
 
 quickstart: build
 	scripts/quickstart $(PHALAROPE)

@@ -6,6 +6,14 @@ import Tensors
 /// parameter, so none of them needs to know how the model is put together. Its name is that of the property
 /// that holds it (see `Module.namedParameters`). Not Sendable: one training loop owns a model.
 public final class Parameter {
+  /// What a parameter decides; the optimizer may treat the two differently.
+  public enum Role: String, Codable, Sendable, CaseIterable {
+    /// How strongly an operation does what it does: weights, biases, statistics.
+    case weight
+    /// Which operation it is: the K-matrices of an XD-operation.
+    case architecture
+  }
+
   /// The numbers.
   public var value: Tensor<Float>
   /// The sum of the gradients since it was last set to nil; of the same shape as `value`.
@@ -13,11 +21,14 @@ public final class Parameter {
   /// False for what belongs in a checkpoint but is not found by descent (running statistics), and for
   /// frozen weights.
   public var isTrainable: Bool
+  /// What the parameter decides.
+  public let role: Role
 
   /// A parameter with its initial value.
-  public init(_ value: Tensor<Float>, isTrainable: Bool = true) {
+  public init(_ value: Tensor<Float>, isTrainable: Bool = true, role: Role = .weight) {
     self.value = value
     self.isTrainable = isTrainable
+    self.role = role
   }
 
   /// Adds to the gradient.

@@ -22,6 +22,11 @@ public final class Tape {
   /// False on a tape that only computes values and keeps nothing.
   public let isRecording: Bool
 
+  /// On a tracing tape, told the weight of every convolution and the shape of what it acts on.
+  ///
+  /// Convolutions then give zeros instead of computing anything.
+  public let observer: ((_ weight: Parameter, _ shape: [Int]) -> Void)?
+
   private var nodes: [Node] = []
   private var leaves: [ObjectIdentifier: Int] = [:]
 
@@ -31,15 +36,22 @@ public final class Tape {
   public init(training: Bool = true) {
     isTraining = training
     isRecording = true
+    observer = nil
   }
 
-  private init(inference: Void) {
+  private init(observer: ((Parameter, [Int]) -> Void)?) {
     isTraining = false
     isRecording = false
+    self.observer = observer
   }
 
   /// A tape that records nothing: for predictions.
-  public static var inference: Tape { Tape(inference: ()) }
+  public static var inference: Tape { Tape(observer: nil) }
+
+  /// A tape that records nothing, for finding out which shapes the convolutions of a model meet.
+  public static func tracing(_ observer: @escaping (_ weight: Parameter, _ shape: [Int]) -> Void) -> Tape {
+    Tape(observer: observer)
+  }
 
   /// The number of nodes recorded so far.
   public var nodeCount: Int { nodes.count }

@@ -1,15 +1,7 @@
+#include "lanes.h"
 #include "learning_kernels.h"
 
 #include <string.h>
-
-// A vector of 16 floats that may lie anywhere; two AVX2 or four SSE registers where there is no AVX-512.
-enum { LANES = 16 };
-typedef float lanes __attribute__((vector_size(64)));
-typedef float lanes_in_memory __attribute__((vector_size(64), aligned(4), may_alias));
-
-#define INLINE static inline __attribute__((always_inline))
-#define LOAD(pointer) (*(const lanes_in_memory *)(pointer))
-#define STORE(pointer, value) (*(lanes_in_memory *)(pointer) = (value))
 
 /// `height` rows by 16 columns of the product, kept in registers over the whole sum.
 INLINE void planar_block(size_t height, size_t inner, struct ck_planar la, const float *a, struct ck_planar lb,
@@ -133,4 +125,32 @@ void ck_gather_modes(size_t m, size_t channels, const float *modes, size_t strid
       out[(c * m + k) * 2] = modes[k * stride + c];
       out[(c * m + k) * 2 + 1] = modes[k * stride + channels + c];
     }
+}
+
+CK_MULTIVERSION void ck_planar_scale(size_t rows, size_t columns, struct ck_planar la, const float *a,
+                                     struct ck_planar lb, const float *b, struct ck_planar lc, float *c) {
+  float sign_a = la.conjugate ? -1.0f : 1.0f, sign_b = lb.conjugate ? -1.0f : 1.0f;
+  for (size_t r = 0; r < rows; r++) {
+    const float *ar = a + r * la.row, *ai = ar + la.imaginary, *bi = b + lb.imaginary;
+    float *restrict re = c + r * lc.row, *restrict im = re + lc.imaginary;
+    for (size_t j = 0; j < columns; j++) {
+      re[j] = ar[j] * b[j] - sign_a * ai[j] * sign_b * bi[j];
+      im[j] = ar[j] * sign_b * bi[j] + sign_a * ai[j] * b[j];
+    }
+  }
+}
+
+CK_MULTIVERSION void ck_planar_correlate(size_t rows, size_t columns, struct ck_planar la, const float *a,
+                                         struct ck_planar lb, const float *b, struct ck_planar lc, float *c) {
+  float sign_a = la.conjugate ? -1.0f : 1.0f, sign_b = lb.conjugate ? -1.0f : 1.0f;
+  float *restrict re = c, *restrict im = c + lc.imaginary;
+  memset(re, 0, columns * sizeof *c);
+  memset(im, 0, columns * sizeof *c);
+  for (size_t r = 0; r < rows; r++) {
+    const float *ar = a + r * la.row, *ai = ar + la.imaginary, *br = b + r * lb.row, *bi = br + lb.imaginary;
+    for (size_t j = 0; j < columns; j++) {
+      re[j] += ar[j] * br[j] - sign_a * ai[j] * sign_b * bi[j];
+      im[j] += ar[j] * sign_b * bi[j] + sign_a * ai[j] * br[j];
+    }
+  }
 }

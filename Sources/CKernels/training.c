@@ -7,6 +7,10 @@ CK_MULTIVERSION double ck_sum_f32(size_t n, const float *x) {
   return sum;
 }
 
+CK_MULTIVERSION void ck_add_constant_f32(size_t n, float a, float *x) {
+  for (size_t i = 0; i < n; i++) x[i] += a;
+}
+
 CK_MULTIVERSION void ck_affine_f32(size_t n, float a, float b, const float *restrict x, float *restrict y) {
   for (size_t i = 0; i < n; i++) y[i] = a * x[i] + b;
 }

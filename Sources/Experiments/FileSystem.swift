@@ -26,6 +26,14 @@ package enum FileSystem {
     return path.isEmpty ? "/" : String(path)
   }
 
+  /// The path of the running program, without links; nil if the system does not say.
+  static let executable: String? = {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = readlink("/proc/self/exe", &buffer, buffer.count)
+    guard count > 0 else { return nil }
+    return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }()
+
   /// Creates a folder and those above it.
   ///
   /// - Throws: `OutputError`.

@@ -132,13 +132,9 @@ public enum Version {
 /// Git revisions, read from the repository's files: no program is started for it.
 enum GitRevision {
   /// The revision of the checkout that contains the running program, if any.
-  static let ofExecutable: String? = {
-    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let count = readlink("/proc/self/exe", &buffer, buffer.count)
-    guard count > 0 else { return nil }
-    let path = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    return revision(above: FileSystem.folder(of: path))
-  }()
+  static let ofExecutable: String? = FileSystem.executable.flatMap {
+    revision(above: FileSystem.folder(of: $0))
+  }
 
   /// The revision of the repository that contains a folder.
   static func revision(above folder: String) -> String? {

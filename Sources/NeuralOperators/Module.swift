@@ -16,7 +16,7 @@ extension Module {
   ///
   /// Found by reflection: call it once and keep the result.
   public var namedParameters: [(name: String, parameter: Parameter)] {
-    NeuralOperators.namedParameters(of: self, path: "")
+    parts(of: self) { $0 as? Parameter }.map { ($0.name, $0.part) }
   }
 
   /// Every parameter, in the order of `namedParameters`.
@@ -28,15 +28,20 @@ extension Module {
   }
 }
 
-private func namedParameters(of value: Any, path: String) -> [(name: String, parameter: Parameter)] {
-  if let parameter = value as? Parameter { return [(path, parameter)] }
+/// What `select` finds in a value and its properties, elements and so on, in order, with its path.
+///
+/// What has been selected is not searched further.
+func parts<Part>(
+  of value: Any, path: String = "", _ select: (Any) -> Part?
+) -> [(name: String, part: Part)] {
+  if let part = select(value) { return [(path, part)] }
   let mirror = Mirror(reflecting: value)
   if mirror.displayStyle == .optional {
-    return mirror.children.flatMap { namedParameters(of: $0.value, path: path) }
+    return mirror.children.flatMap { parts(of: $0.value, path: path, select) }
   }
   return mirror.children.enumerated().flatMap { index, child in
     let name = mirror.displayStyle == .collection ? String(index) : child.label ?? String(index)
-    return namedParameters(of: child.value, path: path.isEmpty ? name : "\(path).\(name)")
+    return parts(of: child.value, path: path.isEmpty ? name : "\(path).\(name)", select)
   }
 }
 
@@ -59,6 +64,14 @@ public struct Initializer {
           values[index] = Float(range.lowerBound + width * random.nextUniform())
         }
       })
+  }
+
+  /// A tensor of independent normal numbers with mean 0.
+  public mutating func normal(_ shape: [Int], deviation: Double) -> Tensor<Float> {
+    var random = Philox(seed: seed, stream: .weights, sample: parameterIndex)
+    parameterIndex += 1
+    return Tensor(
+      shape: shape, scalars: random.normal(shape: shape).scalars.map { Float(deviation * $0) })
   }
 
   /// PyTorch's default for linear layers and convolutions: U(±1/√fanIn), for weights and biases alike.

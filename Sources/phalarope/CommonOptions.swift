@@ -35,7 +35,9 @@ struct CommonOptions: ParsableArguments {
 
 /// The configuration of a verb: a file and replacements for some of its values.
 struct ConfigurationArguments: ParsableArguments {
-  @Argument(help: "The configuration file (YAML).", completion: .file(extensions: ["yaml", "yml"]))
+  @Argument(
+    help: "The configuration file (YAML), or the name of a shipped one, as fno2020/darcy.",
+    completion: .file(extensions: ["yaml", "yml"]))
   var config: String
 
   @Argument(
@@ -44,7 +46,9 @@ struct ConfigurationArguments: ParsableArguments {
   var overrides: [String] = []
 
   /// The configuration with its replacements.
-  func load() throws -> ConfigSection { try ConfigSection(contentsOf: config, overrides: overrides) }
+  func load() throws -> ConfigSection {
+    try ConfigSection(contentsOf: ShippedConfigs.path(of: config), overrides: overrides)
+  }
 }
 
 /// What to do with an output that exists.

@@ -14,6 +14,9 @@ struct Phalarope: ParsableCommand {
         phalarope train configs/quickstart/burgers-fno.yaml model.width=32 epochs=50
         phalarope report runs/quickstart/burgers-fno
 
+      Shipped configurations are found by name from any folder:
+      \(ShippedConfigs.names.joined(separator: ", ")).
+
       Exit status: 0 done; 64 wrong usage or configuration; 65 wrong content of a file; 66 a file is missing; \
       70 a defect of the tool; 73 an output exists or cannot be created; 74 writing failed; 130 and 143 \
       interrupted.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Help, usage errors, and mistakes in configurations: message, status 64, nothing written.
@@ -72,7 +73,7 @@ import Testing
   @Test func missingConfiguration() throws {
     let outcome = try Command.run(["generate", "nowhere.yaml"], in: "/")
     #expect(outcome.status == 66)
-    #expect(outcome.messages == "error: nowhere.yaml: No such file or directory\n")
+    #expect(outcome.messages.hasPrefix("error: nowhere.yaml: No such file or directory; shipped "))
   }
 
   @Test func doctorAsJSON() throws {
@@ -82,5 +83,50 @@ import Testing
     let machine = document?["machine"] as? [String: Any]
     #expect(machine?["threads"] as? Int == 1)
     #expect((document?["libraries"] as? [String: String])?["FFTW"]?.isEmpty == false)
+  }
+}
+
+/// Configurations that come with the program, by name and from any folder.
+@Suite struct ShippedConfigurationTests {
+  @Test func areFoundByName() throws {
+    try Samples.withFolder { folder in
+      let sizes = ["grid=32", "stored_grid=32", "samples=1", "output=x.h5", "--overwrite"]
+      for name in ["fno2020/burgers", "quickstart/burgers", "quickstart/burgers.yaml"] {
+        let outcome = try Command.run(["generate", name] + sizes, in: folder)
+        #expect(outcome.status == 0, "\(outcome.messages)")
+      }
+      // A file of the user's own comes before a shipped one: this one has 12 samples.
+      let own = try Command.run(["generate", "burgers.yaml", "--json", "--quiet"], in: folder)
+      #expect(own.output.contains("\"samples\" : 12"))
+    }
+  }
+
+  @Test func aNearMissIsNamed() throws {
+    let near = try Command.run(["generate", "fno2020/burger"], in: "/")
+    #expect(near.status == 66)
+    #expect(
+      near.messages == "error: fno2020/burger: No such file or directory "
+        + "(did you mean the shipped configuration 'fno2020/burgers'?)\n")
+  }
+
+  @Test func anInstalledProgramFindsThemInShare() throws {
+    try withTemporaryFolder { folder in
+      let manager = FileManager.default
+      let shared = "\(folder)/share/phalarope/configs/mine"
+      for path in ["\(folder)/bin", shared] {
+        try manager.createDirectory(atPath: path, withIntermediateDirectories: true)
+      }
+      try manager.copyItem(atPath: Command.path, toPath: "\(folder)/bin/phalarope")
+      try Samples.burgers.write(toFile: "\(shared)/test.yaml", atomically: false, encoding: .utf8)
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "\(folder)/bin/phalarope")
+      process.arguments = ["generate", "mine/test", "--quiet"]
+      process.currentDirectoryURL = URL(fileURLWithPath: folder)
+      process.standardOutput = FileHandle.nullDevice
+      try process.run()
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0)
+      #expect(manager.fileExists(atPath: "\(folder)/burgers.h5"))
+    }
   }
 }

@@ -73,6 +73,14 @@ struct ck_planar {
 void ck_planar_product(size_t rows, size_t columns, size_t inner, struct ck_planar a_layout, const float *a,
                        struct ck_planar b_layout, const float *b, struct ck_planar c_layout, float *c);
 
+/// C = A B element by element, where every row of A meets the only row of B.
+void ck_planar_scale(size_t rows, size_t columns, struct ck_planar a_layout, const float *a,
+                     struct ck_planar b_layout, const float *b, struct ck_planar c_layout, float *c);
+
+/// The only row of C = the sum over the rows of A B, element by element.
+void ck_planar_correlate(size_t rows, size_t columns, struct ck_planar a_layout, const float *a,
+                         struct ck_planar b_layout, const float *b, struct ck_planar c_layout, float *c);
+
 /// out[column][row] = in[row][column].
 void ck_transpose(size_t rows, size_t columns, const float *in, float *out);
 
@@ -93,6 +101,9 @@ void ck_gather_modes(size_t m, size_t channels, const float *modes, size_t strid
 
 /// The sum of n elements.
 double ck_sum_f32(size_t n, const float *x);
+
+/// x += a.
+void ck_add_constant_f32(size_t n, float a, float *x);
 
 /// y = a x + b.
 void ck_affine_f32(size_t n, float a, float b, const float *x, float *y);
@@ -117,3 +128,41 @@ struct ck_adam {
 /// One Adam step: moments and value are updated in place.
 void ck_adam_f32(size_t n, struct ck_adam settings, const float *gradient, float *first, float *second,
                  float *value);
+
+// MARK: K-matrices
+
+/// A product of butterfly matrices of the size 2^levels: `depth` blocks of `levels` factors each.
+///
+/// Twiddles are [block][factor in order of application][pair][2][2][re, im]; the strides of a block's factors
+/// are 1, 2, 4, ... (increasing) or the reverse; blocks alternate. A line is what the product acts on: complex
+/// numbers for `width` independent vectors at once, [position][re, im][width], width a multiple of 16.
+struct ck_butterfly {
+  size_t levels, depth;
+  int begins_increasing;
+};
+
+/// x = K x for a line, in place.
+void ck_butterfly_multiply(struct ck_butterfly product, size_t width, const float *twiddle, float *x);
+
+/// x = K^H x for a line, in place.
+void ck_butterfly_multiply_adjoint(struct ck_butterfly product, size_t width, const float *twiddle, float *x);
+
+/// The number of passes over a line that the product takes: up to three factors are done in one.
+size_t ck_butterfly_passes(struct ck_butterfly product);
+
+/// states[0] is a line; states[i], i = 1...passes, what it is after i passes.
+void ck_butterfly_trace(struct ck_butterfly product, size_t width, const float *twiddle, float *states);
+
+/// From the gradient of the result to that of the line, in place; adds the gradient of the twiddles.
+///
+/// `states` as from ck_butterfly_trace, of which the last is not read.
+void ck_butterfly_gradient(struct ck_butterfly product, size_t width, const float *twiddle,
+                           const float *states, float *gradient, float *twiddle_gradient);
+
+/// to[i step + l] = from[i position + l lane] for `count` positions and `lane_count` vectors; zeros up to width.
+void ck_gather_lanes(size_t count, size_t lane_count, const float *from, size_t position, size_t lane,
+                     size_t width, float *to, size_t step);
+
+/// to[i position + l lane] = from[i step + l].
+void ck_scatter_lanes(size_t count, size_t lane_count, const float *from, size_t step, size_t position,
+                      size_t lane, float *to);

@@ -1,0 +1,450 @@
+import CKernels
+import Tensors
+
+/// What a convolution is but for its weights, axis by axis of the grid.
+public struct ConvolutionGeometry: Codable, Sendable, Equatable {
+  /// What lies beyond the grid.
+  public enum Padding: String, Codable, Sendable, CaseIterable {
+    /// Zeros.
+    case zeros
+    /// The other end of the grid: the domain is periodic.
+    case circular
+  }
+
+  /// The number of taps.
+  public var kernel: [Int]
+  /// The distance of neighbouring outputs.
+  public var stride: [Int]
+  /// The distance of neighbouring taps.
+  public var dilation: [Int]
+  /// How many points are added at both ends of the grid.
+  public var padding: [Int]
+  /// What these points are.
+  public var paddingMode: Padding
+  /// Into how many groups of channels, that do not see each other, inputs and outputs are divided.
+  public var groups: Int
+
+  /// By default stride, dilation and groups are 1, and there is no padding.
+  public init(
+    kernel: [Int], stride: [Int]? = nil, dilation: [Int]? = nil, padding: [Int]? = nil,
+    paddingMode: Padding = .zeros, groups: Int = 1
+  ) {
+    self.kernel = kernel
+    self.stride = stride ?? kernel.map { _ in 1 }
+    self.dilation = dilation ?? kernel.map { _ in 1 }
+    self.padding = padding ?? kernel.map { _ in 0 }
+    self.paddingMode = paddingMode
+    self.groups = groups
+  }
+
+  /// A convolution whose output has the points of its input: odd kernels, stride 1.
+  public static func same(
+    kernel: [Int], paddingMode: Padding, dilation: [Int]? = nil, groups: Int = 1
+  ) -> ConvolutionGeometry {
+    let dilation = dilation ?? kernel.map { _ in 1 }
+    return ConvolutionGeometry(
+      kernel: kernel, dilation: dilation, padding: zip(kernel, dilation).map { ($0 - 1) * $1 / 2 },
+      paddingMode: paddingMode, groups: groups)
+  }
+
+  /// The distance of the first and the last tap, plus 1.
+  public var span: [Int] { zip(kernel, dilation).map { ($0 - 1) * $1 + 1 } }
+
+  /// The points of the output for those of the input.
+  public func outputGrid(_ grid: [Int]) -> [Int] {
+    grid.indices.map { (grid[$0] + 2 * padding[$0] - span[$0]) / stride[$0] + 1 }
+  }
+
+  /// Why there is no such convolution, or nil if there is.
+  public var problem: String? {
+    guard !kernel.isEmpty, [stride, dilation, padding].allSatisfy({ $0.count == kernel.count }) else {
+      return "a kernel \(kernel) with stride \(stride), dilation \(dilation) and padding \(padding)"
+    }
+    for (name, values, least) in [
+      ("kernel", kernel, 1), ("stride", stride, 1), ("dilation", dilation, 1), ("padding", padding, 0),
+      ("groups", [groups], 1),
+    ] where values.contains(where: { $0 < least }) {
+      return "the \(name) must be at least \(least), not \(values)"
+    }
+    return nil
+  }
+
+  /// Why there is no such convolution on a grid, or nil if there is.
+  public func problem(grid: [Int]) -> String? {
+    if let problem { return problem }
+    guard grid.count == kernel.count else { return "a kernel \(kernel) on a grid \(grid)" }
+    for axis in grid.indices {
+      if grid[axis] + 2 * padding[axis] < span[axis] {
+        return "a kernel that spans \(span[axis]) points does not fit the \(grid[axis]) points of axis "
+          + "\(axis) with a padding of \(padding[axis])"
+      }
+      if paddingMode == .circular && padding[axis] > grid[axis] {
+        return "a circular padding of \(padding[axis]) is more than the \(grid[axis]) points of axis \(axis)"
+      }
+    }
+    return nil
+  }
+}
+
+/// A convolution of fields: y_o[t] = Σ_i Σ_j w_oi[j] x_i[stride·t + dilation·j − padding] + b_o.
+///
+/// Shapes: u `[sample, I, ...grid]`, weight `[O, I/groups, ...kernel]`, bias `[O]`, result
+/// `[sample, O, ...outputGrid]`: PyTorch's. A correlation, strictly, as everywhere in machine learning. By
+/// matrix products, one for every tap of the leading axes, after the windows along the last axis have been
+/// copied side by side.
+public func convolution(
+  _ u: Variable, weight: Variable, bias: Variable?, _ geometry: ConvolutionGeometry
+) -> Variable {
+  let kernel = ConvolutionKernel(geometry, input: FieldShape(u.shape), weight: weight.shape)
+  let value = kernel.forward(u.value, weight.value, bias: bias?.value)
+  let hasBias = bias != nil
+  return Variable(value, from: [u, weight] + (bias.map { [$0] } ?? [])) {
+    [u = u.value, weight = weight.value, needsInput = u.needsGradient] gradient in
+    let gradients = kernel.adjoint(gradient, u, weight, ofInput: needsInput)
+    return [gradients.u, gradients.weight]
+      + (hasBias ? [channelSums(gradient, FieldShape(gradient.shape))] : [])
+  }
+}
+
+/// The sums over samples and points, sample by sample in order.
+func channelSums(_ field: Tensor<Float>, _ shape: FieldShape) -> Tensor<Float> {
+  let terms = field.start { field in
+    Tensor<Float>.filled([shape.samples, shape.channels]) { terms in
+      parallelFor(shape.samples * shape.channels, grain: 16) { range in
+        for plane in range { terms[plane] = Float(ck_sum_f32(shape.points, field + plane * shape.points)) }
+      }
+    }
+  }
+  return sumOverFirstAxis(terms, shape: [shape.channels])
+}
+
+/// Both directions of a convolution for one batch.
+private struct ConvolutionKernel {
+  let geometry: ConvolutionGeometry
+  let input: FieldShape
+  let outputs: Int
+  let outputGrid: [Int]
+  let margins: Margins
+
+  private var axes: Int { geometry.kernel.count }
+  private var lastKernel: Int { geometry.kernel[axes - 1] }
+  private var groupInputs: Int { input.channels / geometry.groups }
+  private var groupOutputs: Int { outputs / geometry.groups }
+  /// The length of the sums of one matrix product.
+  private var inner: Int { groupInputs * lastKernel }
+  /// The rows of the padded grid: the product of its leading axes.
+  private var rows: Int { margins.outer.dropLast().reduce(1, *) }
+  private var columns: Int { outputGrid[axes - 1] }
+  private var outputPoints: Int { outputGrid.reduce(1, *) }
+  private var leadingTaps: Int { geometry.kernel.dropLast().reduce(1, *) }
+  private var weightShape: [Int] { [outputs, groupInputs] + geometry.kernel }
+
+  init(_ geometry: ConvolutionGeometry, input: FieldShape, weight: [Int]) {
+    if let problem = geometry.problem(grid: input.grid) { preconditionFailure(problem) }
+    precondition(
+      weight.count == input.grid.count + 2 && Array(weight[2...]) == geometry.kernel
+        && weight[1] * geometry.groups == input.channels && weight[0] % geometry.groups == 0,
+      "a kernel \(weight) in \(geometry.groups) groups does not fit \(input.channels) channels")
+    self.geometry = geometry
+    self.input = input
+    outputs = weight[0]
+    outputGrid = geometry.outputGrid(input.grid)
+    margins = Margins(grid: input.grid, padding: geometry.padding, mode: geometry.paddingMode)
+  }
+
+  /// One matrix product: a tap of the leading axes with a run of outputs that lie next to each other.
+  private struct Run {
+    let tap: Int
+    /// The first row of windows, and the first output.
+    let row: Int
+    let output: Int
+    /// The number of outputs.
+    let count: Int
+  }
+
+  /// All products, tap by tap.
+  private var runs: [Run] {
+    guard axes > 1 else { return [Run(tap: 0, row: 0, output: 0, count: columns)] }
+    let (lead, padded) = (axes - 1, margins.outer)
+    // With stride 1 the outputs along the innermost leading axis are one run, otherwise every row is.
+    let isRun = geometry.stride[lead - 1] == 1
+    let looped = isRun ? Array(outputGrid[..<(lead - 1)]) : Array(outputGrid[..<lead])
+    return (0..<leadingTaps).flatMap { tap in
+      let taps = indices(tap, in: Array(geometry.kernel[..<lead]))
+      return (0..<looped.reduce(1, *)).map { item in
+        let outer = indices(item, in: looped) + (isRun ? [0] : [])
+        var (row, output) = (0, 0)
+        for axis in 0..<lead {
+          row =
+            row * padded[axis] + outer[axis] * geometry.stride[axis] + taps[axis] * geometry.dilation[axis]
+          output = output * outputGrid[axis] + outer[axis]
+        }
+        return Run(
+          tap: tap, row: row, output: output * columns,
+          count: columns * (isRun ? outputGrid[lead - 1] : 1))
+      }
+    }
+  }
+
+  private func indices(_ index: Int, in shape: [Int]) -> [Int] {
+    var (rest, result) = (index, [Int]())
+    for length in shape.reversed() {
+      result.append(rest % length)
+      rest /= length
+    }
+    return result.reversed()
+  }
+
+  /// `[group, leading tap, O/groups, I/groups, last tap]`: contiguous factors for the products.
+  private func packed(_ weight: Tensor<Float>) -> Tensor<Float> {
+    weight.start { from in
+      .filled([weight.count]) { to in
+        forEachTap { to[$1] = from[$0] }
+      }
+    }
+  }
+
+  private func unpacked(_ packed: Tensor<Float>) -> Tensor<Float> {
+    packed.start { from in
+      .filled(weightShape) { to in
+        forEachTap { to[$0] = from[$1] }
+      }
+    }
+  }
+
+  /// The positions of every number of the weight as it is given and as it is packed.
+  private func forEachTap(_ body: (_ weight: Int, _ packed: Int) -> Void) {
+    for output in 0..<outputs {
+      let (group, row) = output.quotientAndRemainder(dividingBy: groupOutputs)
+      for i in 0..<groupInputs {
+        for tap in 0..<leadingTaps {
+          for last in 0..<lastKernel {
+            body(
+              ((output * groupInputs + i) * leadingTaps + tap) * lastKernel + last,
+              (((group * leadingTaps + tap) * groupOutputs + row) * groupInputs + i) * lastKernel + last)
+          }
+        }
+      }
+    }
+  }
+
+  /// The floats of the windows of one group, `[I/groups, last tap, row, column]`.
+  private var windowCount: Int { inner * rows * columns }
+  private var scratchCount: Int { windowCount + margins.count }
+
+  /// The windows along the last axis of one group of channels.
+  private func copyWindows(
+    _ u: UnsafePointer<Float>, to windows: UnsafeMutablePointer<Float>, padded: UnsafeMutablePointer<Float>
+  ) {
+    let (length, step) = (margins.outer[axes - 1], geometry.stride[axes - 1])
+    for channel in 0..<groupInputs {
+      margins.add(u + channel * input.points, to: padded)
+      for tap in 0..<lastKernel {
+        let target = windows + (channel * lastKernel + tap) * rows * columns
+        let source = padded + tap * geometry.dilation[axes - 1]
+        for row in 0..<rows {
+          if step == 1 {
+            (target + row * columns).update(from: source + row * length, count: columns)
+          } else {
+            for column in 0..<columns {
+              target[row * columns + column] = source[row * length + column * step]
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// The adjoint of `copyWindows`.
+  private func addWindows(
+    _ windows: UnsafePointer<Float>, to u: UnsafeMutablePointer<Float>, padded: UnsafeMutablePointer<Float>
+  ) {
+    let (length, step) = (margins.outer[axes - 1], geometry.stride[axes - 1])
+    for channel in 0..<groupInputs {
+      padded.update(repeating: 0, count: margins.count)
+      for tap in 0..<lastKernel {
+        let source = windows + (channel * lastKernel + tap) * rows * columns
+        let target = padded + tap * geometry.dilation[axes - 1]
+        for row in 0..<rows {
+          if step == 1 {
+            Float.axpy(columns, 1, source + row * columns, target + row * length)
+          } else {
+            for column in 0..<columns {
+              target[row * length + column * step] += source[row * columns + column]
+            }
+          }
+        }
+      }
+      margins.collect(padded, into: u + channel * input.points)
+    }
+  }
+
+  func forward(_ u: Tensor<Float>, _ weight: Tensor<Float>, bias: Tensor<Float>?) -> Tensor<Float> {
+    precondition(bias.map { $0.shape == [outputs] } ?? true, "a bias for \(outputs) channels")
+    let (runs, packed, zeros) = (runs, packed(weight), Tensor<Float>(shape: [outputs]))
+    return withPointers(u, packed, bias ?? zeros) { u, weight, bias in
+      .filled([input.samples, outputs] + outputGrid) { result in
+        parallelFor(input.samples) { range in
+          withScratch(scratchCount) { windows in
+            for (sample, group) in range.flatMap({ sample in (0..<geometry.groups).map { (sample, $0) } }) {
+              copyWindows(
+                u + (sample * input.channels + group * groupInputs) * input.points, to: windows,
+                padded: windows + windowCount)
+              let target = result + (sample * outputs + group * groupOutputs) * outputPoints
+              for output in 0..<groupOutputs {
+                (target + output * outputPoints).update(
+                  repeating: bias[group * groupOutputs + output], count: outputPoints)
+              }
+              for run in runs {
+                Float.gemm(
+                  MatrixProduct(
+                    rows: groupOutputs, columns: run.count, inner: inner, rightStride: rows * columns,
+                    resultStride: outputPoints), 1,
+                  weight + (group * leadingTaps + run.tap) * groupOutputs * inner,
+                  windows + run.row * columns, 1, target + run.output)
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  func adjoint(
+    _ gradient: Tensor<Float>, _ u: Tensor<Float>, _ weight: Tensor<Float>, ofInput: Bool
+  ) -> (u: Tensor<Float>?, weight: Tensor<Float>) {
+    let (runs, packed) = (runs, packed(weight))
+    var terms = Tensor<Float>(shape: [input.samples, weight.count])
+    func run(_ inputGradient: UnsafeMutablePointer<Float>?) {
+      withPointers(gradient, u, packed) { gradient, u, weight in
+        terms.withUnsafeMutableBuffer { terms in
+          let terms = terms.baseAddress!
+          parallelFor(input.samples) { range in
+            withScratch(scratchCount) { windows in
+              for (sample, group) in range.flatMap({ sample in (0..<geometry.groups).map { (sample, $0) } }) {
+                let offset = (sample * input.channels + group * groupInputs) * input.points
+                let given = gradient + (sample * outputs + group * groupOutputs) * outputPoints
+                let padded = windows + windowCount
+                copyWindows(u + offset, to: windows, padded: padded)
+                for run in runs {
+                  Float.gemm(
+                    MatrixProduct(
+                      rows: groupOutputs, columns: inner, inner: run.count, right: .transpose,
+                      leftStride: outputPoints, rightStride: rows * columns), 1, given + run.output,
+                    windows + run.row * columns, 1,
+                    terms + ((sample * geometry.groups + group) * leadingTaps + run.tap) * groupOutputs
+                      * inner)
+                }
+                guard let inputGradient else { continue }
+                windows.update(repeating: 0, count: windowCount)
+                for run in runs {
+                  Float.gemm(
+                    MatrixProduct(
+                      rows: inner, columns: run.count, inner: groupOutputs, left: .transpose,
+                      rightStride: outputPoints, resultStride: rows * columns), 1,
+                    weight + (group * leadingTaps + run.tap) * groupOutputs * inner, given + run.output, 1,
+                    windows + run.row * columns)
+                }
+                addWindows(windows, to: inputGradient + offset, padded: padded)
+              }
+            }
+          }
+        }
+      }
+    }
+    var inputGradient: Tensor<Float>?
+    if ofInput { inputGradient = .filled(u.shape) { run($0) } } else { run(nil) }
+    return (inputGradient, unpacked(sumOverFirstAxis(terms, shape: [weight.count])))
+  }
+}
+
+/// Points around a grid, which are zero or the continuation of a periodic field.
+struct Margins {
+  /// The points of the grid and of the grid with its margins.
+  let inner: [Int]
+  let outer: [Int]
+  /// For every position of every outer axis that of the inner one, or -1.
+  private let sources: [[Int]]
+
+  init(grid: [Int], padding: [Int], mode: ConvolutionGeometry.Padding) {
+    inner = grid
+    outer = zip(grid, padding).map { $0 + 2 * $1 }
+    sources = zip(grid, padding).map { points, padding in
+      (-padding..<points + padding).map { position in
+        if mode == .circular { return (position % points + points) % points }
+        return (0..<points).contains(position) ? position : -1
+      }
+    }
+  }
+
+  /// The number of points with margins.
+  var count: Int { outer.reduce(1, *) }
+
+  /// One field with its margins.
+  func add(_ field: UnsafePointer<Float>, to result: UnsafeMutablePointer<Float>) {
+    forEachRow { row, source in
+      let target = result + row * sources[inner.count - 1].count
+      for (column, position) in sources[inner.count - 1].enumerated() {
+        target[column] = source >= 0 && position >= 0 ? field[source + position] : 0
+      }
+    }
+  }
+
+  /// The adjoint: every number is added to where it came from.
+  func collect(_ field: UnsafePointer<Float>, into result: UnsafeMutablePointer<Float>) {
+    result.update(repeating: 0, count: inner.reduce(1, *))
+    forEachRow { row, source in
+      guard source >= 0 else { return }
+      let given = field + row * sources[inner.count - 1].count
+      for (column, position) in sources[inner.count - 1].enumerated() where position >= 0 {
+        result[source + position] += given[column]
+      }
+    }
+  }
+
+  /// Calls `body` with every row of the outer grid and the start of its inner row, or -1.
+  private func forEachRow(_ body: (_ row: Int, _ source: Int) -> Void) {
+    for row in 0..<outer.dropLast().reduce(1, *) {
+      var (rest, stride, start) = (row, inner[inner.count - 1], 0)
+      for axis in (0..<inner.count - 1).reversed() {
+        let position = sources[axis][rest % outer[axis]]
+        rest /= outer[axis]
+        start = start < 0 || position < 0 ? -1 : start + position * stride
+        stride *= inner[axis]
+      }
+      body(row, start)
+    }
+  }
+}
+
+/// The field with `padding[axis]` more points of its periodic continuation at both ends of every axis.
+public func padCircularly(_ u: Variable, by padding: [Int]) -> Variable {
+  let input = FieldShape(u.shape)
+  precondition(
+    padding.count == input.grid.count && padding.allSatisfy { $0 >= 0 },
+    "padding \(padding) of a grid \(input.grid)")
+  if padding.allSatisfy({ $0 == 0 }) { return u }
+  let margins = Margins(grid: input.grid, padding: padding, mode: .circular)
+  let planes = input.samples * input.channels
+  let value = u.value.start { field in
+    Tensor<Float>.filled([input.samples, input.channels] + margins.outer) { result in
+      parallelFor(planes) { range in
+        for plane in range { margins.add(field + plane * input.points, to: result + plane * margins.count) }
+      }
+    }
+  }
+  return Variable(value, from: [u]) { [shape = u.shape] gradient in
+    let gradient = gradient
+    return [
+      gradient.start { gradient in
+        Tensor<Float>.filled(shape) { result in
+          parallelFor(planes) { range in
+            for plane in range {
+              margins.collect(gradient + plane * margins.count, into: result + plane * input.points)
+            }
+          }
+        }
+      }
+    ]
+  }
+}

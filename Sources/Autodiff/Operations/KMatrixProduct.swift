@@ -1,0 +1,66 @@
+import Tensors
+
+/// A K-matrix along one axis of complex arrays: y = K x for every line along the axis.
+///
+/// Shapes: u `[vector, ...grid, 2]`, twiddle `product.twiddleShape`, result `[vector, ...grid, 2]` with the
+/// axis (counted without the first) of the length `outputLength`. Lines that are shorter than the matrix are
+/// continued by zeros; of the result the first `outputLength` entries are kept, by default all.
+public func kMatrixProduct(
+  _ u: Variable, twiddle: Variable, _ product: ButterflyProduct, axis: Int, outputLength: Int? = nil
+) -> Variable {
+  let (vectors, grid) = (u.shape[0], Array(u.shape.dropFirst().dropLast()))
+  precondition(u.shape.last == 2 && grid.indices.contains(axis), "no axis \(axis) of complex \(u.shape)")
+  precondition(
+    grid[axis] <= product.size && twiddle.shape == product.twiddleShape,
+    "a K-matrix of size \(product.size) with twiddles \(twiddle.shape) on \(grid[axis]) points")
+  var outputGrid = grid
+  outputGrid[axis] = outputLength ?? product.size
+  func layout(_ grid: [Int]) -> FieldLayout {
+    FieldLayout(
+      strides: grid.indices.map { grid[($0 + 1)...].reduce(2, *) }, lane: grid.reduce(2, *), imaginary: 1)
+  }
+  let width = min(LaneBlock.largest(size: product.size), LaneBlock(lanes: vectors).width)
+  let pipeline = LinePipeline(
+    axes: grid.indices.map { (product, .init(count: grid[$0]), .init(count: outputGrid[$0])) },
+    order: [axis], width: width, source: layout(grid), target: layout(outputGrid))
+  let blocks = (vectors + width - 1) / width
+  let (count, outputCount) = (grid.reduce(2, *), outputGrid.reduce(2, *))
+
+  let value = withPointers(u.value, twiddle.value) { u, twiddle in
+    Tensor<Float>.filled([vectors] + outputGrid + [2]) { result in
+      parallelFor(blocks) { range in
+        withScratch(pipeline.scratchCount(gradient: false)) { scratch in
+          for first in range.map({ $0 * width }) {
+            pipeline.forward(
+              LaneBlock(lanes: min(width, vectors - first)), twiddles: [twiddle], from: u + first * count,
+              to: result + first * outputCount, scratch: scratch)
+          }
+        }
+      }
+    }
+  }
+  return Variable(value, from: [u, twiddle]) { [u = u.value, twiddle = twiddle.value] gradient in
+    let gradient = gradient
+    var terms = Tensor<Float>(shape: [blocks, product.twiddleCount])
+    let inputGradient = withPointers(u, twiddle, gradient) { u, twiddle, gradient in
+      Tensor<Float>.filled([vectors] + grid + [2]) { result in
+        terms.withUnsafeMutableBuffer { terms in
+          let terms = terms.baseAddress!
+          parallelFor(blocks) { range in
+            withScratch(pipeline.scratchCount(gradient: true)) { scratch in
+              for block in range {
+                let first = block * width
+                pipeline.backward(
+                  LaneBlock(lanes: min(width, vectors - first)), twiddles: [twiddle],
+                  source: u + first * count, gradient: gradient + first * outputCount,
+                  to: result + first * count, twiddleGradients: [terms + block * product.twiddleCount],
+                  scratch: scratch)
+              }
+            }
+          }
+        }
+      }
+    }
+    return [inputGradient, sumOverFirstAxis(terms, shape: product.twiddleShape)]
+  }
+}

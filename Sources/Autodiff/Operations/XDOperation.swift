@@ -1,0 +1,558 @@
+import CKernels
+import Tensors
+
+/// The shapes of an XD-operation, axis by axis of the grid.
+public struct XDGeometry: Sendable, Equatable {
+  /// I, the channels of the input.
+  public var inputs: Int
+  /// O, the channels of the output.
+  public var outputs: Int
+  /// Into how many groups of channels, that do not see each other, inputs and outputs are divided.
+  public var groups: Int
+  /// The points of the input, which zeros behind them fill up to the sizes of the K-matrices.
+  public var grid: [Int]
+  /// For every tap of the filter its position in the vector that L is applied to.
+  public var taps: [[Int]]
+  /// Whether filters are complex, with a last axis of length 2, as those of an FNO are.
+  public var hasComplexFilter: Bool
+  /// The points of the output.
+  public var outputGrid: [Int]
+  /// The step between the entries of K's result that are the output, from entry 0: the stride.
+  public var outputSteps: [Int]
+  /// The structure of K.
+  public var k: [ButterflyProduct]
+  /// The structure of L.
+  public var l: [ButterflyProduct]
+  /// The structure of M.
+  public var m: [ButterflyProduct]
+
+  /// The operation on these shapes.
+  public init(
+    inputs: Int, outputs: Int, groups: Int, grid: [Int], taps: [[Int]], hasComplexFilter: Bool,
+    outputGrid: [Int], outputSteps: [Int], k: [ButterflyProduct], l: [ButterflyProduct],
+    m: [ButterflyProduct]
+  ) {
+    self.inputs = inputs
+    self.outputs = outputs
+    self.groups = groups
+    self.grid = grid
+    self.taps = taps
+    self.hasComplexFilter = hasComplexFilter
+    self.outputGrid = outputGrid
+    self.outputSteps = outputSteps
+    self.k = k
+    self.l = l
+    self.m = m
+    if let problem { preconditionFailure(problem) }
+  }
+
+  /// The sizes of the K-matrices: powers of two that hold the grid.
+  public var size: [Int] { m.map(\.size) }
+
+  /// The filters' shape: `[O, I/groups, ...taps]`, and 2 for complex ones.
+  public var weightShape: [Int] {
+    [outputs, groupInputs] + taps.map(\.count) + (hasComplexFilter ? [2] : [])
+  }
+
+  /// Why there is no such operation, or nil if there is.
+  private var problem: String? {
+    let axes = grid.count
+    guard
+      axes > 0,
+      [taps.count, outputGrid.count, outputSteps.count, k.count, l.count, m.count].allSatisfy({ $0 == axes })
+    else { return "an XD-operation on a grid \(grid) needs the rest of its shape for every axis" }
+    if k.map(\.size) != size || l.map(\.size) != size { return "the sizes of K, L and M differ" }
+    if inputs % groups != 0 || outputs % groups != 0 {
+      return "\(inputs) inputs and \(outputs) outputs cannot be divided into \(groups) groups"
+    }
+    for axis in 0..<axes {
+      let n = size[axis]
+      if grid[axis] > n || (outputGrid[axis] - 1) * outputSteps[axis] >= n {
+        return "\(grid[axis]) points of input and \(outputGrid[axis]) of output do not fit size \(n)"
+      }
+      if taps[axis].isEmpty || taps[axis].contains(where: { $0 < 0 || $0 >= n }) {
+        return "the taps \(taps[axis]) do not fit size \(n)"
+      }
+    }
+    return nil
+  }
+
+  var groupInputs: Int { inputs / groups }
+  var groupOutputs: Int { outputs / groups }
+  /// The number of filters.
+  var filters: Int { groupInputs * outputs }
+  /// One filter per channel: products of vectors instead of matrices.
+  var isDepthwise: Bool { groups > 1 && groups == inputs && groups == outputs }
+
+  // MARK: - The arrays on the way to L w, see `FilterSpectrum`
+
+  /// Whether the array that meets the matrix of an axis has real and imaginary parts.
+  func isComplex(_ axis: Int) -> Bool { hasComplexFilter || axis < grid.count - 1 }
+
+  /// The length of the sums along an axis.
+  func inner(_ axis: Int) -> Int { taps[axis].count * (isComplex(axis) ? 2 : 1) }
+
+  /// The number of tuples of frequencies of the axes behind one.
+  func slabs(behind axis: Int) -> Int { size[(axis + 1)...].reduce(1, *) }
+
+  /// The number of tuples of taps of the axes before one.
+  func leads(before axis: Int) -> Int { taps[..<axis].reduce(1) { $0 * $1.count } }
+
+  /// From `[O, I/groups, taps]` to `[taps, I/groups, O]`, where the axis of taps includes that of complex numbers.
+  func filterMajor(_ weight: Tensor<Float>) -> Tensor<Float> {
+    transposed(weight, taps: weight.count / filters, toFilters: true)
+  }
+
+  /// The inverse of `filterMajor`.
+  func weightMajor(_ array: Tensor<Float>) -> Tensor<Float> {
+    transposed(array, taps: array.count / filters, toFilters: false).reshaped(to: weightShape)
+  }
+
+  private func transposed(_ array: Tensor<Float>, taps: Int, toFilters: Bool) -> Tensor<Float> {
+    array.start { from in
+      .filled([array.count]) { to in
+        for output in 0..<outputs {
+          for input in 0..<groupInputs {
+            let (row, column) = ((output * groupInputs + input) * taps, input * outputs + output)
+            for tap in 0..<taps {
+              if toFilters {
+                to[tap * filters + column] = from[row + tap]
+              } else {
+                to[row + tap] = from[tap * filters + column]
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/// An XD-operation, y_o = Re K Σ_i diag(L w_oi) M x_i, plus a bias.
+///
+/// K, L and M are tensor products of one K-matrix per axis of the grid, shared by all channels. M acts on the
+/// input with zeros behind it, L on the filter's taps placed among zeros; of K's result the entries
+/// 0, step, 2·step, … of each axis are the output. With Fourier matrices this is a convolution; other
+/// K-matrices make it any of the operations of a neural architecture search but maximum pooling.
+/// Roberts et al., "Rethinking neural operations for diverse tasks", NeurIPS 2021.
+///
+/// Shapes: u `[sample, I, ...grid]`, weight `geometry.weightShape`, the twiddles of k, l and m one tensor of
+/// `twiddleShape` per axis, bias `[O]`, result `[sample, O, ...outputGrid]`.
+///
+/// The cost per sample is that of the K-matrices, (I + O)·N log N, and of mixing the channels, I·O·N, for N the
+/// product of the sizes. L w is computed in tiles that are used for the whole batch and dropped, so it is
+/// never stored; kept for the adjoint is only M x.
+public func xdOperation(
+  _ u: Variable, weight: Variable, k: [Variable], l: [Variable], m: [Variable], bias: Variable?,
+  _ geometry: XDGeometry
+) -> Variable {
+  let kernel = XDKernel(
+    geometry, input: FieldShape(u.shape), weight: weight.value, k: k.map(\.value), l: l.map(\.value),
+    m: m.map(\.value))
+  let inputs = [u, weight] + k + l + m + (bias.map { [$0] } ?? [])
+  let spectrum = kernel.analyse(u.value)
+  let value = kernel.synthesise(kernel.mix(spectrum), bias: bias?.value)
+  let (axes, kept) = (geometry.grid.count, inputs.contains(where: \.needsGradient) ? spectrum : nil)
+  let twiddlesNeedGradients = (k + l + m).contains(where: \.needsGradient)
+  let hasBias = bias != nil
+  return Variable(value, from: inputs) { [u = u.value, needsInput = u.needsGradient] gradient in
+    let gradients = kernel.adjoint(
+      gradient, u: u, spectrum: kept ?? spectrum, ofInput: needsInput, ofTwiddles: twiddlesNeedGradients)
+    let twiddles = gradients.twiddles ?? Array(repeating: nil, count: 3 * axes)
+    return [gradients.u, gradients.weight] + twiddles
+      + (hasBias ? [channelSums(gradient, FieldShape(gradient.shape))] : [])
+  }
+}
+
+/// Both directions of an XD-operation for one batch.
+///
+/// A spectrum, here, is what stands between M and K: `[sample, positions of axes 1..., positions of axis 0,
+/// re/im, channel]`, so that the filters of a tile meet neighbouring numbers.
+private struct XDKernel {
+  let geometry: XDGeometry
+  let weight: Tensor<Float>
+  let k: [Tensor<Float>]
+  let l: [Tensor<Float>]
+  let m: [Tensor<Float>]
+  let samples: Int
+
+  /// The most partial sums of a gradient; fixed, so that the sums do not depend on the number of threads.
+  private static let chunkCount = 16
+
+  private var size: [Int] { geometry.size }
+  /// The positions of a spectrum, and of all axes but the first.
+  private var positions: Int { size.reduce(1, *) }
+  private var slabs: Int { geometry.slabs(behind: 0) }
+
+  init(
+    _ geometry: XDGeometry, input: FieldShape, weight: Tensor<Float>, k: [Tensor<Float>],
+    l: [Tensor<Float>], m: [Tensor<Float>]
+  ) {
+    precondition(
+      input.channels == geometry.inputs && input.grid == geometry.grid,
+      "an XD-operation for \(geometry.inputs) channels on \(geometry.grid) got \(input.channels) on \(input.grid)"
+    )
+    precondition(
+      weight.shape == geometry.weightShape,
+      "filters \(weight.shape) of an XD-operation with filters \(geometry.weightShape)")
+    for (twiddles, products) in [(k, geometry.k), (l, geometry.l), (m, geometry.m)] {
+      precondition(twiddles.map(\.shape) == products.map(\.twiddleShape), "the twiddles have other shapes")
+    }
+    self.geometry = geometry
+    self.weight = weight
+    (self.k, self.l, self.m) = (k, l, m)
+    samples = input.samples
+  }
+
+  // MARK: - The K-matrices
+
+  /// The distance of two samples in a spectrum: a little more than a sample, lest all samples fall into the
+  /// same sets of the cache.
+  private func spectrumStride(channels: Int) -> Int { positions * 2 * channels + 16 }
+
+  private func spectrumShape(channels: Int) -> [Int] { [samples, spectrumStride(channels: channels)] }
+
+  private func spectrumLayout(channels: Int) -> FieldLayout {
+    let unit = 2 * channels
+    return FieldLayout(
+      strides: size.indices.map { $0 == 0 ? unit : size[($0 + 1)...].reduce(size[0], *) * unit }, lane: 1,
+      imaginary: channels)
+  }
+
+  private func blockWidth(channels: Int) -> Int {
+    min(LaneBlock.largest(size: size.max() ?? 2), LaneBlock(lanes: channels).width)
+  }
+
+  /// M, from fields to spectra: the last axis first, while most lines of the others are still zero.
+  private var analysis: LinePipeline {
+    LinePipeline(
+      axes: size.indices.map {
+        (geometry.m[$0], LinePositions(count: geometry.grid[$0]), LinePositions(count: size[$0]))
+      },
+      order: size.indices.reversed(), width: blockWidth(channels: geometry.inputs),
+      source: FieldLayout(fieldsOn: geometry.grid), target: spectrumLayout(channels: geometry.inputs))
+  }
+
+  /// K, from spectra to fields: the last axis last, when only the lines of the output are left.
+  private var synthesis: LinePipeline {
+    LinePipeline(
+      axes: size.indices.map {
+        (
+          geometry.k[$0], LinePositions(count: size[$0]),
+          LinePositions(count: geometry.outputGrid[$0], step: geometry.outputSteps[$0])
+        )
+      },
+      order: Array(size.indices), width: blockWidth(channels: geometry.outputs),
+      source: spectrumLayout(channels: geometry.outputs),
+      target: FieldLayout(fieldsOn: geometry.outputGrid))
+  }
+
+  /// Calls `body` for every block of channels of every sample, in parallel, with the chunk that it is in.
+  private func forEachBlock(
+    channels: Int, _ pipeline: LinePipeline, gradient: Bool,
+    _ body: (
+      _ block: LaneBlock, _ sample: Int, _ channel: Int, _ chunk: Int, _ scratch: UnsafeMutablePointer<Float>
+    ) -> Void
+  ) {
+    let width = blockWidth(channels: channels)
+    let perSample = (channels + width - 1) / width
+    let blocks = samples * perSample
+    let chunks = gradient ? min(blocks, Self.chunkCount) : blocks
+    parallelFor(chunks) { range in
+      withScratch(pipeline.scratchCount(gradient: gradient)) { scratch in
+        for chunk in range {
+          for index in blocks * chunk / chunks..<blocks * (chunk + 1) / chunks {
+            let channel = index % perSample * width
+            body(
+              LaneBlock(lanes: min(width, channels - channel)), index / perSample, channel, chunk, scratch)
+          }
+        }
+      }
+    }
+  }
+
+  /// M x.
+  func analyse(_ u: Tensor<Float>) -> Tensor<Float> {
+    let (channels, pipeline, points) = (geometry.inputs, analysis, geometry.grid.reduce(1, *))
+    return withTwiddles(m.reversed()) { twiddles in
+      u.start { u in
+        .filled(spectrumShape(channels: channels)) { spectrum in
+          forEachBlock(channels: channels, pipeline, gradient: false) { block, sample, channel, _, scratch in
+            pipeline.forward(
+              block, twiddles: twiddles, from: u + (sample * channels + channel) * points,
+              to: spectrum + sample * spectrumStride(channels: channels) + channel, scratch: scratch)
+          }
+        }
+      }
+    }
+  }
+
+  /// Re K z, plus the bias.
+  func synthesise(_ mixed: Tensor<Float>, bias: Tensor<Float>?) -> Tensor<Float> {
+    let (channels, pipeline, points) = (geometry.outputs, synthesis, geometry.outputGrid.reduce(1, *))
+    precondition(bias.map { $0.shape == [channels] } ?? true, "a bias for \(channels) channels")
+    let zeros = Tensor<Float>(shape: [channels])
+    return withTwiddles(k) { twiddles in
+      withPointers(mixed, bias ?? zeros) { mixed, bias in
+        .filled([samples, channels] + geometry.outputGrid) { result in
+          forEachBlock(channels: channels, pipeline, gradient: false) { block, sample, channel, _, scratch in
+            let target = result + (sample * channels + channel) * points
+            pipeline.forward(
+              block, twiddles: twiddles,
+              from: mixed + sample * spectrumStride(channels: channels) + channel, to: target,
+              scratch: scratch)
+            for lane in 0..<block.lanes where bias[channel + lane] != 0 {
+              ck_add_constant_f32(points, bias[channel + lane], target + lane * points)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private func withTwiddles<Result>(
+    _ twiddles: [Tensor<Float>], _ body: ([UnsafePointer<Float>]) -> Result
+  ) -> Result {
+    withExtendedLifetime(twiddles) { body(twiddles.map { $0.start { $0 } }) }
+  }
+
+  /// The gradient of K's or M's source from that of its result, and of its twiddles in the order of the axes.
+  private func adjoint(
+    of pipeline: LinePipeline, order: [Int], channels: Int, twiddles: [Tensor<Float>],
+    source: (array: Tensor<Float>, stride: Int, channel: Int),
+    gradient: (array: Tensor<Float>, stride: Int, channel: Int), ofSource: Bool, ofTwiddles: Bool
+  ) -> (source: Tensor<Float>?, twiddles: [Tensor<Float>]?) {
+    let blocks = samples * ((channels + blockWidth(channels: channels) - 1) / blockWidth(channels: channels))
+    let stages = order.map { twiddles[$0] }
+    let counts = stages.map(\.count)
+    let offsets = counts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
+    let chunks = ofTwiddles ? min(blocks, Self.chunkCount) : 0
+    var terms = Tensor<Float>(shape: [chunks, offsets[stages.count]])
+    func run(_ target: UnsafeMutablePointer<Float>?) {
+      withTwiddles(stages) { pointers in
+        withPointers(source.array, gradient.array) { from, given in
+          terms.withUnsafeMutableBuffer { terms in
+            let terms = terms.baseAddress!
+            forEachBlock(channels: channels, pipeline, gradient: true) {
+              block, sample, channel, chunk, scratch in
+              let start = sample * source.stride + channel * source.channel
+              pipeline.backward(
+                block, twiddles: pointers, source: from + start,
+                gradient: given + sample * gradient.stride + channel * gradient.channel,
+                to: target.map { $0 + start },
+                twiddleGradients: ofTwiddles
+                  ? offsets.dropLast().map { terms + chunk * offsets[stages.count] + $0 } : nil,
+                scratch: scratch)
+            }
+          }
+        }
+      }
+    }
+    var result: Tensor<Float>?
+    if ofSource { result = .filled(source.array.shape) { run($0) } } else { run(nil) }
+    guard ofTwiddles else { return (result, nil) }
+    let gradients = twiddles.indices.map { axis in
+      let stage = order.firstIndex(of: axis) ?? axis
+      return sumOverFirstAxis(terms, shape: twiddles[axis].shape, from: offsets[stage])
+    }
+    return (result, gradients)
+  }
+
+  // MARK: - The channels
+
+  private func planar(row: Int, column: Int = 1, imaginary: Int, conjugate: Bool = false) -> ck_planar {
+    ck_planar(row: row, column: column, imaginary: imaginary, conjugate: conjugate ? 1 : 0)
+  }
+
+  /// The tiles of a filter spectrum, slab by slab.
+  private func tiles(_ filter: FilterSpectrum) -> [(slab: Int, positions: Range<Int>)] {
+    let length = filter.tileLength
+    return (0..<slabs).flatMap { slab in
+      stride(from: 0, to: size[0], by: length).map { (slab, $0..<min(size[0], $0 + length)) }
+    }
+  }
+
+  /// Σ_i diag(L w_oi) x_i at every position.
+  func mix(_ spectrum: Tensor<Float>) -> Tensor<Float> {
+    let filter = FilterSpectrum(geometry, weight: weight, l: l)
+    let tiles = tiles(filter)
+    return spectrum.start { x in
+      .filled(spectrumShape(channels: geometry.outputs)) { z in
+        parallelFor(tiles.count) { range in
+          withScratch(filter.tileCount) { lw in
+            for (slab, positions) in tiles[range] {
+              filter.tile(slab: slab, positions: positions, into: lw)
+              for position in positions {
+                multiply(
+                  lw + (position - positions.lowerBound) * 2 * geometry.filters,
+                  start(x, slab, position, geometry.inputs), start(z, slab, position, geometry.outputs))
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// The numbers of the first sample at a position.
+  private func start<Pointer: Strideable>(
+    _ spectrum: Pointer, _ slab: Int, _ position: Int, _ channels: Int
+  ) -> Pointer where Pointer.Stride == Int {
+    spectrum.advanced(by: (slab * size[0] + position) * 2 * channels)
+  }
+
+  /// z = Σ_i lw_oi x_i for the batch at one position.
+  private func multiply(
+    _ lw: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ z: UnsafeMutablePointer<Float>
+  ) {
+    let (inputs, outputs) = (geometry.inputs, geometry.outputs)
+    let (left, right) = (
+      planar(row: spectrumStride(channels: inputs), imaginary: inputs),
+      planar(row: outputs, imaginary: geometry.filters)
+    )
+    let result = planar(row: spectrumStride(channels: outputs), imaginary: outputs)
+    if geometry.isDepthwise {
+      ck_planar_scale(samples, outputs, left, x, right, lw, result, z)
+      return
+    }
+    for group in 0..<geometry.groups {
+      ck_planar_product(
+        samples, geometry.groupOutputs, geometry.groupInputs, left, x + group * geometry.groupInputs, right,
+        lw + group * geometry.groupOutputs, result, z + group * geometry.groupOutputs)
+    }
+  }
+
+  /// dx = Σ_o conj(lw_oi) dz_o, for the batch at one position.
+  ///
+  /// - Parameter transposed: memory for as many numbers as there are filters, twice.
+  private func multiplyAdjoint(
+    _ lw: UnsafePointer<Float>, _ dz: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
+    transposed: UnsafeMutablePointer<Float>
+  ) {
+    let (inputs, outputs, filters) = (geometry.inputs, geometry.outputs, geometry.filters)
+    let left = planar(row: spectrumStride(channels: outputs), imaginary: outputs)
+    let result = planar(row: spectrumStride(channels: inputs), imaginary: inputs)
+    if geometry.isDepthwise {
+      ck_planar_scale(
+        samples, outputs, left, dz, planar(row: outputs, imaginary: filters, conjugate: true), lw, result, dx)
+      return
+    }
+    for part in 0..<2 {
+      ck_transpose(geometry.groupInputs, outputs, lw + part * filters, transposed + part * filters)
+    }
+    let right = planar(row: geometry.groupInputs, imaginary: filters, conjugate: true)
+    for group in 0..<geometry.groups {
+      ck_planar_product(
+        samples, geometry.groupInputs, geometry.groupOutputs, left, dz + group * geometry.groupOutputs, right,
+        transposed + group * geometry.groupOutputs * geometry.groupInputs, result,
+        dx + group * geometry.groupInputs)
+    }
+  }
+
+  /// dlw_oi = Σ conj(x_i) dz_o over the batch at one position.
+  private func filterGradient(
+    _ x: UnsafePointer<Float>, _ dz: UnsafePointer<Float>, _ dlw: UnsafeMutablePointer<Float>
+  ) {
+    let (inputs, outputs) = (geometry.inputs, geometry.outputs)
+    let right = planar(row: spectrumStride(channels: outputs), imaginary: outputs)
+    let result = planar(row: outputs, imaginary: geometry.filters)
+    if geometry.isDepthwise {
+      let left = planar(row: spectrumStride(channels: inputs), imaginary: inputs, conjugate: true)
+      ck_planar_correlate(samples, outputs, left, x, right, dz, result, dlw)
+      return
+    }
+    let left = planar(
+      row: 1, column: spectrumStride(channels: inputs), imaginary: inputs, conjugate: true)
+    for group in 0..<geometry.groups {
+      ck_planar_product(
+        geometry.groupInputs, geometry.groupOutputs, samples, left, x + group * geometry.groupInputs, right,
+        dz + group * geometry.groupOutputs, result, dlw + group * geometry.groupOutputs)
+    }
+  }
+
+  // MARK: - The adjoint
+
+  /// The gradients of the input, the filters and the twiddles of K, L and M in this order.
+  func adjoint(
+    _ gradient: Tensor<Float>, u: Tensor<Float>, spectrum: Tensor<Float>, ofInput: Bool, ofTwiddles: Bool
+  ) -> (u: Tensor<Float>?, weight: Tensor<Float>, twiddles: [Tensor<Float>?]?) {
+    let axes = Array(size.indices)
+    let outputPoints = geometry.outputGrid.reduce(1, *)
+    // K needs its input again.
+    let mixed =
+      ofTwiddles ? mix(spectrum) : Tensor(shape: spectrumShape(channels: geometry.outputs))
+    let ofK = adjoint(
+      of: synthesis, order: axes, channels: geometry.outputs, twiddles: k,
+      source: (mixed, spectrumStride(channels: geometry.outputs), 1),
+      gradient: (gradient, geometry.outputs * outputPoints, outputPoints), ofSource: true,
+      ofTwiddles: ofTwiddles)
+    let ofFilter = filterAdjoint(spectrum, ofK.source ?? mixed)
+    guard ofInput || ofTwiddles else { return (nil, ofFilter.weight, nil) }
+    let points = geometry.grid.reduce(1, *)
+    let ofM = adjoint(
+      of: analysis, order: axes.reversed(), channels: geometry.inputs, twiddles: m,
+      source: (u, geometry.inputs * points, points),
+      gradient: (ofFilter.spectrum, spectrumStride(channels: geometry.inputs), 1), ofSource: ofInput,
+      ofTwiddles: ofTwiddles)
+    guard let kTwiddles = ofK.twiddles, let mTwiddles = ofM.twiddles else {
+      return (ofM.source, ofFilter.weight, nil)
+    }
+    return (ofM.source, ofFilter.weight, kTwiddles + ofFilter.l + mTwiddles)
+  }
+
+  /// The gradients of M x, of the filters and of the twiddles of L, from that of K's input.
+  private func filterAdjoint(
+    _ spectrum: Tensor<Float>, _ gradient: Tensor<Float>
+  ) -> (spectrum: Tensor<Float>, weight: Tensor<Float>, l: [Tensor<Float>]) {
+    let filter = FilterSpectrum(geometry, weight: weight, l: l)
+    let tiles = tiles(filter)
+    let (matrixShape, arrayShape) = (filter.matrixShape, filter.arrayShape)
+    // Chunks are runs of whole slabs, whose gradients nobody else adds to, or else of the tiles of the only one.
+    let chunks = min(slabs == 1 ? tiles.count : slabs, Self.chunkCount)
+    let tilesPerUnit = slabs == 1 ? 1 : tiles.count / slabs
+    let units = tiles.count / tilesPerUnit
+    var matrixTerms = Tensor<Float>(shape: [chunks] + matrixShape)
+    var arrayTerms = Tensor<Float>(shape: [slabs == 1 ? chunks : 1] + arrayShape)
+    let (matrixCount, arrayCount) = (
+      matrixShape.reduce(1, *), slabs == 1 ? arrayShape.reduce(1, *) : 0
+    )
+    let result = Tensor<Float>.filled(spectrumShape(channels: geometry.inputs)) { dx in
+      withPointers(spectrum, gradient) { x, dz in
+        matrixTerms.withUnsafeMutableBuffer { matrixTerms in
+          arrayTerms.withUnsafeMutableBuffer { arrayTerms in
+            let (matrixTerms, arrayTerms) = (matrixTerms.baseAddress!, arrayTerms.baseAddress!)
+            parallelFor(chunks) { range in
+              withScratch(2 * filter.tileCount + 2 * geometry.filters) { lw in
+                let (dlw, transposed) = (lw + filter.tileCount, lw + 2 * filter.tileCount)
+                for chunk in range {
+                  let work = units * chunk / chunks..<units * (chunk + 1) / chunks
+                  for (slab, positions) in tiles[
+                    work.lowerBound * tilesPerUnit..<work.upperBound * tilesPerUnit]
+                  {
+                    filter.tile(slab: slab, positions: positions, into: lw)
+                    for position in positions {
+                      let offset = (position - positions.lowerBound) * 2 * geometry.filters
+                      let given = start(dz, slab, position, geometry.outputs)
+                      multiplyAdjoint(
+                        lw + offset, given, start(dx, slab, position, geometry.inputs), transposed: transposed
+                      )
+                      filterGradient(start(x, slab, position, geometry.inputs), given, dlw + offset)
+                    }
+                    filter.adjointTile(
+                      slab: slab, positions: positions, gradient: dlw,
+                      matrixGradient: matrixTerms + chunk * matrixCount,
+                      arrayGradient: arrayTerms + chunk * arrayCount)
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+    let gradients = filter.gradients(
+      matrix: sumOverFirstAxis(matrixTerms, shape: matrixShape),
+      array: sumOverFirstAxis(arrayTerms, shape: arrayShape), l: l)
+    return (result, gradients.weight, gradients.l)
+  }
+}

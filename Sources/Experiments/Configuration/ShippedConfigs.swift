@@ -1,0 +1,52 @@
+import Foundation
+import Glibc
+
+/// The configurations that come with the program, found by name: `darcy`, `quickstart/burgers`, `fno2020/ns-1e-3`.
+///
+/// They lie in `share/phalarope/configs` beside the folder of an installed program, or in `configs` of the
+/// checkout that the program was built in.
+public enum ShippedConfigs {
+  /// The file of a configuration: the path itself if there is such a file, else the shipped one of that name.
+  ///
+  /// - Throws: `InputError` that names the nearest shipped configuration if there is neither.
+  public static func path(of name: String) throws -> String {
+    if FileSystem.exists(name) { return name }
+    guard let folder, !name.hasPrefix("/") else {
+      throw InputError(path: name, reason: systemMessage(ENOENT))
+    }
+    let wanted = name.hasSuffix(".yaml") ? String(name.dropLast(5)) : name
+    if names.contains(wanted) { return "\(folder)/\(wanted).yaml" }
+    let near = names.filter { Spelling.areNear($0, wanted) }
+      .min { Spelling.distance($0, wanted) < Spelling.distance($1, wanted) }
+    throw InputError(
+      path: name,
+      reason: systemMessage(ENOENT)
+        + (near.map { " (did you mean the shipped configuration '\($0)'?)" }
+          ?? "; shipped configurations are \(names.joined(separator: ", "))"))
+  }
+
+  /// The names of all of them, sorted; empty if their folder is not found.
+  public static let names: [String] = {
+    let entries = folder.flatMap { FileManager.default.enumerator(atPath: $0) } ?? .init()
+    return entries.compactMap { entry in
+      guard let name = entry as? String, name.hasSuffix(".yaml") else { return nil }
+      return String(name.dropLast(5))
+    }.sorted()
+  }()
+
+  /// The folder of the running program's configurations.
+  private static let folder: String? = {
+    guard let program = FileSystem.executable else { return nil }
+    let installed = "\(FileSystem.folder(of: FileSystem.folder(of: program)))/share/phalarope/configs"
+    if FileSystem.isFolder(installed) { return installed }
+    var checkout = FileSystem.folder(of: program)
+    while checkout != "/" && checkout != "." {
+      if FileSystem.exists("\(checkout)/Package.swift") {
+        let configs = "\(checkout)/configs"
+        return FileSystem.isFolder(configs) ? configs : nil
+      }
+      checkout = FileSystem.folder(of: checkout)
+    }
+    return nil
+  }()
+}
