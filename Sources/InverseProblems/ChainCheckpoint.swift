@@ -39,8 +39,9 @@ public struct ChainCheckpoint: Sendable {
 
   /// Writes the chains, and moves their records to the files beside it.
   ///
+  /// - Parameter seconds: the time that the chains took so far, for the record.
   /// - Throws: `HDF5Error`, `FileError`; the checkpoint that was there is still good then.
-  public func write(_ chains: inout MarkovChains) throws {
+  public func write(_ chains: inout MarkovChains, seconds: Double = 0) throws {
     try chains.records.withUnsafeBytes { records in
       try GrowingFile.append(
         records, to: recordsFile, at: chains.totalRecordCount * 8 - records.count)
@@ -52,6 +53,7 @@ public struct ChainCheckpoint: Sendable {
       let root = file.root
       try root.attributes.set("kind", "phalarope markov chains")
       try root.attributes.set("configuration", configuration)
+      try root.attributes.set("seconds", seconds)
       try root.attributes.set("iteration", chains.iteration)
       try root.attributes.set("kept_draws", chains.keptDraws)
       try root.attributes.set("stored_draws", chains.storedDraws)
@@ -95,7 +97,7 @@ public struct ChainCheckpoint: Sendable {
       let dataset = try root.dataset(name)
       return Tensor(shape: try dataset.shape(), scalars: try dataset.read(as: Double.self))
     }
-    let points = ChainPoints(
+    var points = ChainPoints(
       try tensor("coordinates"), misfits: try numbers("misfits"), gradients: try tensor("gradients"),
       screeningMisfits: try numbers("screening_misfits"),
       screeningGradients: try tensor("screening_gradients"), noiseVariances: try numbers("noise_variances"))
@@ -107,6 +109,7 @@ public struct ChainCheckpoint: Sendable {
     else {
       throw HDF5Error(.corrupt, path: path, object: "coordinates", "its arrays do not fit together")
     }
+    points.fields = prior.makeFields(points.coordinates)
     var chains = MarkovChains(points, of: sampler.problem, stepSizes: stepSizes)
     chains.iteration = try root.attributes.scalar("iteration", as: Int.self)
     chains.keptDraws = try root.attributes.scalar("kept_draws", as: Int.self)
@@ -130,6 +133,13 @@ public struct ChainCheckpoint: Sendable {
     chains.coordinateMoments = RunningMoments(
       means: moments.coordinate.0, squaredDeviations: moments.coordinate.1, number: chains.keptDraws)
     return chains
+  }
+
+  /// The time that the chains took up to this checkpoint.
+  ///
+  /// - Throws: `HDF5Error`.
+  public func seconds() throws -> Double {
+    try HDF5File(opening: path).root.attributes.scalar("seconds", as: Double.self)
   }
 
   /// The records of chains just written to or read from this checkpoint.

@@ -41,7 +41,9 @@ public struct DelayedAcceptance: Sampler {
   public func evaluate(_ coordinates: Tensor<Double>) throws -> ChainPoints {
     let screened = try screening.evaluate(coordinates)
     return ChainPoints(
-      coordinates, misfits: try problem.misfits(of: coordinates), screeningMisfits: screened.misfits,
+      coordinates, fields: screened.fields,
+      misfits: try problem.misfits(of: coordinates, fields: screened.fields),
+      screeningMisfits: screened.misfits,
       screeningGradients: screened.gradients)
   }
 
@@ -50,7 +52,8 @@ public struct DelayedAcceptance: Sampler {
     _ points: inout ChainPoints, stepSizes: [Double], randoms: inout [Philox]
   ) throws -> StepOutcome {
     var screened = ChainPoints(
-      points.coordinates, misfits: points.screeningMisfits, gradients: points.screeningGradients,
+      points.coordinates, fields: points.fields, misfits: points.screeningMisfits,
+      gradients: points.screeningGradients,
       noiseVariances: points.noiseVariances)
     var outcome = StepOutcome(
       isAccepted: Array(repeating: false, count: points.count),
@@ -70,9 +73,7 @@ public struct DelayedAcceptance: Sampler {
       promoted.isEmpty
       ? []
       : try problem.misfits(
-        of: Tensor(
-          shape: [promoted.count] + screened.coordinates.shape.dropFirst(),
-          scalars: promoted.flatMap { screened.coordinates[first: $0..<$0 + 1].scalars }))
+        of: screened.coordinates.rows(promoted), fields: screened.fields?.rows(promoted))
     outcome.solves = promoted.count
     outcome.failures += misfits.count { !$0.isFinite }
     for (position, chain) in promoted.enumerated() {
@@ -82,6 +83,7 @@ public struct DelayedAcceptance: Sampler {
       guard AcceptanceTest(logRatio: logRatio, using: &randoms[chain]).isAccepted else { continue }
       outcome.isAccepted[chain] = true
       points.coordinates.copyRow(chain, from: screened.coordinates, at: chain)
+      if let fields = screened.fields { points.fields?.copyRow(chain, from: fields, at: chain) }
       points.misfits[chain] = misfits[position]
       points.screeningMisfits[chain] = screened.misfits[chain]
       points.screeningGradients.copyRow(chain, from: screened.gradients, at: chain)

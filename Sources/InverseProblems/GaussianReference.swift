@@ -14,36 +14,47 @@ public struct GaussianReference: Sendable, Equatable {
   /// The mean m.
   public let mean: Tensor<Double>
   /// The orthonormal directions V, `[direction, coordinate]`, most informed first.
+  ///
+  /// Fewer coordinates than the mean has: the directions are zero in the others.
   public let directions: Tensor<Double>
   /// The eigenvalues λ > 0 of the misfit's Hessian in those directions.
   public let eigenvalues: [Double]
 
   private let narrowing: [Double]  // (1 + λ)^(−½) − 1
   private let widening: [Double]  // (1 + λ)^½ − 1
+  private let meanProjections: [Double]  // ⟨v, m⟩
 
   /// The law with the given mean, directions and eigenvalues.
   public init(mean: Tensor<Double>, directions: Tensor<Double>, eigenvalues: [Double]) {
     precondition(
-      directions.shape == [eigenvalues.count, mean.count] && eigenvalues.allSatisfy { $0 > -1 },
+      directions.rank == 2 && directions.shape[0] == eigenvalues.count && directions.shape[1] <= mean.count
+        && eigenvalues.allSatisfy { $0 > -1 },
       "directions \(directions.shape) for \(eigenvalues.count) eigenvalues and \(mean.count) coordinates")
     self.mean = mean
     self.directions = directions
     self.eigenvalues = eigenvalues
+    isPrior = eigenvalues.isEmpty && mean.scalars.allSatisfy { $0 == 0 }
     narrowing = eigenvalues.map { 1 / (1 + $0).squareRoot() - 1 }
     widening = eigenvalues.map { (1 + $0).squareRoot() - 1 }
+    meanProjections = withPointers(mean, directions) { mean, values in
+      eigenvalues.indices.map { Double.dot(directions.shape[1], values + $0 * directions.shape[1], mean) }
+    }
   }
 
   /// The prior of so many coordinates.
   public static func prior(coordinates: Int) -> GaussianReference {
     GaussianReference(
-      mean: Tensor(shape: [coordinates]), directions: Tensor(shape: [0, coordinates]), eigenvalues: [])
+      mean: Tensor(shape: [coordinates]), directions: Tensor(shape: [0, 0]), eigenvalues: [])
   }
 
   /// The number of coordinates.
   public var count: Int { mean.count }
 
+  /// The number of coordinates in which directions are not zero.
+  private var support: Int { directions.shape[1] }
+
   /// Whether this is the prior.
-  public var isPrior: Bool { eigenvalues.isEmpty && mean.scalars.allSatisfy { $0 == 0 } }
+  public let isPrior: Bool
 
   /// x ← K^½ x.
   func applySquareRoot(_ x: UnsafeMutablePointer<Double>) { apply(narrowing, x) }
@@ -54,9 +65,9 @@ public struct GaussianReference: Sendable, Equatable {
   /// x ← (I + V diag(factors) Vᵀ) x.
   private func apply(_ factors: [Double], _ x: UnsafeMutablePointer<Double>) {
     withPointers(directions) { directions in
-      let projections = factors.indices.map { Double.dot(count, directions + $0 * count, x) }
+      let projections = factors.indices.map { Double.dot(support, directions + $0 * support, x) }
       for (index, projection) in projections.enumerated() {
-        Double.axpy(count, factors[index] * projection, directions + index * count, x)
+        Double.axpy(support, factors[index] * projection, directions + index * support, x)
       }
     }
   }
@@ -68,8 +79,8 @@ public struct GaussianReference: Sendable, Equatable {
     withPointers(mean, directions) { mean, directions in
       var sum = Double.dot(count, mean, point)
       for (index, eigenvalue) in eigenvalues.enumerated() {
-        let direction = directions + index * count
-        let projection = Double.dot(count, direction, point) - Double.dot(count, direction, mean)
+        let direction = directions + index * support
+        let projection = Double.dot(support, direction, point) - meanProjections[index]
         sum -= 0.5 * eigenvalue * projection * projection
       }
       return sum
@@ -81,9 +92,9 @@ public struct GaussianReference: Sendable, Equatable {
     withPointers(mean, directions) { mean, directions in
       Double.axpy(count, 1, mean, gradient)
       for (index, eigenvalue) in eigenvalues.enumerated() {
-        let direction = directions + index * count
-        let projection = Double.dot(count, direction, point) - Double.dot(count, direction, mean)
-        Double.axpy(count, -eigenvalue * projection, direction, gradient)
+        let direction = directions + index * support
+        let projection = Double.dot(support, direction, point) - meanProjections[index]
+        Double.axpy(support, -eigenvalue * projection, direction, gradient)
       }
     }
   }

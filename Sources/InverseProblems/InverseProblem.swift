@@ -54,11 +54,12 @@ public struct InverseProblem: Sendable {
   /// The misfit Φ of every point.
   ///
   /// Where the solver gives up or the solution is not finite the misfit is +∞, which samplers reject.
+  /// - Parameter fields: the fields of the points, `[chain, 1, ...grid]`, if they are at hand.
   /// - Throws: what the forward map throws, unless it is the failure of one solution.
-  public func misfits(of coordinates: Tensor<Double>) throws -> [Double] {
-    try separately(coordinates) { coordinates in
-      let solutions = try forward(prior.makeFields(coordinates))
-      return (residuals(solutions).map(misfit), Tensor(shape: [coordinates.shape[0], 0]))
+  public func misfits(of coordinates: Tensor<Double>, fields: Tensor<Double>? = nil) throws -> [Double] {
+    try separately(fields ?? prior.makeFields(coordinates)) { fields in
+      let solutions = try forward(fields)
+      return (residuals(solutions).map(misfit), Tensor(shape: [fields.shape[0], 0]))
     }.misfits
   }
 
@@ -67,14 +68,14 @@ public struct InverseProblem: Sendable {
   /// Where the misfit or a component of its gradient is not finite, the misfit is +∞ and the gradient zero.
   /// - Throws: what the forward map throws, unless it is the failure of one solution.
   public func misfitsAndGradients(
-    of coordinates: Tensor<Double>
+    of coordinates: Tensor<Double>, fields: Tensor<Double>? = nil
   ) throws -> (misfits: [Double], gradients: Tensor<Double>) {
     guard let forward = differentiableForward else {
       preconditionFailure("the forward map has no derivative")
     }
-    return try separately(coordinates) { coordinates in
+    return try separately(fields ?? prior.makeFields(coordinates)) { fields in
       var misfits: [Double] = []
-      let products = try forward.vectorJacobianProducts(prior.makeFields(coordinates)) { solutions, _ in
+      let products = try forward.vectorJacobianProducts(fields) { solutions, _ in
         let residuals = residuals(solutions)
         misfits += residuals.map(misfit)
         // Φ = ½|r|² with r = (O(G(w)) − y) / γ.
@@ -151,27 +152,26 @@ public struct InverseProblem: Sendable {
     return result
   }
 
-  /// Evaluates all points at once and, only where the solver gives up on one of them, one by one.
+  /// Evaluates all fields at once and, only where the solver gives up on one of them, one by one.
   private func separately(
-    _ coordinates: Tensor<Double>, _ evaluate: (Tensor<Double>) throws -> ([Double], Tensor<Double>)
+    _ fields: Tensor<Double>, _ evaluate: (Tensor<Double>) throws -> ([Double], Tensor<Double>)
   ) throws -> (misfits: [Double], gradients: Tensor<Double>) {
     do {
-      let (misfits, gradients) = try evaluate(coordinates)
+      let (misfits, gradients) = try evaluate(fields)
       return (misfits, gradients)
     } catch let error as SolverError where error.isFailureOfOneSolution {
-      guard coordinates.shape[0] > 1 else {
-        return ([.infinity], Tensor(shape: coordinates.shape))
+      guard fields.shape[0] > 1 else {
+        return ([.infinity], Tensor(shape: [1, prior.coordinateCount]))
       }
-      let parts = try (0..<coordinates.shape[0]).map { chain in
-        try separately(coordinates[first: chain..<chain + 1], evaluate)
+      let parts = try (0..<fields.shape[0]).map { chain in
+        try separately(fields[first: chain..<chain + 1], evaluate)
       }
+      // Without gradients those of the points that did not fail are empty.
       let length = parts.map { $0.gradients.shape[1] }.min() ?? 0
-      let gradients = parts.map { part in
-        part.gradients.shape[1] == length ? part.gradients : Tensor(shape: [1, length])
-      }
       return (
         parts.flatMap(\.misfits),
-        Tensor(shape: [parts.count, length], scalars: gradients.flatMap(\.scalars))
+        Tensor(
+          shape: [parts.count, length], scalars: parts.flatMap { $0.gradients.scalars.prefix(length) })
       )
     }
   }

@@ -19,6 +19,8 @@ public struct SamplingSchedule: Sendable, Equatable, Codable {
   public var targetAcceptance: Double?
   /// The seed of starting points and proposals.
   public var seed: UInt64
+  /// The stream of the proposals: another one for a second set of chains with the same seed.
+  public var stream = Philox.Stream.proposals
 
   /// A schedule; see the properties.
   public init(
@@ -49,6 +51,7 @@ public enum SamplingError: Error, Equatable, CustomStringConvertible {
   /// One line: what happened, and what to look at.
   public var description: String {
     switch self {
+    case .noFiniteStart(1): "the forward map has no finite solution where the surrogate's chains ended"
     case .noFiniteStart(let attempts):
       "none of \(attempts) draws of the prior has a finite solution: the forward map cannot be used with this prior"
     }
@@ -91,8 +94,6 @@ public struct MarkovChains: Sendable, Equatable {
   /// The stored draws since then, `[draw][chain][point]`, in single precision.
   public internal(set) var draws: [Float] = []
 
-  /// The fields of the present points, `[chain, point]`: a function of them.
-  private var fields: Tensor<Double>
   private let amplitudes: [Double]
 
   /// The number of chains.
@@ -126,7 +127,6 @@ public struct MarkovChains: Sendable, Equatable {
     self.quantities = quantities + followed.map(\.name)
     self.points = points
     self.stepSizes = stepSizes
-    fields = problem.prior.makeFields(points.coordinates)
     fieldMoments = RunningMoments(chains: points.count, length: problem.prior.points)
     coordinateMoments = RunningMoments(chains: points.count, length: problem.prior.coordinateCount)
   }
@@ -173,26 +173,15 @@ public struct MarkovChains: Sendable, Equatable {
         }
       }
     }
-    update(outcome.isAccepted, problem.prior)
     guard isKept else { return }
     keptDraws += 1
+    let fields = points.fields ?? problem.prior.makeFields(points.coordinates)
     fieldMoments.add(fields, number: keptDraws)
     coordinateMoments.add(points.coordinates, number: keptDraws)
     if (keptDraws - 1).isMultiple(of: thin) {
       storedDraws += 1
       fields.withUnsafeBuffer { fields in draws.append(contentsOf: fields.lazy.map(Float.init)) }
     }
-  }
-
-  /// Makes the fields of the chains that moved.
-  private mutating func update(_ hasMoved: [Bool], _ prior: any Prior) {
-    let moved = hasMoved.indices.filter { hasMoved[$0] }
-    guard !moved.isEmpty else { return }
-    let coordinates = Tensor<Double>(
-      shape: [moved.count, prior.coordinateCount],
-      scalars: moved.flatMap { points.coordinates[first: $0..<$0 + 1].scalars })
-    let new = prior.makeFields(coordinates)
-    for (position, chain) in moved.enumerated() { fields.copyRow(chain, from: new, at: position) }
   }
 }
 
@@ -300,6 +289,17 @@ extension SamplingSchedule {
       points, of: sampler.problem, stepSizes: Array(repeating: stepSize, count: chains))
   }
 
+  /// Chains that start where other chains of the same unknown are, with their step sizes.
+  ///
+  /// - Throws: `SamplingError` if the forward map has no finite solution there, and what it throws.
+  public func start(_ sampler: any Sampler, from other: MarkovChains) throws -> MarkovChains {
+    precondition(other.count == chains, "\(other.count) chains for a schedule of \(chains)")
+    var points = try sampler.evaluate(other.points.coordinates)
+    points.noiseVariances = other.points.noiseVariances
+    guard points.areFinite.allSatisfy({ $0 }) else { throw SamplingError.noFiniteStart(attempts: 1) }
+    return MarkovChains(points, of: sampler.problem, stepSizes: other.stepSizes)
+  }
+
   /// Continues the chains to the last iteration.
   ///
   /// - Parameter progress: called after every iteration with the chains so far and what it did; what it
@@ -318,7 +318,7 @@ extension SamplingSchedule {
   private func advance(_ chains: inout MarkovChains, _ sampler: any Sampler) throws -> StepOutcome {
     let iteration = chains.iteration
     var randoms = (0..<chains.count).map { chain in
-      Philox(seed: seed, stream: .proposals, sample: chain << 40 | iteration)
+      Philox(seed: seed, stream: stream, sample: chain << 40 | iteration)
     }
     let outcome = try sampler.step(&chains.points, stepSizes: chains.stepSizes, randoms: &randoms)
     if let noisePrior = sampler.problem.noisePrior {

@@ -31,8 +31,9 @@ public struct MetropolisAdjustedLangevin: Sampler {
 
   /// The points, their misfits and gradients.
   public func evaluate(_ coordinates: Tensor<Double>) throws -> ChainPoints {
-    let (misfits, gradients) = try problem.misfitsAndGradients(of: coordinates)
-    return ChainPoints(coordinates, misfits: misfits, gradients: gradients)
+    let fields = problem.prior.makeFields(coordinates)
+    let (misfits, gradients) = try problem.misfitsAndGradients(of: coordinates, fields: fields)
+    return ChainPoints(coordinates, fields: fields, misfits: misfits, gradients: gradients)
   }
 
   /// Moves every chain once; one solve and one adjoint solve per chain.

@@ -19,6 +19,10 @@ public struct InversionRecord: Sendable {
   public var createdAt: String
   /// More attributes of the posterior: configuration, forward map, seeds.
   public var attributes: [(name: String, value: String)]
+  /// The mode and the Laplace approximation, where the forward map has a derivative.
+  public var laplace: LaplaceApproximation?
+  /// For delayed acceptance, the chains of the surrogate's posterior.
+  public var surrogate: (chains: MarkovChains, history: ChainHistory)?
 
   /// A record; see the properties.
   public init(
@@ -73,6 +77,14 @@ public struct InversionDiagnostics: Sendable, Equatable {
     }
   }
 
+  /// The diagnostics of the followed modes of the field.
+  var modes: [ChainDiagnostics] {
+    zip(quantities, values).filter { $0.0.contains("(") }.map(\.1)
+  }
+
+  /// The fewest effective draws for the centre of any quantity.
+  public var fewestDraws: Double { values.map(\.bulkESS).min() ?? .nan }
+
   /// Whether all chains agree and hold enough draws.
   public var haveConverged: Bool { complaints.isEmpty }
 }
@@ -82,7 +94,7 @@ public struct InversionDiagnostics: Sendable, Equatable {
 /// `arviz.from_netcdf(path)` reads it. Groups: `posterior` (thinned draws `[chain, draw, ...grid]`),
 /// `posterior_summary` (mean and standard deviation over all draws, of the field and of its coordinates;
 /// diagnostics), `sample_stats` and `warmup_sample_stats` (every iteration), `observed_data`, `constant_data`
-/// and `prior`. One quantity, or one field, at a time is in memory.
+/// `prior`; where there are such, `laplace_approximation` and, for delayed acceptance, `surrogate_summary`. One quantity, or one field, at a time is in memory.
 public enum PosteriorFile {
   /// Writes the file, complete or not at all.
   ///
@@ -94,7 +106,11 @@ public enum PosteriorFile {
     let problem = sampler.problem
     try HDF5File.write(to: path, overwriting: overwriting) { file in
       try writePosterior(history, sampler, schedule, record, file)
-      try writeSummary(chains, history, problem, record, file)
+      try writeSummary("posterior_summary", chains, history, problem, record, file)
+      try writeLaplace(record, file)
+      if let surrogate = record.surrogate {
+        try writeSummary("surrogate_summary", surrogate.chains, surrogate.history, problem, record, file)
+      }
       try writeStatistics(chains, history, problem, file)
       try writeObservations(problem, record, file)
       try writePrior(record, file)
@@ -147,11 +163,33 @@ public enum PosteriorFile {
     }
   }
 
+  private static func writeLaplace(_ record: InversionRecord, _ file: HDF5File) throws {
+    guard let laplace = record.laplace else { return }
+    var group = try NetCDFGroup("laplace_approximation", in: file)
+    try setAttributes(group, record)
+    try group.group.attributes.set("iterations", laplace.search.iterations)
+    try group.group.attributes.set("has_converged", laplace.search.hasConverged ? 1 : 0)
+    try addAxes(&group, record)
+    let axes = record.axes.map(\.name)
+    try group.addVariable(
+      "\(record.field)_map", over: axes, laplace.mode.scalars,
+      description: "point of largest posterior density")
+    try group.addVariable(
+      "\(record.field)_std", over: axes,
+      laplace.standardDeviation(prior: record.priorStandardDeviation).scalars,
+      description: "standard deviation of the Laplace approximation")
+    try group.addDimension("direction", Array(0..<laplace.reference.eigenvalues.count))
+    try group.addVariable(
+      "eigenvalue", over: ["direction"], laplace.reference.eigenvalues,
+      description: "prior over posterior variance, less one, in the directions that the data inform")
+  }
+
   private static func writeSummary(
-    _ chains: MarkovChains, _ history: ChainHistory, _ problem: InverseProblem, _ record: InversionRecord,
+    _ name: String, _ chains: MarkovChains, _ history: ChainHistory, _ problem: InverseProblem,
+    _ record: InversionRecord,
     _ file: HDF5File
   ) throws {
-    var group = try NetCDFGroup("posterior_summary", in: file)
+    var group = try NetCDFGroup(name, in: file)
     try setAttributes(group, record)
     try addAxes(&group, record)
     let axes = record.axes.map(\.name)

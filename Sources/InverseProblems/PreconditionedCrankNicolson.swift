@@ -28,7 +28,9 @@ public struct PreconditionedCrankNicolson: Sampler {
 
   /// The points and their misfits.
   public func evaluate(_ coordinates: Tensor<Double>) throws -> ChainPoints {
-    ChainPoints(coordinates, misfits: try problem.misfits(of: coordinates))
+    let fields = problem.prior.makeFields(coordinates)
+    return ChainPoints(
+      coordinates, fields: fields, misfits: try problem.misfits(of: coordinates, fields: fields))
   }
 
   /// Moves every chain once; one solve per chain.
@@ -39,9 +41,7 @@ public struct PreconditionedCrankNicolson: Sampler {
     var outcome = StepOutcome(
       isAccepted: [], acceptances: [], solves: points.count,
       failures: proposals.misfits.count { !$0.isFinite })
-    let differences = (0..<points.count).map { chain in
-      logReferenceRatio(proposals.coordinates, points.coordinates, chain)
-    }
+    let differences = logReferenceRatios(proposals.coordinates, points.coordinates)
     for chain in 0..<points.count {
       let logRatio =
         (points.misfits[chain] - proposals.misfits[chain]) / points.noiseVariances[chain] - differences[chain]
@@ -74,14 +74,22 @@ public struct PreconditionedCrankNicolson: Sampler {
     }
   }
 
-  /// The change of log dN(m, K)/dN(0, I) from the present point to the proposal.
-  private func logReferenceRatio(
-    _ proposals: Tensor<Double>, _ present: Tensor<Double>, _ chain: Int
-  ) -> Double {
-    if reference.isPrior { return 0 }
-    let offset = chain * reference.count
-    return withPointers(proposals, present) {
-      reference.logDensity($0 + offset) - reference.logDensity($1 + offset)
+  /// The change of log dN(m, K)/dN(0, I) from the present points to the proposals.
+  private func logReferenceRatios(_ proposals: Tensor<Double>, _ present: Tensor<Double>) -> [Double] {
+    var ratios = [Double](repeating: 0, count: present.shape[0])
+    if reference.isPrior { return ratios }
+    let count = reference.count
+    ratios.withUnsafeMutableBufferPointer { ratios in
+      let (start, chains) = (ratios.baseAddress!, ratios.count)
+      withPointers(proposals, present) { proposals, present in
+        parallelFor(chains) { range in
+          for chain in range {
+            start[chain] =
+              reference.logDensity(proposals + chain * count) - reference.logDensity(present + chain * count)
+          }
+        }
+      }
     }
+    return ratios
   }
 }

@@ -32,6 +32,8 @@ public protocol Sampler: Sendable {
 public struct ChainPoints: Sendable, Equatable {
   /// The coordinates ξ, `[chain, coordinate]`.
   public var coordinates: Tensor<Double>
+  /// Their fields, `[chain, 1, ...grid]`, if the sampler keeps them.
+  public var fields: Tensor<Double>?
   /// The misfit Φ of every point.
   public var misfits: [Double]
   /// The variance of the noise in units of the problem's, of every chain: 1 unless it is inferred.
@@ -47,11 +49,13 @@ public struct ChainPoints: Sendable, Equatable {
 
   /// Points with what is known of them.
   public init(
-    _ coordinates: Tensor<Double>, misfits: [Double], gradients: Tensor<Double>? = nil,
+    _ coordinates: Tensor<Double>, fields: Tensor<Double>? = nil, misfits: [Double],
+    gradients: Tensor<Double>? = nil,
     screeningMisfits: [Double] = [], screeningGradients: Tensor<Double>? = nil,
     noiseVariances: [Double]? = nil
   ) {
     self.coordinates = coordinates
+    self.fields = fields
     self.misfits = misfits
     self.noiseVariances = noiseVariances ?? Array(repeating: 1, count: misfits.count)
     self.gradients = gradients ?? Tensor(shape: [misfits.count, 0])
@@ -65,6 +69,7 @@ public struct ChainPoints: Sendable, Equatable {
   /// Takes over the point of one chain from other points of the same sampler; the noise stays.
   mutating func replace(_ chain: Int, from other: ChainPoints, at position: Int) {
     coordinates.copyRow(chain, from: other.coordinates, at: position)
+    if let fields = other.fields { self.fields?.copyRow(chain, from: fields, at: position) }
     misfits[chain] = other.misfits[position]
     gradients.copyRow(chain, from: other.gradients, at: position)
     if !screeningMisfits.isEmpty { screeningMisfits[chain] = other.screeningMisfits[position] }
@@ -108,9 +113,16 @@ struct AcceptanceTest {
   }
 }
 
-extension Tensor {
+extension Tensor<Double> {
+  /// Some positions of the first axis, one after another.
+  func rows(_ positions: [Int]) -> Tensor<Double> {
+    var result = Tensor(shape: [positions.count] + shape.dropFirst())
+    for (row, position) in positions.enumerated() { result.copyRow(row, from: self, at: position) }
+    return result
+  }
+
   /// Copies one position of the first axis of another tensor over one of this.
-  mutating func copyRow(_ row: Int, from other: Tensor, at position: Int) {
+  mutating func copyRow(_ row: Int, from other: Tensor<Double>, at position: Int) {
     let length = count / Swift.max(1, shape[0])
     guard length > 0 else { return }
     withUnsafeMutableBuffer { target in

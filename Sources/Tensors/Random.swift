@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 
 /// Philox4x32-10: a counter-based generator keyed by (seed, stream, sample).
@@ -26,6 +27,8 @@ public struct Philox: RandomNumberGenerator, Sendable, Equatable, Codable {
     public static let proposals = Stream(identifier: 5)
     /// Starting points of Markov chains.
     public static let starts = Stream(identifier: 6)
+    /// Proposals of a Markov chain for the posterior of a surrogate that a second chain corrects.
+    public static let surrogateProposals = Stream(identifier: 16)
   }
 
   private let key: SIMD2<UInt32>
@@ -74,9 +77,18 @@ public struct Philox: RandomNumberGenerator, Sendable, Equatable, Codable {
     return radius * cos(angle)
   }
 
-  /// Fills `values` with standard normal deviates.
+  /// Fills `values` with standard normal deviates: those of `nextNormal`, up to rounding, at a tenth of the cost.
   public mutating func fillNormal(_ values: UnsafeMutableBufferPointer<Double>) {
-    for index in values.indices { values[index] = nextNormal() }
+    var next = 0
+    // The kernel makes whole blocks, and a block makes a pair.
+    if used == 4, spareNormal == nil, values.count >= 2 {
+      let pairs = values.count / 2
+      let (counterWords, keyWords) = ([counter[0], counter[1], counter[2], counter[3]], [key[0], key[1]])
+      ck_philox_normals(pairs, counterWords, keyWords, values.baseAddress!)
+      counter[0] &+= UInt32(pairs)
+      next = 2 * pairs
+    }
+    for index in next..<values.count { values[index] = nextNormal() }
   }
 
   /// A tensor of standard normal deviates.

@@ -87,12 +87,16 @@ import Testing
       let corrected = try Command.run(
         [
           "invert", "invert.yaml", "surrogate=run", "sampler.kind=delayed-acceptance",
-          "sampler.screening_steps=3", "output=corrected", "--json",
+          "sampler.screening_steps=3", "sampler.surrogate_samples=30", "sampler.surrogate_burn_in=10",
+          "output=corrected", "--json",
         ], in: folder)
       #expect(corrected.status == 0, "\(corrected.messages)")
       #expect(try json(corrected)["screening_solves"] as? Int == 50 * 2 * 3)
       #expect(try json(corrected)["converged"] as? Bool == false)
       #expect((try json(corrected)["forward_solves"] as? Int ?? 1000) <= 50 * 2)
+      let surrogate = try #require(try json(corrected)["surrogate_posterior"] as? [String: Any])
+      #expect(surrogate["solves"] as? Int == 40 * 2 && surrogate["difference"] is [String: Any])
+      #expect((try json(corrected)["map"] as? [String: Any])?["iterations"] is Int)
       let impossible = try Command.run(
         ["invert", "invert.yaml", "sampler.kind=mala", "output=x"], in: folder)
       #expect(impossible.status == 64)

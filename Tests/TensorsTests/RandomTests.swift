@@ -46,6 +46,35 @@ import Testing
     for _ in 0..<9 { #expect(original.nextNormal() == restored.nextNormal()) }
   }
 
+  @Test(arguments: [0, 1, 2, 3, 7])
+  func filledDeviatesAreThoseDrawnOneByOne(before: Int) {
+    for count in [0, 1, 2, 5, 128, 1001] {
+      var one = Philox(seed: 5, stream: .proposals, sample: 9)
+      var many = one
+      for _ in 0..<before { #expect(one.nextNormal() == many.nextNormal()) }
+      if before == 7 { #expect(one.next32() == many.next32()) }
+      let filled = many.normal(shape: [count]).scalars
+      for value in filled {
+        let expected = one.nextNormal()
+        // A few ulps of logarithm, sine and cosine; near a zero of these, of their argument.
+        #expect(abs(value - expected) < 4e-15 * (1 + abs(expected)))
+      }
+      // Both go on alike, at the same place.
+      #expect(one.next() == many.next())
+    }
+  }
+
+  @Test func filledDeviatesHaveTheirMoments() {
+    let n = 200_000
+    var random = Philox(seed: 12, stream: .noise)
+    let values = random.normal(shape: [n]).scalars
+    let moments = (1...4).map { power in values.reduce(0) { $0 + pow($1, Double(power)) } / Double(n) }
+    // The standard errors are √(1/n), √(2/n), √(15/n), √(96/n).
+    for (moment, law) in zip(moments, [(0.0, 1.0), (1, 2), (0, 15), (3, 96)]) {
+      #expect(abs(moment - law.0) < 5 * (law.1 / Double(n)).squareRoot())
+    }
+  }
+
   /// Sample moments of n draws: the standard errors are √(1/n), √(2/n) and √(96/n) for the mean, the
   /// variance and the fourth moment; five of them are exceeded once in two million.
   @Test func normalDeviatesHaveTheirMoments() {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #if defined(__x86_64__) && defined(__linux__) && !defined(CK_NO_MULTIVERSION)
 #define CK_MULTIVERSION __attribute__((target_clones("avx512f", "arch=x86-64-v3", "default")))
@@ -39,6 +40,11 @@ double ck_dot_f64(size_t n, const double *x, const double *y);
 /// The sum of (x - y)^2, accumulated in double precision.
 double ck_squared_distance_f32(size_t n, const float *x, const float *y);
 double ck_squared_distance_f64(size_t n, const double *x, const double *y);
+
+/// Pairs of standard normal deviates (Box and Muller) from consecutive blocks of Philox4x32-10.
+///
+/// Block i has the counter with i added to its first word and gives the two uniform numbers of pair i.
+void ck_philox_normals(size_t pairs, const uint32_t counter[4], const uint32_t key[2], double *out);
 
 /// output = a x + b (y_weight y + z_weight z): one stage of a scheme whose linear operator is diagonal.
 /// a, b, x, y, z and output are `modes` complex numbers each.

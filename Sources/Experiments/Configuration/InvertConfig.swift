@@ -66,12 +66,27 @@ public struct InvertConfig: Sendable {
       public let kind: Kind
       /// How many of its steps make one proposal.
       public let steps: Int
+      /// The draws of each chain of the surrogate's posterior, which is sampled first to start from and to compare
+      /// with; 0 for not at all.
+      public let samples: Int
+      /// Its draws that are thrown away.
+      public let burnIn: Int
+    }
+
+    /// The laws that proposals may leave invariant.
+    public enum Reference: String, CaseIterable, Sendable {
+      /// The prior.
+      case prior
+      /// The Laplace approximation at the mode of the posterior: steps are small only where the data inform.
+      case laplace
     }
 
     /// Which sampler.
     public let kind: Kind
     /// The screening of delayed acceptance; nil for other samplers.
     public let screening: Screening?
+    /// The law that proposals leave invariant.
+    public let reference: Reference
     /// The share β of fresh noise in a proposal, at the start if it is adapted.
     public let stepSize: Double
     /// Whether β is adapted during burn-in.
@@ -124,6 +139,9 @@ public struct InvertConfig: Sendable {
     if surrogate == .solver {
       samplerSection.check(
         "kind", kind == .pcn, "with 'surrogate: solver' it must be pcn; the others need a trained surrogate")
+      samplerSection.check(
+        "reference", !samplerSection.contains("reference") || samplerSection.string("reference") == "prior",
+        "with 'surrogate: solver' it must be prior; the other needs the derivative of a trained surrogate")
     }
     if surrogate == .solver || kind == .delayedAcceptance, section.contains("solver") {
       let step = section.section("solver").double("time_step", or: "auto", in: .positive)
@@ -184,9 +202,13 @@ public struct InvertConfig: Sendable {
       ? nil
       : Sampler.Screening(
         kind: section.choice("screening", of: Sampler.Screening.Kind.self, default: .pcn) ?? .pcn,
-        steps: section.int("screening_steps", default: 20, in: .between(1, 1_000_000)))
+        steps: section.int("screening_steps", default: 5, in: .between(1, 1_000_000)),
+        samples: section.int("surrogate_samples", default: 5000, in: .nonNegative),
+        burnIn: section.int("surrogate_burn_in", default: 1000, in: .nonNegative))
     let sampler = Sampler(
       kind: kind, screening: screening,
+      reference: section.choice(
+        "reference", of: Sampler.Reference.self, default: kind == .pcn ? .prior : .laplace) ?? .prior,
       stepSize: section.double("step_size", default: 0.1, in: .above(0, upTo: 1)),
       adapt: section.bool("adapt", default: true),
       targetAcceptance: section.optionalDouble("target_acceptance", in: .between(0.01, 0.99)),

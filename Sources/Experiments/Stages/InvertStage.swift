@@ -6,51 +6,6 @@ import Tensors
 
 /// Recovers an initial vorticity from noisy observations, by sampling its posterior.
 public enum InvertStage {
-  /// How often the chains are saved, in seconds: what a kill may cost.
-  private static let secondsBetweenCheckpoints = 30.0
-  /// How many bytes of records and draws wait in memory at most.
-  private static let largestRecord = 32 << 20
-
-  /// What an inversion found.
-  struct Summary: Encodable {
-    let run: String
-    let forwardMap: String
-    /// For delayed acceptance, what screened the proposals of the forward map.
-    let screening: String?
-    let sampler: String
-    let observations: Int
-    let noise: Double
-    let drawsPerChain: Int
-    let acceptanceRates: [Double]
-    let stepSizes: [Double]
-    let misfit: Double
-    /// Whether the chains agree and hold enough effective draws.
-    let converged: Bool
-    /// What does not, and why.
-    let convergenceProblems: [String]
-    let diagnostics: [String: Diagnostic]
-    /// The relative L2 distance of the posterior mean from the truth.
-    let relativeL2: Double
-    /// The share of points where the truth is within two posterior standard deviations.
-    let coverage: Double
-    let forwardSolves: Int
-    let screeningSolves: Int
-    /// Solves that gave no finite misfit; their proposals were rejected.
-    let failedSolves: Int
-    /// The time of this session's sampling.
-    let seconds: Double
-    let report: String
-
-    /// How well the chains know one quantity.
-    struct Diagnostic: Encodable {
-      let bulkESS: Double
-      let tailESS: Double
-      let meanESS: Double
-      let rHat: Double
-      let autocorrelationTime: Double
-    }
-  }
-
   /// Samples the posterior and reports.
   ///
   /// - Throws: `ConfigError`, `InputError`, `HDF5Error`, `DatasetError`, `SolverError`, `TrainingError`,
@@ -67,25 +22,47 @@ public enum InvertStage {
     let problem = InverseProblem(
       prior: prior, forward: forward.map, observation: observation,
       data: try data(config, forward, observation), noise: config.noise)
-    let sampler = sampler(config.sampler, problem, forward)
-    let schedule = schedule(config)
     let checksum = try forward.file.contentChecksum().map(Text.hexadecimal) ?? "none"
     let run = try RunFolder(
       preparing: config.output, policy: policy, verb: "invert", configuration: config.resolvedYAML)
-    let isContinuation = policy == .resume && FileSystem.exists(run.lastCheckpoint)
     // What the chains depend on; where the result goes is not part of it.
-    let checkpoint = ChainCheckpoint(
-      run.lastCheckpoint, configuration: config.identity + "\ndata checksum: \(checksum)")
-    var chains = isContinuation ? try checkpoint.read(for: sampler) : try schedule.start(sampler)
+    let identity = config.identity + "\ndata checksum: \(checksum)"
+    let continuing = policy == .resume
     var session = try RunSession(
-      run, isContinuation: isContinuation, seeds: ["seed": config.seed],
+      run, isContinuation: continuing && FileSystem.exists(run.manifestFile), seeds: ["seed": config.seed],
       data: [config.observations.file: checksum])
     let summary = try session.perform {
-      let start = ContinuousClock.now
-      try sample(&chains, sampler, schedule, run, checkpoint, console)
-      let seconds = Progress.seconds(ContinuousClock.now - start)
-      let history = try checkpoint.history(of: chains)
-      let record = InversionRecord(
+      let laplace = problem.isDifferentiable ? try mode(of: problem, console) : nil
+      let (sampler, screening) = samplers(config.sampler, problem, forward, laplace)
+      func chainRun(_ sampler: any Sampler, _ schedule: SamplingSchedule, _ file: String, _ label: String)
+        -> ChainRun
+      {
+        ChainRun(
+          sampler: sampler, schedule: schedule, checkpoint: ChainCheckpoint(file, configuration: identity),
+          label: label, command: "phalarope invert \(run.configurationFile) --resume")
+      }
+      let schedule = schedule(config)
+      // The surrogate's own posterior first: it costs no true solves, tells where to start, and is compared.
+      var surrogate: ChainRun.Result?
+      if let screening, let settings = config.sampler.screening, settings.samples > 0 {
+        var surrogateSchedule = schedule
+        (surrogateSchedule.draws, surrogateSchedule.burnIn) = (settings.samples, settings.burnIn)
+        surrogateSchedule.thin = max(1, settings.samples / 100)
+        surrogateSchedule.stream = .surrogateProposals
+        surrogate = try chainRun(
+          screening, surrogateSchedule, "\(run.checkpoints)/surrogate", "sampling the surrogate's posterior"
+        ).finish(continuing: continuing, console) { try surrogateSchedule.start(screening) }
+      }
+      let result = try chainRun(sampler, schedule, run.lastCheckpoint, "sampling").finish(
+        continuing: continuing, console
+      ) {
+        if let surrogate {
+          try schedule.start(sampler, from: surrogate.chains)
+        } else {
+          try schedule.start(sampler)
+        }
+      }
+      var record = InversionRecord(
         field: ForwardMap.field,
         axes: forward.file.description.axes.enumerated().map { number, axis in
           // Where the positions of the points are not known, their numbers stand for them.
@@ -99,32 +76,50 @@ public enum InvertStage {
         priorStandardDeviation: Tensor(shape: forward.grid, repeating: prior.pointVariance.squareRoot()),
         software: (Version.name, Version.number), createdAt: Manifest.timestamp(),
         attributes: [("forward_map", forward.name), ("config", config.resolvedYAML)])
+      record.laplace = laplace
+      record.surrogate = surrogate.map { ($0.chains, $0.history) }
       try PosteriorFile.write(
-        chains, history, of: sampler, schedule: schedule, record: record, to: "\(run.path)/posterior.nc")
+        result.chains, result.history, of: sampler, schedule: schedule, record: record,
+        to: "\(run.path)/posterior.nc")
       _ = try Report.write(runFolder: run.path)
-      return summarize(chains, history, config, forward, sampler, truth, run, seconds: seconds)
+      return summarize(result, surrogate, laplace, config, forward, sampler, truth, run)
     }
-    try console.result(summary, text: text(summary))
+    try console.result(summary, text: summary.text)
   }
 
-  /// The sampler of a configuration; in delayed acceptance `problem` is the surrogate's.
-  private static func sampler(
-    _ config: InvertConfig.Sampler, _ problem: InverseProblem, _ forward: ForwardMap
-  ) -> any Sampler {
+  /// The point of largest posterior density and the Laplace approximation there.
+  private static func mode(of problem: InverseProblem, _ console: Console) throws -> LaplaceApproximation {
+    // The surrogate computes in single precision: 1e-4 of the gradient at the prior mean is what it can tell.
+    let method = LBFGS(tolerance: 1e-4)
+    let progress = Progress(
+      console, label: "searching the mode", unit: "iterations", total: method.iterations)
+    defer { progress.finish() }
+    return try LaplaceApproximation(of: problem, method: method) { search in
+      try progress.update(
+        search.iterations, detail: "gradient \(Text.number(search.relativeGradient, digits: 2))")
+    }
+  }
+
+  /// The sampler of a configuration and, in delayed acceptance, that of the surrogate's posterior, whose problem
+  /// `problem` is.
+  private static func samplers(
+    _ config: InvertConfig.Sampler, _ problem: InverseProblem, _ forward: ForwardMap,
+    _ laplace: LaplaceApproximation?
+  ) -> (sampler: any Sampler, screening: (any Sampler)?) {
+    let reference = config.reference == .laplace ? laplace?.reference : nil
+    let pcn = { PreconditionedCrankNicolson(problem, reference: reference) }
+    let mala = { MetropolisAdjustedLangevin(problem, reference: reference) }
     switch config.kind {
-    case .pcn: return PreconditionedCrankNicolson(problem)
-    case .mala: return MetropolisAdjustedLangevin(problem)
+    case .pcn: return (pcn(), nil)
+    case .mala: return (mala(), nil)
     case .delayedAcceptance:
       guard let solver = forward.solver, let settings = config.screening else {
         preconditionFailure("delayed acceptance without a solver")
       }
-      let screening: any Sampler =
-        switch settings.kind {
-        case .pcn: PreconditionedCrankNicolson(problem)
-        case .mala: MetropolisAdjustedLangevin(problem)
-        }
-      return DelayedAcceptance(
+      let screening: any Sampler = settings.kind == .pcn ? pcn() : mala()
+      let sampler = DelayedAcceptance(
         problem.replacingForward(by: solver.map), screening: screening, screeningSteps: settings.steps)
+      return (sampler, screening)
     }
   }
 
@@ -145,69 +140,21 @@ public enum InvertStage {
     return exact.map { $0 + config.noise * random.nextNormal() }
   }
 
-  private static func sample(
-    _ chains: inout MarkovChains, _ sampler: any Sampler, _ schedule: SamplingSchedule, _ run: RunFolder,
-    _ checkpoint: ChainCheckpoint, _ console: Console
-  ) throws {
-    if chains.iteration > 0 {
-      console.note("continuing \(run.path) after \(chains.iteration) iterations")
-    }
-    let progress = Progress(
-      console, label: "sampling", unit: "iterations", total: schedule.iterations,
-      alreadyDone: chains.iteration)
-    defer { progress.finish() }
-    var lastSaved = ContinuousClock.now
-    // The acceptance of about the last hundred iterations: what the adaptation sees.
-    var acceptance = (sum: 0.0, weight: 0.0)
-    do {
-      try schedule.run(&chains, with: sampler) { chains, outcome in
-        let mean = outcome.acceptances.reduce(0, +) / Double(chains.count)
-        acceptance = (0.99 * acceptance.sum + mean, 0.99 * acceptance.weight + 1)
-        try progress.update(
-          chains.iteration, detail: detail(chains, acceptance: acceptance.sum / acceptance.weight))
-        guard
-          Progress.seconds(ContinuousClock.now - lastSaved) >= secondsBetweenCheckpoints
-            || chains.recordedBytes >= largestRecord
-        else { return }
-        try checkpoint.write(&chains)
-        lastSaved = ContinuousClock.now
-      }
-    } catch is CancellationError {
-      try checkpoint.write(&chains)
-      progress.finish()
-      console.note("stopped after \(chains.iteration) iterations; continue with")
-      console.note("  phalarope invert \(run.configurationFile) --resume")
-      throw CancellationError()
-    }
-    try checkpoint.write(&chains)
-  }
-
-  private static func detail(_ chains: MarkovChains, acceptance: Double) -> String {
-    let misfit = chains.points.misfits.reduce(0, +) / Double(chains.count)
-    return "misfit \(Text.number(misfit)), acceptance \(Text.number(acceptance, digits: 2))"
-  }
-
   private static func summarize(
-    _ chains: MarkovChains, _ history: ChainHistory, _ config: InvertConfig, _ forward: ForwardMap,
-    _ sampler: any Sampler, _ truth: Tensor<Double>, _ run: RunFolder, seconds: Double
-  ) -> Summary {
-    let mean = chains.posteriorMean
-    let deviation = chains.posteriorStandardDeviation
-    let points = truth.count
-    let (distance, size, covered) = withPointers(mean, deviation, truth) { mean, deviation, truth in
-      (
-        Double.squaredDistance(points, mean, truth), Double.dot(points, truth, truth),
-        (0..<points).count { abs(mean[$0] - truth[$0]) <= 2 * deviation[$0] }
-      )
-    }
-    let kept = history.keptTrace("misfit").flatMap { $0 }
+    _ result: ChainRun.Result, _ surrogate: ChainRun.Result?, _ laplace: LaplaceApproximation?,
+    _ config: InvertConfig, _ forward: ForwardMap, _ sampler: any Sampler, _ truth: Tensor<Double>,
+    _ run: RunFolder
+  ) -> InversionSummary {
+    let (chains, history) = (result.chains, result.history)
+    let recovery = InversionSummary.recovery(chains, truth)
+    let misfits = history.keptTrace("misfit").flatMap { $0 }
     let diagnostics = InversionDiagnostics(history)
-    return Summary(
+    return InversionSummary(
       run: run.path, forwardMap: forward.solver?.name ?? forward.name,
       screening: forward.solver.map { _ in forward.name }, sampler: sampler.name,
-      observations: config.sensorCount, noise: config.noise, drawsPerChain: chains.keptDraws,
-      acceptanceRates: history.acceptanceRates, stepSizes: chains.stepSizes,
-      misfit: kept.reduce(0, +) / Double(kept.count), converged: diagnostics.haveConverged,
+      reference: config.sampler.reference.rawValue, observations: config.sensorCount, noise: config.noise,
+      drawsPerChain: chains.keptDraws, acceptanceRates: history.acceptanceRates, stepSizes: chains.stepSizes,
+      misfit: misfits.reduce(0, +) / Double(misfits.count), converged: diagnostics.haveConverged,
       convergenceProblems: diagnostics.complaints.map { "\($0.quantity): \($0.reason)" },
       diagnostics: Dictionary(
         uniqueKeysWithValues: zip(diagnostics.quantities, diagnostics.values).map {
@@ -218,44 +165,27 @@ public enum InvertStage {
               autocorrelationTime: $1.autocorrelationTime)
           )
         }),
-      relativeL2: (distance / max(size, .leastNormalMagnitude)).squareRoot(),
-      coverage: Double(covered) / Double(points), forwardSolves: chains.solves.forward,
-      screeningSolves: chains.solves.screening, failedSolves: chains.solves.failed, seconds: seconds,
-      report: run.reportFile)
-  }
-
-  private static func text(_ summary: Summary) -> String {
-    let worst = summary.diagnostics.values.map(\.rHat).max() ?? .nan
-    let fewest = summary.diagnostics.values.map { min($0.bulkESS, $0.tailESS) }.min() ?? .nan
-    var rows = [("run", summary.run), ("forward map", summary.forwardMap)]
-    if let screening = summary.screening { rows.append(("screened by", screening)) }
-    rows += [
-      ("observations", "\(summary.observations), noise \(Text.number(summary.noise))"),
-      ("draws", "\(summary.drawsPerChain) in each of \(summary.acceptanceRates.count) chains"),
-      ("acceptance", summary.acceptanceRates.map { Text.number($0, digits: 2) }.joined(separator: ", ")),
-      (
-        "misfit",
-        "\(Text.number(summary.misfit)); half the observations is \(Double(summary.observations) / 2)"
-      ),
-      (
-        "mixing",
-        "fewest effective draws \(Text.number(fewest, digits: 3)), largest R-hat \(Text.number(worst))"
-      ),
-      ("posterior mean", "relative L2 distance \(Text.number(summary.relativeL2)) from the truth"),
-      ("coverage", "\(Text.number(100 * summary.coverage, digits: 3)) % of the truth within two deviations"),
-    ]
-    var solves = "\(summary.forwardSolves) forward solves"
-    if summary.screeningSolves > 0 { solves += " and \(summary.screeningSolves) by the surrogate" }
-    rows.append(("sampling took", "\(Progress.clock(summary.seconds)), \(solves)"))
-    if summary.failedSolves > 0 {
-      rows.append(("failed solves", "\(summary.failedSolves): not finite, proposals rejected"))
-    }
-    rows.append(("report", summary.report))
-    let table = Text.table(rows)
-    guard !summary.converged else { return table }
-    return table
-      + "\nThe chains have not converged; means and deviations may be wrong. Take more samples, or a better sampler:\n"
-      + summary.convergenceProblems.map { "  \($0)" }.joined(separator: "\n")
+      effectiveDraws: diagnostics.fewestDraws,
+      effectiveDrawsPerSecond: diagnostics.fewestDraws / max(result.seconds, 1e-9),
+      relativeL2: recovery.relativeL2, coverage: recovery.coverage,
+      map: laplace.map { laplace in
+        .init(
+          misfit: laplace.misfit, relativeL2: InversionSummary.relativeL2(laplace.mode, truth),
+          iterations: laplace.search.iterations, solves: laplace.solves,
+          converged: laplace.search.hasConverged,
+          informedDirections: laplace.reference.eigenvalues.count { $0 >= 1 })
+      },
+      surrogatePosterior: surrogate.map { surrogate in
+        let recovery = InversionSummary.recovery(surrogate.chains, truth)
+        return .init(
+          relativeL2: recovery.relativeL2, coverage: recovery.coverage,
+          converged: InversionDiagnostics(surrogate.history).haveConverged,
+          difference: PosteriorComparison(
+            (surrogate.chains, surrogate.history), (result.chains, result.history)),
+          solves: surrogate.chains.solves.forward, seconds: surrogate.seconds)
+      },
+      forwardSolves: chains.solves.forward, screeningSolves: chains.solves.screening,
+      failedSolves: chains.solves.failed, seconds: result.seconds, report: run.reportFile)
   }
 }
 

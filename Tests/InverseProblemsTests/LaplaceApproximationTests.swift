@@ -1,0 +1,49 @@
+import InverseProblems
+import Solvers
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct LaplaceApproximationTests {
+  @Test func ofALinearProblemIsThePosterior() throws {
+    let linear = LinearProblem()
+    let laplace = try LaplaceApproximation(
+      of: linear.problem, method: LBFGS(tolerance: 1e-10), smallestEigenvalue: 1e-12, discarded: 0)
+    let exact = linear.exactPosterior()
+    #expect(laplace.search.hasConverged)
+    // The error of the mode is the gradient's, 1e-10 of about 10, times at most 1 (the prior's precision).
+    for (value, mean) in zip(laplace.mode.scalars, exact.mean) { #expect(abs(value - mean) < 1e-7) }
+    let prior = Tensor<Double>(
+      shape: [16], scalars: (0..<16).map { linear.priorCovariance()[$0][$0].squareRoot() })
+    for (point, deviation) in laplace.standardDeviation(prior: prior).scalars.enumerated() {
+      #expect(abs(deviation - exact.covariance[point][point].squareRoot()) < 1e-10)
+    }
+    #expect(laplace.reference.eigenvalues.count == 4)
+    #expect(laplace.reference.eigenvalues == laplace.reference.eigenvalues.sorted(by: >))
+    let misfit = try linear.problem.misfits(of: laplace.search.point.reshaped(to: [1, 14]))[0]
+    #expect(abs(laplace.misfit - misfit) < 1e-12)
+  }
+
+  @Test func asAReferenceItMakesEveryStepOfALinearProblemAcceptable() throws {
+    // With the posterior itself as reference Ψ is constant: pCN accepts everything, even with β = 1.
+    let linear = LinearProblem()
+    let laplace = try LaplaceApproximation(
+      of: linear.problem, method: LBFGS(tolerance: 1e-12), smallestEigenvalue: 1e-12, discarded: 0)
+    let exact = linear.exactPosterior()
+    for sampler: any Sampler in [
+      PreconditionedCrankNicolson(linear.problem, reference: laplace.reference),
+      MetropolisAdjustedLangevin(linear.problem, reference: laplace.reference),
+    ] {
+      let schedule = SamplingSchedule(
+        draws: 1500, burnIn: 10, chains: 4, stepSize: 1, adaptsStepSize: false, seed: 1)
+      var chains = try schedule.start(sampler)
+      try schedule.run(&chains, with: sampler)
+      let history = ChainHistory(chains)
+      #expect(history.keptTrace("acceptance").allSatisfy { $0.allSatisfy { $0 > 1 - 1e-6 } })
+      let (mean, covariance) = disagreement(history, mean: exact.mean, covariance: exact.covariance)
+      #expect(mean < tooManyStandardErrors && covariance < tooManyStandardErrors)
+      // Independent draws.
+      #expect(ChainDiagnostics(history.keptTrace("misfit")).meanESS > 5000)
+    }
+  }
+}
