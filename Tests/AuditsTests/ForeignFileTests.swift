@@ -100,13 +100,13 @@ import Testing
       let file = try HDF5File(opening: path, writable: true)
       try file.root.attributes.remove("config")
       try file.close()
-      let settings = ["viscosity=\(0.1 / (4 * Double.pi * Double.pi))", "times=[1]"]
+      let settings = ["viscosity=\(0.1 / (4 * Double.pi * Double.pi))", "times=0,1"]
       let report = try report(path, equation: "burgers", settings)
       #expect(report.complaints == [])
       #expect(report[.equation]?.verdict == .pass && report[.parameter]?.verdict == .pass)
       #expect(report[.equation]?.worst?.field == "u")
       let missing = try self.report(path, equation: "burgers", [settings[0]])
-      #expect(missing[.equation]?.message.contains("give --set times=[...]") == true)
+      #expect(missing[.equation]?.message.contains("give --set times=0,1") == true)
     }
   }
 

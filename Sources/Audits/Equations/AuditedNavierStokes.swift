@@ -6,8 +6,8 @@ import Tensors
 public struct AuditedNavierStokes: AuditedEvolution {
   /// Navier-Stokes.
   public var name: String { "navier-stokes" }
-  /// Where the solution is stored.
-  public let fields: EvolutionFields
+  /// The field that is the solution.
+  public let field: String
   /// The domain is the unit torus.
   public var lengths: [Double]? { [1, 1] }
   /// Two.
@@ -25,20 +25,23 @@ public struct AuditedNavierStokes: AuditedEvolution {
 
   private let forcing: NavierStokes.Forcing
   private let timeStepping: TimeStepping
+  private let dealiasing: NavierStokes.Dealiasing
 
   /// The equation as a file states it; what it does not state is nil.
   public init(
-    fields: EvolutionFields = EvolutionFields(solution: "vorticity"), viscosity: Double?,
+    field: String = "vorticity", viscosity: Double?,
     forcing: NavierStokes.Forcing = .kolmogorovDiagonal,
     solverGrid: Int? = nil, law: AuditedLaw? = nil,
-    timeStepping: TimeStepping = TimeStepping()
+    timeStepping: TimeStepping = TimeStepping(),
+    dealiasing: NavierStokes.Dealiasing = .twoThirds
   ) {
-    self.fields = fields
+    self.field = field
     parameter = AuditedParameter(name: "viscosity", stated: viscosity, range: 1e-6...1e-1)
     self.forcing = forcing
     self.solverGrid = solverGrid
     self.law = law
     self.timeStepping = timeStepping
+    self.dealiasing = dealiasing
   }
 
   /// The problem on the unit torus.
@@ -47,7 +50,7 @@ public struct AuditedNavierStokes: AuditedEvolution {
   ) throws -> any EvolutionProblem {
     try NavierStokes(
       grid: grid, viscosity: parameter ?? .nan, times: times, forcing: forcing,
-      timeStepping: isAlternative ? timeStepping.alternative : timeStepping)
+      timeStepping: isAlternative ? timeStepping.alternative : timeStepping, dealiasing: dealiasing)
   }
 
   /// d‖w‖/dt ≤ −4π²ν ‖w‖ + ‖f‖, by Poincaré's inequality on functions of mean zero.
