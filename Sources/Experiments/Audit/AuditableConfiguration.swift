@@ -26,7 +26,7 @@ extension AuditableConfiguration {
 extension BurgersConfiguration: AuditableConfiguration {
   static var placeholders: [(key: String, value: String)] { [("viscosity", "1"), ("times", "[1]")] }
 
-  /// PDEBench's equation is u_t + (u²/2)_x = (Nu/π) u_xx (Takamoto et al., NeurIPS 2022, appendix D).
+  /// PDEBench's equation is u_t + (u²/2)_x = (Nu/π) u_xx (Takamoto et al., NeurIPS 2022).
   static func value(of parameter: DatasetDescription.Parameter, in layout: FileLayout) -> Double {
     layout == .pdebench && parameter.name == "Nu" ? parameter.value / .pi : parameter.value
   }
