@@ -29,24 +29,28 @@ public protocol SemilinearEquation: EvolutionProblem {
 
   /// The symbol of L: what L multiplies e^{ik·x} by. Its value at −k must be the complex conjugate.
   func linearSymbol(_ k: WaveVector) -> Complex
-  /// The symbol that turns the polynomial of u into N(u), as `linearSymbol`.
+  /// The symbol that turns the polynomial of u into N(u), as `linearSymbol`; one by default.
   func nonlinearSymbol(_ k: WaveVector) -> Complex
-  /// The coefficients of the polynomial, from the constant one; empty for a linear equation.
+  /// The coefficients of the polynomial, from the constant one; none, the default, for a linear equation.
   var polynomial: [Double] { get }
 
   /// A rigorous bound on the root mean square of u at `time`, given that at t = 0: twice it is a blow-up.
   func normBound(initial: Double, time: Double) -> Double
-  /// A number of points that resolves solutions of this size; nil where the equation does not tell.
-  func resolvingGrid(amplitude: Double) -> Int?
+  /// The number of points per axis that solutions of this size need; nil where the equation does not tell.
+  func resolvingGrid(amplitude: Double) -> Double?
 }
 
 extension SemilinearEquation {
   /// One axis.
   public var dimensions: Int { 1 }
+  /// The identity.
+  public func nonlinearSymbol(_ k: WaveVector) -> Complex { Complex(1) }
+  /// None: the equation is linear.
+  public var polynomial: [Double] { [] }
   /// What the root mean square of a conserved or decaying solution never exceeds.
   public func normBound(initial: Double, time: Double) -> Double { initial }
   /// Not known.
-  public func resolvingGrid(amplitude: Double) -> Int? { nil }
+  public func resolvingGrid(amplitude: Double) -> Double? { nil }
 
   /// Periodic axes of the same length.
   public var axes: [GridAxis] {
@@ -85,6 +89,18 @@ extension SemilinearEquation {
         }
       }
     }
+  }
+}
+
+/// The smallest integer without prime factors above 5 that is not below `bound`: transforms of such lengths are
+/// fast.
+func smoothNumber(atLeast bound: Double) -> Int {
+  var number = Int(min(bound, 1e9).rounded(.up))
+  while true {
+    var rest = number
+    for factor in [2, 3, 5] { while rest.isMultiple(of: factor) { rest /= factor } }
+    if rest == 1 { return number }
+    number += 1
   }
 }
 

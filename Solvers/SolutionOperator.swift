@@ -17,6 +17,8 @@ public protocol SolutionOperator: Sendable {
 public enum SolverError: Error, Equatable, CustomStringConvertible {
   /// A parameter or grid that the scheme cannot use; the text says which, and what would do.
   case invalidProblem(String)
+  /// The solution has features that the grid cannot hold; `suggestion` points per axis hold them.
+  case underResolved(sample: Int, time: Double, grid: Int, suggestion: Int)
   /// The solution stopped being finite, or grew beyond any physical bound.
   case blowUp(sample: Int, time: Double, advice: String)
   /// An iterative solver did not reach its tolerance.
@@ -26,6 +28,9 @@ public enum SolverError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .invalidProblem(let text): text
+    case .underResolved(let sample, let time, let grid, let suggestion):
+      "a grid of \(grid) points per axis cannot resolve the solution of sample \(sample) at t = \(time); "
+        + "use \(suggestion) points or more"
     case .blowUp(let sample, let time, let advice):
       "the solution of sample \(sample) blew up at t = \(time): \(advice)"
     case .noConvergence(let sample, let iterations, let residual):

@@ -34,7 +34,9 @@ final class PeriodicSpectrum: SpectralSystem {
   private let columnsForward: FourierTransform<Double>?
   private let columnsBackward: FourierTransform<Double>?
   private let tail: [Int]  // the modes that show whether the grid resolves the field
+  private let tailRate: Double  // the slowest decay among them
   private var initialTail = 0.0
+  private var initialAmplitude = 0.0
   private var steepest = 0.0  // the largest derivative of the polynomial at the last state
 
   init(_ equation: some SemilinearEquation) {
@@ -65,6 +67,7 @@ final class PeriodicSpectrum: SpectralSystem {
     strengths = nonlinear.map(\.magnitude)
     isHeld = held
     self.tail = tail
+    tailRate = tail.map { linear[$0].real }.max() ?? 0
     var levels: [Level] = []
     var points = n
     repeat {
@@ -96,6 +99,7 @@ final class PeriodicSpectrum: SpectralSystem {
   func transform(_ field: UnsafePointer<Double>, into state: UnsafeMutablePointer<Double>) {
     level = 0
     values.start.update(from: field, count: values.count)
+    initialAmplitude = SolverKernels.largestMagnitude(values.count, field)
     let coefficients = transformForward()
     let scale = 1 / Double(values.count)
     for mode in linearSymbol.indices {
@@ -191,23 +195,20 @@ final class PeriodicSpectrum: SpectralSystem {
     }
   }
 
-  /// The highest eighth of the wave numbers must carry less than a hundredth of the fluctuation's norm.
-  ///
-  /// Rough data may carry more from the start: diffusion takes it away. Fronts make it grow.
-  func checkResolution(_ state: UnsafeMutablePointer<Double>, sample: Int) throws {
+  /// The highest eighth of the wave numbers must carry less than a thousandth of the fluctuation's norm, or no
+  /// more than L leaves of what it carried at the start: rough data are smoothed, fronts sharpen.
+  func checkResolution(_ state: UnsafeMutablePointer<Double>, time: Double, sample: Int) throws {
     guard level == 0, !levels[0].polynomial.isEmpty else { return }
-    let tail = tailPower(state)
     let mean = state[0] * state[0]
     let all = Double.dot(2 * linearSymbol.count, state, state) - mean
-    guard tail <= 1e-4 * all || tail <= initialTail || all <= 1e-24 * mean else {
-      transformBackward(state)
-      let amplitude = SolverKernels.largestMagnitude(values.count, values.start)
-      let grid = max(2 * n, equation.resolvingGrid(amplitude: amplitude) ?? 0)
-      let parameters = equation.parameters.map { "\($0.name) = \($0.value)" }.joined(separator: ", ")
-      throw SolverError.invalidProblem(
-        "a grid of \(n) points cannot resolve the solution of sample \(sample) at \(parameters); "
-          + "use \(grid) points or more")
-    }
+    let allowed = max(1e-6 * all, initialTail * exp(2 * tailRate * time), 1e-24 * mean)
+    guard tailPower(state) > allowed else { return }
+    transformBackward(state)
+    let amplitude = max(initialAmplitude, SolverKernels.largestMagnitude(values.count, values.start))
+    // A multiple of the grid, so that the points asked for can be picked from it.
+    let needed = max(2, (equation.resolvingGrid(amplitude: amplitude) ?? 0) / Double(n))
+    throw SolverError.underResolved(
+      sample: sample, time: time, grid: n, suggestion: n * smoothNumber(atLeast: needed))
   }
 
   func adaptResolution(_ state: UnsafePointer<Double>) -> Bool {

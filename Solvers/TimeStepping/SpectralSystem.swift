@@ -21,8 +21,8 @@ protocol SpectralSystem: AnyObject {
   func norm(_ state: UnsafePointer<Double>) -> Double
   /// A rigorous bound on the norm at `time`, given that at t = 0.
   func normBound(initial: Double, time: Double) -> Double
-  /// Throws if the grid does not resolve the state.
-  func checkResolution(_ state: UnsafeMutablePointer<Double>, sample: Int) throws
+  /// Throws if the grid does not resolve the state at `time`.
+  func checkResolution(_ state: UnsafeMutablePointer<Double>, time: Double, sample: Int) throws
   /// Uses fewer coefficients where the last ones vanish to round-off, more where they no longer do.
   ///
   /// - Returns: whether `activeModes` changed.

@@ -165,7 +165,8 @@ final class TimeStepper<System: SpectralSystem> {
 
   /// Twice the bound on the exact solution's norm is a blow-up.
   private func check(sample: Int) throws {
-    guard system.norm(state.start) <= 2 * system.normBound(initial: initialNorm, time: time) else {
+    let norm = system.norm(state.start)
+    guard norm.isFinite, norm <= 2 * system.normBound(initial: initialNorm, time: time) else {
       evaluateTerm()
       let bound = system.stepBound(timeStepping.scheme, timeScale: timeScale)
       let advice =
@@ -174,6 +175,6 @@ final class TimeStepper<System: SpectralSystem> {
         : "use a smaller time step, or let it be chosen"
       throw SolverError.blowUp(sample: sample, time: time, advice: advice)
     }
-    try system.checkResolution(state.start, sample: sample)
+    try system.checkResolution(state.start, time: time, sample: sample)
   }
 }

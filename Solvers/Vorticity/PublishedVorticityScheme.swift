@@ -116,5 +116,5 @@ final class PublishedVorticityScheme: VorticitySystem {
   func normBound(initial: Double, time: Double) -> Double { initial + growthRate * time }
 
   /// Nothing to check: an unresolved flow is a matter of accuracy, not of failure.
-  func checkResolution(_ state: UnsafeMutablePointer<Double>, sample: Int) throws {}
+  func checkResolution(_ state: UnsafeMutablePointer<Double>, time: Double, sample: Int) throws {}
 }

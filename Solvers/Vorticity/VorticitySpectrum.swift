@@ -225,7 +225,7 @@ final class VorticitySpectrum: VorticitySystem {
   func normBound(initial: Double, time: Double) -> Double { initial + growthRate * time }
 
   /// Nothing to check: an unresolved flow is a matter of accuracy, not of failure.
-  func checkResolution(_ state: UnsafeMutablePointer<Double>, sample: Int) throws {}
+  func checkResolution(_ state: UnsafeMutablePointer<Double>, time: Double, sample: Int) throws {}
 
   func adaptResolution(_ state: UnsafePointer<Double>) -> Bool {
     let active = levels[level].modes

@@ -51,10 +51,9 @@ public struct Failure: Sendable, Equatable {
     case let error as DatasetError:
       self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
     case let error as SolverError:
-      if case .invalidProblem = error {
-        self.init(.usage, error.description)
-      } else {
-        self.init(.badData, error.description)
+      switch error {
+      case .invalidProblem, .underResolved: self.init(.usage, error.description)
+      case .blowUp, .noConvergence: self.init(.badData, error.description)
       }
     case let error as TrainingError:
       self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)

@@ -181,7 +181,7 @@ extension SolverError {
   /// Whether another input might be solved all the same.
   fileprivate var isFailureOfOneSolution: Bool {
     switch self {
-    case .blowUp, .noConvergence: true
+    case .blowUp, .noConvergence, .underResolved: true
     case .invalidProblem: false
     }
   }

@@ -93,7 +93,7 @@ import Testing
 @Suite struct ShippedConfigurationTests {
   @Test func areFoundByName() throws {
     try Samples.withFolder { folder in
-      let sizes = ["grid=32", "stored_grid=32", "samples=1", "output=x.h5", "--overwrite"]
+      let sizes = ["grid=128", "stored_grid=32", "samples=1", "output=x.h5", "--overwrite"]
       for name in ["fno2020/burgers", "quickstart/burgers", "quickstart/burgers.yaml"] {
         let outcome = try Command.run(["generate", name] + sizes, in: folder)
         #expect(outcome.status == 0, "\(outcome.messages)")

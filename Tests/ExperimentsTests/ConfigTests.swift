@@ -33,10 +33,11 @@ private func mistakes(_ body: () throws -> Void) -> String {
   @Test func defaults() throws {
     let config = try GenerateConfig(ConfigSection(parsing: text, path: "x.yaml"))
     let burgers = try #require(config.equation as? BurgersConfiguration)
-    #expect((burgers.viscosity, burgers.times) == (0.1, [0.5, 1]))
+    let prior = burgers.evolution.prior
+    #expect((burgers.viscosity, burgers.evolution.times) == (0.1, [0.5, 1]))
     #expect(config.seed == 0)
-    #expect((burgers.prior.sigma, burgers.prior.tau, burgers.prior.alpha) == (25, 5, 2))
-    #expect(burgers.timeStepping == TimeStepping(.etdrk4))
+    #expect((prior.sigma, prior.tau, prior.alpha) == (25, 5, 2))
+    #expect(burgers.evolution.timeStepping == TimeStepping(.etdrk4))
   }
 
   @Test func finalTimeAndFrames() throws {
@@ -69,7 +70,8 @@ private func mistakes(_ body: () throws -> Void) -> String {
         == "command line: 'precision' is half; it must be one of single, double")
     #expect(
       mistakesOf("equation.kind=burger")
-        == "command line: 'equation.kind' is burger; it must be one of burgers, darcy, navier-stokes "
+        == "command line: 'equation.kind' is burger; it must be one of burgers, darcy, navier-stokes, "
+        + "korteweg-de-vries, kuramoto-sivashinsky, allen-cahn, advection, heat "
         + "(did you mean 'burgers'?)")
     #expect(
       mistakesOf("equation.times=[1, 0.5]")

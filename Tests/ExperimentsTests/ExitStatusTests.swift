@@ -23,6 +23,7 @@ import Training
       (DatasetError.nonFinite(path: "a", field: "u", sample: 3), .badData),
       (DatasetError.invalidSplit("t"), .usage),
       (SolverError.invalidProblem("t"), .usage),
+      (SolverError.underResolved(sample: 0, time: 1, grid: 8, suggestion: 16), .usage),
       (SolverError.blowUp(sample: 1, time: 2, advice: "t"), .badData),
       (TrainingError.diverged(epoch: 1, batch: 2, loss: .nan), .badData),
       (ChainCheckpoint.Failure.otherInversion(path: "a", "t"), .badData),

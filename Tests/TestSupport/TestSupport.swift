@@ -21,6 +21,9 @@ public func observedOrders(_ errors: [Double]) -> [Double] {
   zip(errors, errors.dropFirst()).map { log2($0 / $1) }
 }
 
+/// Whether tests that are too long for every commit run as well: `make test-deep` asks for them.
+public let runsDeepTests = ProcessInfo.processInfo.environment["PHALAROPE_DEEP_TESTS"] != nil
+
 /// Calls `body` with a new empty folder, which is removed afterwards.
 public func withTemporaryFolder<Result>(_ body: (String) throws -> Result) rethrows -> Result {
   let folder = FileManager.default.temporaryDirectory

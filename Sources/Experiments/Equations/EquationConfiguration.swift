@@ -9,6 +9,16 @@ public enum EquationKind: String, CaseIterable, Sendable {
   case darcy
   /// w_t + u·∇w = ν Δw + f on the unit torus.
   case navierStokes = "navier-stokes"
+  /// u_t + 6 u u_x + u_xxx = 0, periodic.
+  case kortewegDeVries = "korteweg-de-vries"
+  /// u_t + u u_x + u_xx + u_xxxx = 0, periodic.
+  case kuramotoSivashinsky = "kuramoto-sivashinsky"
+  /// u_t = D Δu + r (u − u³), periodic in one or two dimensions.
+  case allenCahn = "allen-cahn"
+  /// u_t + c · ∇u = 0, periodic in one or two dimensions.
+  case advection
+  /// u_t = κ Δu, periodic in one or two dimensions.
+  case heat
 
   /// What reads its configuration and makes its samples.
   var configuration: any EquationConfiguration.Type {
@@ -16,6 +26,11 @@ public enum EquationKind: String, CaseIterable, Sendable {
     case .burgers: BurgersConfiguration.self
     case .darcy: DarcyConfiguration.self
     case .navierStokes: NavierStokesConfiguration.self
+    case .kortewegDeVries: KortewegDeVriesConfiguration.self
+    case .kuramotoSivashinsky: KuramotoSivashinskyConfiguration.self
+    case .allenCahn: AllenCahnConfiguration.self
+    case .advection: AdvectionConfiguration.self
+    case .heat: HeatConfiguration.self
     }
   }
 }

@@ -124,6 +124,8 @@ func solve(_ problem: some SolutionOperator, _ input: Tensor<Double>, sample: In
     return try problem(input)
   } catch SolverError.blowUp(_, let time, let advice) {
     throw SolverError.blowUp(sample: sample, time: time, advice: advice)
+  } catch SolverError.underResolved(_, let time, let grid, let suggestion) {
+    throw SolverError.underResolved(sample: sample, time: time, grid: grid, suggestion: suggestion)
   } catch SolverError.noConvergence(_, let iterations, let residual) {
     throw SolverError.noConvergence(
       sample: sample, iterations: iterations, relativeResidual: residual)
