@@ -126,7 +126,8 @@ let package = Package(
     .testTarget(
       name: "ExperimentsTests",
       dependencies: [
-        "Experiments", "Training", "InverseProblems", "Datasets", "Solvers", "Figures", "Files", "HDF5",
+        "Archives", "Experiments", "Training", "InverseProblems", "Datasets", "Solvers", "Figures", "Files",
+        "HDF5",
         "Tensors", "TestSupport",
       ],
       swiftSettings: strict),

@@ -26,7 +26,7 @@ public final class HDF5File: Sendable {
   /// HDF5 1.10.8 does not survive every file: of 80,000 damaged copies of eight small files 54 crashed it, and 6
   /// made it loop for ever. For programs, at their start; handlers of signals are theirs to choose.
   /// - Parameter secondsPerCall: The processor time that one call may take; the longest honest ones take a few.
-  public static func exitOnCrashes(secondsPerCall: Double = 60) { crash_guard_install(secondsPerCall) }
+  public static func exitOnCrashes(secondsPerCall: Double = 20) { crash_guard_install(secondsPerCall) }
 
   private let file: OpenFile
   /// The top group.

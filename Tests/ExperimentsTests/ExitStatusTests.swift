@@ -1,3 +1,4 @@
+import Archives
 import Datasets
 import Experiments
 import Files
@@ -20,6 +21,13 @@ import Training
       (HDF5Error(.corrupt, path: "a", "m"), .badData),
       (HDF5Error(.writeFailed, path: "a", "m"), .inputOutput),
       (DatasetError.alreadyExists(path: "a"), .cannotCreate),
+      (DatasetError.damaged(path: "a", reason: "r"), .badData),
+      (DatasetError.notReadable(path: "a", reason: "r"), .badData),
+      (ArchiveError(.missing, path: "a", "m"), .noInput),
+      (ArchiveError(.unreadable, path: "a", "m"), .noInput),
+      (ArchiveError(.damaged, path: "a", "m"), .badData),
+      (ArchiveError(.notCreatable, path: "a", "m"), .cannotCreate),
+      (ArchiveError(.writeFailed, path: "a", "m"), .inputOutput),
       (DatasetError.nonFinite(path: "a", field: "u", sample: 3), .badData),
       (DatasetError.invalidSplit("t"), .usage),
       (SolverError.invalidProblem("t"), .usage),

@@ -3,7 +3,7 @@
 Run with: pip install numpy scipy h5py torch; python3 layouts.py
 Every number follows from its place: value(field, sample, time, i, j), exact in single precision and different
 everywhere, so that a file read with its axes or strides mixed up cannot pass. The layouts are those of the
-published files: see docs/layouts.md.
+published files: see docs/layouts.md. MATLAB's headers have the time in them; all else is the same in every run.
 """
 import os
 
