@@ -47,13 +47,14 @@ import Testing
   }
 
   @Test func bilinearInterpolationIsExactForPlanesAndWrapsAround() {
+    func plane(_ x: Double, _ y: Double) -> Double { 1 + 2 * x - 3 * y }
     let field = Tensor<Double>(
-      shape: [5, 9], scalars: (0..<45).map { 1 + 2 * Double($0 / 9) / 4 - 3 * Double($0 % 9) / 8 })
+      shape: [5, 9], scalars: (0..<45).map { plane(Double($0 / 9) / 4, Double($0 % 9) / 8) })
     let places = [[0.1, 0.9], [0.63, 0.4], [1, 0.2]]
     let bounded = PointObservation(
       grid: [5, 9], sensors: places.map { .init($0) }, isPeriodic: false, interpolation: .bilinear)
     for (observed, place) in zip(bounded(field), places) {
-      #expect(abs(observed - (1 + 2 * place[0] - 3 * place[1])) < 1e-14)
+      #expect(abs(observed - plane(place[0], place[1])) < 1e-14)
     }
     let ring = Tensor<Double>(shape: [4], scalars: [1, 2, 3, 5])
     let periodic = PointObservation(grid: [4], sensors: [.init([0.9375])], interpolation: .bilinear)

@@ -177,7 +177,7 @@ private struct Source {
         "is \(config.observations.sample); \(path) has samples 0 to \(file.sampleCount - 1)")
     }
     guard let recorded = file.description.times, let last = recorded.last else {
-      throw DatasetError.wrongLayout(path: path, reason: "it does not say when its frames are")
+      throw ObservationError(path: path, reason: "it does not say when its frames are")
     }
     let places: [[Double]] =
       switch config.observations.sensors {

@@ -1,6 +1,16 @@
-import Datasets
 import Foundation
 import HDF5
+
+/// What is wrong with the content of a table of observations.
+struct ObservationError: Error, Equatable, CustomStringConvertible {
+  /// The file.
+  let path: String
+  /// Where in it, and what is wrong.
+  let reason: String
+
+  /// One line: where and what.
+  var description: String { "\(path): \(reason)" }
+}
 
 /// Measured values, each with its place, its time and, if known, its standard deviation.
 ///
@@ -26,7 +36,7 @@ struct ObservationTable {
 
   /// Reads a table and checks that every number is one.
   ///
-  /// - Throws: `InputError` if the file cannot be read, `DatasetError` or `HDF5Error` for its content.
+  /// - Throws: `InputError` if the file cannot be read, `ObservationError` or `HDF5Error` for its content.
   init(contentsOf path: String) throws {
     self.path = path
     var columns: [String: [Double]] = [:]
@@ -40,7 +50,7 @@ struct ObservationTable {
       labels = (columns["value"] ?? []).indices.map { "value \($0)" }
     }
     for name in ["x", "y", "t", "value"] where columns[name] == nil {
-      throw DatasetError.wrongLayout(
+      throw ObservationError(
         path: path, reason: "it has no column \(name); a table of observations has x, y, t, value and sigma")
     }
     let (x, y) = (columns["x"] ?? [], columns["y"] ?? [])
@@ -49,23 +59,24 @@ struct ObservationTable {
     positions = zip(x, y).map { [$0, $1] }
     let count = values.count
     guard [x, y, times, deviations ?? values].allSatisfy({ $0.count == count }) else {
-      throw DatasetError.wrongLayout(path: path, reason: "its columns have different lengths")
+      throw ObservationError(path: path, reason: "its columns have different lengths")
     }
-    guard count > 0 else { throw DatasetError.wrongLayout(path: path, reason: "it has no observations") }
+    guard count > 0 else { throw ObservationError(path: path, reason: "it has no observations") }
     for index in values.indices {
       let numbers = [("x", x), ("y", y), ("t", times), ("value", values), ("sigma", deviations ?? values)]
       for (name, column) in numbers where !column[index].isFinite {
         throw problem(index, "\(name) is \(column[index]), which is not a finite number")
       }
       if let deviation = deviations?[index], deviation <= 0 {
-        throw problem(index, "sigma is \(Text.number(deviation, digits: 6)); a standard deviation is positive")
+        throw problem(
+          index, "sigma is \(Text.number(deviation, digits: 6)); a standard deviation is positive")
       }
     }
   }
 
   /// An error about one of the values.
-  func problem(_ index: Int, _ reason: String) -> DatasetError {
-    .wrongLayout(path: path, reason: "\(labels[index]): \(reason)")
+  func problem(_ index: Int, _ reason: String) -> ObservationError {
+    ObservationError(path: path, reason: "\(labels[index]): \(reason)")
   }
 
   private static func csv(_ path: String) throws -> ([String: [Double]], [String]) {
@@ -81,19 +92,19 @@ struct ObservationTable {
       }
       guard let header = names else {
         guard Set(cells).count == cells.count else {
-          throw DatasetError.wrongLayout(path: path, reason: "line \(number + 1): two columns have one name")
+          throw ObservationError(path: path, reason: "line \(number + 1): two columns have one name")
         }
         names = cells
         continue
       }
       guard cells.count == header.count else {
-        throw DatasetError.wrongLayout(
+        throw ObservationError(
           path: path,
           reason: "line \(number + 1): it has \(cells.count) columns, the line of names has \(header.count)")
       }
       for (name, cell) in zip(header, cells) where ["x", "y", "t", "value", "sigma"].contains(name) {
         guard let value = Double(cell) else {
-          throw DatasetError.wrongLayout(
+          throw ObservationError(
             path: path, reason: "line \(number + 1): \(name) is '\(cell)', which is not a number")
         }
         columns[name, default: []].append(value)
