@@ -41,7 +41,8 @@ struct AuditedFile {
     }
     self.overrides = overrides
     // Which fields are frames, and so how many times there are, is known only with the equation.
-    let found = try DatasetSettings(describing.filter { !$0.hasPrefix("times=") }).open(path).dataset.description
+    let withoutTimes = try DatasetSettings(describing.filter { !$0.hasPrefix("times=") })
+    let found = try withoutTimes.open(path).dataset.description
     let stated = try equation.map { name -> EquationKind in
       guard let kind = EquationKind(rawValue: name) else {
         let known = EquationKind.allCases.map(\.rawValue).joined(separator: ", ")
