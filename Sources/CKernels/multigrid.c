@@ -259,28 +259,24 @@ CK_MULTIVERSION double ck_darcy_multiply_f64(
   return total;
 }
 
-CK_MULTIVERSION void ck_darcy_residual_f64(
+CK_MULTIVERSION double ck_darcy_residual_f64(
     size_t inner, const double *restrict a, const double *restrict b, const double *restrict x,
-    double *restrict residual, double *restrict squares) {
+    double *restrict residual) {
   _Pragma("clang fp reassociate(on) contract(fast)")
   layout g = layout_of(inner);
-  double total = 0, magnitude = 0;
+  double total = 0;
   for (size_t k = 0; k <= g.half; k++)
     for (int kind = 0; kind < KINDS; kind++) {
       if (!has_row(g, kind, k)) continue;
       size_t count = column_count(g, kind), at = kind * g.plane + place(g, kind, k);
       double *r = residual + at;
       flux_row(g, kind, k, a, x, r);
-      const double *inverse = a + (INVERSE + kind) * g.plane + place(g, kind, k);
       for (size_t l = 0; l < count; l++) {
         r[l] = b[at + l] - r[l];
         total += r[l] * r[l];
-        double size = x[at + l] / inverse[l];
-        magnitude += size * size;
       }
     }
-  squares[0] = total;
-  squares[1] = magnitude;
+  return total;
 }
 
 // MARK: - Conjugate gradients
@@ -296,6 +292,15 @@ CK_MULTIVERSION double ck_gradient_step_f64(
     total += r[i] * r[i];
   }
   return total;
+}
+
+// Knuth's sum: x + c is exact, whichever is the larger.
+CK_MULTIVERSION void ck_move_sum_f64(size_t n, double *restrict x, double *restrict c) {
+  for (size_t i = 0; i < n; i++) {
+    double sum = x[i] + c[i], part = sum - x[i];
+    c[i] = (x[i] - (sum - part)) + (c[i] - part);
+    x[i] = sum;
+  }
 }
 
 CK_MULTIVERSION void ck_next_direction_f64(size_t n, double ratio, const double *restrict z, double *restrict p) {
@@ -334,8 +339,8 @@ INLINE void interpolation(int nine, layout g, double *a) {
       size_t c = k * n + l;
       double one = row_0[c], other = row_1[c];
       if (nine) {
-        one += bend_0[c] + bend_2[c - n];
-        other += bend_1[c] + bend_3[c - n];
+        one += inside * bend_0[c] + bend_2[c - n];
+        other += inside * bend_1[c] + bend_3[c - n];
       }
       shares(1 / across[c], column_3[c - n] + inside * column_2[c], one, other, left + c, right + c);
     }
@@ -349,8 +354,8 @@ INLINE void interpolation(int nine, layout g, double *a) {
         size_t c = k * n + l;
         double one = column_0[c], other = column_1[c];
         if (nine) {
-          one += bend_0[c] + bend_1[c - 1];
-          other += bend_2[c] + bend_3[c - 1];
+          one += inside * bend_0[c] + bend_1[c - 1];
+          other += inside * bend_2[c] + bend_3[c - 1];
         }
         shares(1 / down[c], row_3[c - 1] + inside * row_2[c], one, other, above + c, below + c);
       }

@@ -46,15 +46,11 @@ public enum MultigridKernels {
     ck_darcy_multiply_f64(inner, stencil, x, y)
   }
 
-  /// r ← b − A x for a five-point operator; returns ‖r‖² and ‖D x‖², D the diagonal of A.
+  /// r ← b − A x for a five-point operator; returns ‖r‖².
   public static func residual(
     inner: Int, stencil: Source, _ b: Source, _ x: Source, _ r: Target
-  ) -> (residual: Double, magnitude: Double) {
-    var squares = (residual: 0.0, magnitude: 0.0)
-    withUnsafeMutableBytes(of: &squares) {
-      ck_darcy_residual_f64(inner, stencil, b, x, r, $0.assumingMemoryBound(to: Double.self).baseAddress!)
-    }
-    return squares
+  ) -> Double {
+    ck_darcy_residual_f64(inner, stencil, b, x, r)
   }
 
   // MARK: - Conjugate gradients
@@ -65,6 +61,9 @@ public enum MultigridKernels {
   ) -> Double {
     ck_gradient_step_f64(count, step, direction, image, solution, residual)
   }
+
+  /// x ← x + c rounded, c ← what the rounding leaves over: x + c stays exactly the same.
+  public static func moveSum(_ count: Int, _ x: Target, _ c: Target) { ck_move_sum_f64(count, x, c) }
 
   /// direction ← corrected + ratio · direction.
   public static func nextDirection(_ count: Int, _ ratio: Double, _ corrected: Source, _ direction: Target) {

@@ -119,13 +119,16 @@ void ck_darcy_assemble_f64(size_t inner, int harmonic, const double *permeabilit
 /// y = A x for a five-point operator; the dot product of x and y.
 double ck_darcy_multiply_f64(size_t inner, const double *a, const double *x, double *y);
 
-/// residual = b - A x; squares = the squared norms of the residual and of D x, D the diagonal of A.
-void ck_darcy_residual_f64(
-    size_t inner, const double *a, const double *b, const double *x, double *residual, double *squares);
+/// residual = b - A x; its squared norm.
+double ck_darcy_residual_f64(
+    size_t inner, const double *a, const double *b, const double *x, double *residual);
 
 /// x += step * p, r -= step * q; the squared norm of r.
 double ck_gradient_step_f64(
     size_t n, double step, const double *p, const double *q, double *x, double *r);
+
+/// x = x + c rounded, c = what the rounding leaves over.
+void ck_move_sum_f64(size_t n, double *x, double *c);
 
 /// p = z + ratio * p.
 void ck_next_direction_f64(size_t n, double ratio, const double *z, double *p);
