@@ -161,7 +161,7 @@ private func mistakes(_ body: () throws -> Void) -> String {
         == "command line: 'model.kind' is xdd; it must be one of fno, cnn, xd (did you mean 'xd'?)")
     #expect(
       mistakesOf("model.kind=xd")
-        == "x.yaml: 'architecture_optimizer.learning_rate' is missing; it must be a number")
+        == "x.yaml:1: 'architecture_optimizer.learning_rate' is missing; it must be a number")
     #expect(
       mistakesOf("model.kind=cnn", "model.modes=5")
         == "command line: 'model.modes' is 5; it must be integers, each an even number, for kernels of one "

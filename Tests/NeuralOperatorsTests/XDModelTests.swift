@@ -46,13 +46,13 @@ import Testing
       names.filter { !$0.contains("architecture") } == CNN(backbone, seed: 0).namedParameters.map(\.name))
   }
 
-  /// Before training the model is its backbone: as it is on a periodic grid of a power of two or with exact
-  /// padding, with zeros beyond the grid otherwise.
+  /// Before training the model is its backbone: as it is along axes of a power of two or with exact padding,
+  /// with zeros beyond the grid along the others.
   @Test func conversionKeepsTheModel() {
     for (grid, conversion, paddingMode) in [
       ([16], XDConfiguration(depth: .init(k: 2, l: 3, m: 3)), ConvolutionGeometry.Padding.circular),
       ([8, 16], XDConfiguration(), .circular), ([7, 9], XDConfiguration(circularPadding: .exact), .circular),
-      ([7, 9], XDConfiguration(), .zeros), ([4, 5, 6], XDConfiguration(), .zeros),
+      ([7, 9], XDConfiguration(), .zeros), ([3, 5, 6], XDConfiguration(), .zeros),
     ] {
       let backbone = CNN.Configuration.backbone(dimensions: grid.count, width: 5, modes: 4)
       var reference = backbone

@@ -79,7 +79,7 @@ import Training
     first.tape.backward(from: first.loss.total)
     // Single precision through two layers with batch normalisation.
     #expect(relativeError(first.output, try tensor("output")) < 1e-5)
-    let expected = Double(try tensor("loss")[0])
+    let expected = Double(try tensor("loss").scalars[0])
     #expect(abs(first.loss.samples.reduce(0, +) - expected) < 1e-5 * expected)
     for (name, parameter) in trained {
       let (gradient, reference) = (try #require(parameter.gradient), try tensor("gradients/\(name)"))

@@ -235,7 +235,7 @@ public struct TrainConfig: Sendable {
       learningRate: section.double("learning_rate", in: .positive),
       weightDecay: section.double("weight_decay", default: 1e-4, in: .nonNegative),
       momentum: kind == .sgd ? section.double("momentum", default: 0, in: .between(0, 1)) : 0,
-      warmUpEpochs: section.int("warm_up_epochs", default: 0, in: .nonNegative))
+      warmUpEpochs: section.optionalInt("warm_up_epochs", in: .nonNegative) ?? 0)
   }
 
   private static func schedule(_ section: ConfigSection) throws -> Schedule {
