@@ -19,6 +19,30 @@ public protocol DifferentiableOperator: SolutionOperator {
   func vectorJacobianProducts(
     _ inputs: Tensor<Double>, _ cotangents: (Tensor<Double>, Range<Int>) throws -> Tensor<Double>
   ) throws -> (solutions: Tensor<Double>, products: Tensor<Double>)
+
+  /// The solution of one input, and the products of the transposed Jacobian there with several cotangents.
+  ///
+  /// By default as many solves as there are cotangents; a classical solver shares them.
+  ///
+  /// - Parameters:
+  ///   - input: w, `[1, channel, ...grid]`.
+  ///   - cotangents: v, `[cotangent, output channel, ...grid]`.
+  /// - Returns: the solution, `[1, ...]`, and a product for every cotangent, `[cotangent, channel, ...grid]`.
+  /// - Throws: as `callAsFunction`.
+  func vectorJacobianProducts(
+    at input: Tensor<Double>, _ cotangents: Tensor<Double>
+  ) throws -> (solution: Tensor<Double>, products: Tensor<Double>)
+}
+
+extension DifferentiableOperator {
+  /// Every cotangent with a solve of its own.
+  public func vectorJacobianProducts(
+    at input: Tensor<Double>, _ cotangents: Tensor<Double>
+  ) throws -> (solution: Tensor<Double>, products: Tensor<Double>) {
+    let inputs = Tensor.concatenating(Array(repeating: input, count: cotangents.shape[0]))
+    let (solutions, products) = try vectorJacobianProducts(inputs) { _, range in cotangents[first: range] }
+    return (solutions[first: 0..<1], products)
+  }
 }
 
 /// A differentiable operator that also has directional derivatives.
