@@ -26,22 +26,23 @@ public protocol DifferentiableOperator: SolutionOperator {
   ///
   /// - Parameters:
   ///   - input: w, `[1, channel, ...grid]`.
-  ///   - cotangents: v, `[cotangent, output channel, ...grid]`.
+  ///   - cotangents: from the solution, `[1, ...]`, to v, `[cotangent, output channel, ...grid]`; called once.
   /// - Returns: the solution, `[1, ...]`, and a product for every cotangent, `[cotangent, channel, ...grid]`.
-  /// - Throws: as `callAsFunction`.
+  /// - Throws: as `callAsFunction`, and what `cotangents` throws.
   func vectorJacobianProducts(
-    at input: Tensor<Double>, _ cotangents: Tensor<Double>
+    at input: Tensor<Double>, _ cotangents: (Tensor<Double>) throws -> Tensor<Double>
   ) throws -> (solution: Tensor<Double>, products: Tensor<Double>)
 }
 
 extension DifferentiableOperator {
   /// Every cotangent with a solve of its own.
   public func vectorJacobianProducts(
-    at input: Tensor<Double>, _ cotangents: Tensor<Double>
+    at input: Tensor<Double>, _ cotangents: (Tensor<Double>) throws -> Tensor<Double>
   ) throws -> (solution: Tensor<Double>, products: Tensor<Double>) {
-    let inputs = Tensor.concatenating(Array(repeating: input, count: cotangents.shape[0]))
-    let (solutions, products) = try vectorJacobianProducts(inputs) { _, range in cotangents[first: range] }
-    return (solutions[first: 0..<1], products)
+    let solution = try self(input)
+    let weights = try cotangents(solution)
+    let inputs = Tensor.concatenating(Array(repeating: input, count: weights.shape[0]))
+    return (solution, try vectorJacobianProducts(inputs) { _, range in weights[first: range] }.products)
   }
 }
 

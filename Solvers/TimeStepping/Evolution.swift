@@ -45,12 +45,12 @@ extension SpectralProblem {
     return try evolution.adjoints(of: inputs, cotangents)
   }
 
-  /// The solution of one input, and the products of its transposed Jacobian with several cotangents: they share
-  /// the solve and its linearisation.
+  /// The solution of one input, and the products of its transposed Jacobian with several cotangents.
   ///
-  /// - Throws: as `callAsFunction`.
+  /// They share the solve and its linearisation.
+  /// - Throws: as `callAsFunction`, and what `cotangents` throws.
   public func vectorJacobianProducts(
-    at input: Tensor<Double>, _ cotangents: Tensor<Double>
+    at input: Tensor<Double>, _ cotangents: (Tensor<Double>) throws -> Tensor<Double>
   ) throws -> (solution: Tensor<Double>, products: Tensor<Double>) {
     let evolution = try makeEvolution()
     try checkInputs(input, of: evolution.input)
@@ -171,30 +171,32 @@ public struct Evolution {
   ///
   /// They share the solve and the linearisation; every thread has some of them.
   func adjoints(
-    at input: Tensor<Double>, _ cotangents: Tensor<Double>
+    at input: Tensor<Double>, _ cotangents: (Tensor<Double>) throws -> Tensor<Double>
   ) throws -> (solution: Tensor<Double>, products: Tensor<Double>) {
-    precondition(
-      input.shape[0] == 1 && Array(cotangents.shape.dropFirst()) == [times.count] + gridShape,
-      "cotangents \(cotangents.shape) of the solution of \(input.shape)")
-    let count = cotangents.shape[0]
-    let parts = max(1, min(count, Parallelism.threadCount))
-    let repeated = Tensor.concatenating(Array(repeating: input, count: parts))
-    var products = Tensor<Double>(shape: [count, 1] + gridShape)
-    let solutions = try products.withUnsafeMutableBuffer { products in
-      nonisolated(unsafe) let products = products
-      return try withPointers(cotangents) { cotangents in
-        try solveEachSample(
-          of: repeated, outputShape: [times.count] + gridShape, makeWorker: makeWorker
-        ) { worker, part, input, output in
-          try worker.solve(input, sample: 0, into: output)
-          let share = count * part / parts..<count * (part + 1) / parts
-          worker.applyAdjoint(
-            to: cotangents + share.lowerBound * times.count * points, count: share.count,
-            into: products.baseAddress! + share.lowerBound * points)
+    precondition(input.shape[0] == 1, "one input, not \(input.shape[0])")
+    let workers = (0..<Parallelism.threadCount).map { _ in makeWorker() }
+    let solution = try eachSample(
+      of: .concatenating(Array(repeating: input, count: workers.count)),
+      outputShape: [times.count] + gridShape
+    ) { part, input, output in
+      try workers[part].solve(input, sample: 0, into: output)
+    }[first: 0..<1]
+    let weights = try cotangents(solution)
+    let count = weights.shape[0]
+    precondition(weights.shape == [count] + solution.shape.dropFirst(), "cotangents \(weights.shape)")
+    let products = Tensor<Double>(shape: [count, 1] + gridShape) { products in
+      withPointers(weights) { weights in
+        nonisolated(unsafe) let (weights, products, workers) = (weights, products.baseAddress!, workers)
+        parallelForEach(workers.count) { part, _ in
+          let share = count * part / workers.count..<count * (part + 1) / workers.count
+          guard !share.isEmpty else { return }
+          workers[part].applyAdjoint(
+            to: weights + share.lowerBound * times.count * points, count: share.count,
+            into: products + share.lowerBound * points)
         }
       }
     }
-    return (solutions[first: 0..<1], products)
+    return (solution, products)
   }
 
   private func makeWorker() -> EvolutionDerivative {

@@ -88,7 +88,7 @@ final class TimeStepper {
       if timeStepping.timeStep == nil, !isRetry,
         left == 0 || taken.isMultiple(of: Self.stepsBetweenChecks)
       {
-        chooseLimit()
+        chooseLimit(interval: end - time)
       }
       guard limit > shortest else {
         throw SolverError.blowUp(
@@ -130,16 +130,16 @@ final class TimeStepper {
   }
 
   /// The longest step by the system's rule; where errors are estimated, the rule is a bound only.
-  private func chooseLimit() {
+  private func chooseLimit(interval: Double) {
     let bound = system.stepBound(timeStepping.scheme, timeScale: timeScale)
     guard estimator != nil else {
       limit = bound
       return
     }
-    // The first step is a cautious guess; the next ones may be up to four times as long. L alone is solved
-    // exactly.
+    // The first step is a cautious guess; the next ones may be up to four times as long. What starts from next
+    // to nothing changes fast at first, relative to itself, and may be no worse for it. L alone is solved exactly.
     let isLinear = Double.dot(2 * system.activeModes, term.start, term.start) == 0
-    limit = min(bound, taken > 0 ? limit : isLinear ? .infinity : 0.01 * timeScale)
+    limit = min(bound, taken > 0 ? limit : isLinear ? .infinity : max(0.01 * timeScale, 1e-8 * interval))
   }
 
   /// ‖u‖ / ‖u_t‖, from the current term.

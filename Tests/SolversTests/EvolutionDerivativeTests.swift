@@ -156,7 +156,7 @@ import Testing
       values.update(repeating: 0)
       for row in 0..<64 { values[65 * row] = 1 }
     }
-    let (solution, rows) = try flow.vectorJacobianProducts(at: w, units)
+    let (solution, rows) = try flow.vectorJacobianProducts(at: w) { _ in units }
     #expect(try flow(w) == solution)
     let columns = try flow.jacobianVectorProducts(
       .concatenating(Array(repeating: w, count: 64)), units
@@ -203,7 +203,7 @@ import Testing
     let separate = try (0..<5).map { number in
       try flow.vectorJacobianProducts(w) { _, _ in v[first: number..<number + 1] }.products
     }
-    for result in try withThreadCounts([1, 2, 3], { try flow.vectorJacobianProducts(at: w, v) }) {
+    for result in try withThreadCounts([1, 2, 3], { try flow.vectorJacobianProducts(at: w) { _ in v } }) {
       #expect(try flow(w) == result.solution)
       #expect(Tensor.concatenating(separate) == result.products)
     }
