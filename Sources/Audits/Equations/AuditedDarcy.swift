@@ -52,7 +52,9 @@ public struct AuditedDarcy: AuditedEquation {
   public var inputField: String? { permeability }
 
   /// The stated values of the coefficient, the smaller one first.
-  public var labels: [String: [Double]] { values.map { [permeability: $0.sorted()] } ?? [:] }
+  public var labels: [String: [Double]] {
+    if case .values(let values) = coefficient { [permeability: values.sorted()] } else { [:] }
+  }
 
   /// None: it is steady.
   public func trajectory(_ description: DatasetDescription) -> [Subject.FrameSource] { [] }
