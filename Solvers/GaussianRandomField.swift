@@ -168,6 +168,22 @@ public struct PeriodicGaussianField: Sendable {
     }
   }
 
+  /// The coefficients of a field's part in the held modes, in the order of `synthesize`: its inverse.
+  ///
+  /// Those of a mode of amplitude zero are not finite.
+  public func analyze(_ field: Tensor<Double>) -> [Double] {
+    precondition(field.shape == grid, "field \(field.shape) is not on the grid \(grid)")
+    var coefficients = [Double](repeating: 0, count: coefficientCount)
+    withPointers(field) { synthesizeAdjoint($0, into: &coefficients) }
+    // Cosines and sines are orthogonal on the grid, with squares that add up to half the number of points.
+    for (index, mode) in heldModes.enumerated() {
+      let scale = 2 / (mode.amplitude * mode.amplitude * Double(field.count))
+      coefficients[2 * index] *= scale
+      coefficients[2 * index + 1] *= scale
+    }
+    return coefficients
+  }
+
   /// The wave number of a position in the half spectrum.
   private static func wavenumber(at position: Int, grid: [Int]) -> [Int] {
     guard grid.count == 2 else { return [position] }

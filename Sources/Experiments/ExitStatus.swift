@@ -59,6 +59,7 @@ public struct Failure: Sendable, Equatable {
       self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
     case let error as ChainCheckpoint.Failure: self.init(.badData, error.description)
     case let error as SamplingError: self.init(.badData, error.description)
+    case let error as ObservationError: self.init(.badData, error.description)
     case let error as ReportError: self.init(.badData, error.description)
     case let error as BenchStage.UnknownCase: self.init(.usage, error.description)
     case is CancellationError:

@@ -1,12 +1,12 @@
 import Solvers
 import Tensors
 
-/// An unknown input of a solution operator, seen through noisy observations of its last output channel.
+/// An unknown input of a solution operator, seen through noisy observations of its output.
 ///
 /// The unknown is w = L ξ with ξ standard normal under the prior. The data are y = O(G(w)) + η with G the
-/// operator, O the observation and η independent normal noise of standard deviation γ; the posterior density
-/// with respect to the prior is proportional to exp(−Φ), Φ = ½ |y − O(G(w))|² / γ². With the true input, Φ
-/// is half a χ² variable: about half the number of observations.
+/// operator, O the observation and η normal noise of covariance Γ; the posterior density with respect to the
+/// prior is proportional to exp(−Φ), Φ = ½ |Γ^(−½)(y − O(G(w)))|². With the true input, Φ is half a χ²
+/// variable: about half the number of observations.
 ///
 /// All functions take points of the coordinate space, `[chain, coordinate]`.
 public struct InverseProblem: Sendable {
@@ -14,27 +14,37 @@ public struct InverseProblem: Sendable {
   public let prior: any Prior
   /// The forward map G: `[sample, 1, ...grid]` to `[sample, channels, ...grid]`.
   public let forward: any SolutionOperator
-  /// The observation O, of the last channel of the output (the final time of a trajectory).
+  /// The observation O.
   public let observation: PointObservation
   /// The observed values y, one per sensor.
   public let data: [Double]
-  /// The standard deviation γ of the noise.
-  public let noise: Double
-  /// The prior of the noise's variance in units of γ², if it is to be inferred.
+  /// The law of the noise η.
+  public let noise: NoiseModel
+  /// The prior of a factor of the noise's covariance, if its level is to be inferred.
   public var noisePrior: InverseGamma?
 
-  /// An inverse problem; `data` must have one value per sensor and `noise` must be positive.
+  /// An inverse problem with one value and one standard deviation per sensor.
   public init(
     prior: any Prior, forward: any SolutionOperator, observation: PointObservation, data: [Double],
-    noise: Double
+    noise: NoiseModel
   ) {
     precondition(data.count == observation.count, "\(data.count) data for \(observation.count) sensors")
-    precondition(noise > 0, "the noise must be positive, not \(noise)")
+    precondition(noise.count == data.count, "\(noise.count) standard deviations for \(data.count) data")
     self.prior = prior
     self.forward = forward
     self.observation = observation
     self.data = data
     self.noise = noise
+  }
+
+  /// An inverse problem with independent noise of one standard deviation.
+  public init(
+    prior: any Prior, forward: any SolutionOperator, observation: PointObservation, data: [Double],
+    noise: Double
+  ) {
+    self.init(
+      prior: prior, forward: forward, observation: observation, data: data,
+      noise: NoiseModel(deviations: data.map { _ in noise }))
   }
 
   /// The same observations seen through another forward map.
@@ -78,8 +88,8 @@ public struct InverseProblem: Sendable {
       let products = try forward.vectorJacobianProducts(fields) { solutions, _ in
         let residuals = residuals(solutions)
         misfits += residuals.map(misfit)
-        // Φ = ½|r|² with r = (O(G(w)) − y) / γ.
-        return cotangents(residuals.map { $0.map { $0 / noise } }, like: solutions)
+        // Φ = ½|r|² with r = Γ^(−½)(O(G(w)) − y).
+        return cotangents(residuals.map(noise.whitenAdjoint), like: solutions)
       }.products
       var gradients = prior.applyAdjoint(products)
       let count = prior.coordinateCount
@@ -95,7 +105,7 @@ public struct InverseProblem: Sendable {
     }
   }
 
-  /// The Jacobian of the residuals r = (O(G(L ξ)) − y) / γ at one point: `[observation, coordinate]`.
+  /// The Jacobian of the residuals r = Γ^(−½)(O(G(L ξ)) − y) at one point: `[observation, coordinate]`.
   ///
   /// Its transpose times itself is the Gauss-Newton Hessian of the misfit. One adjoint solve per observation.
   /// - Returns: the residuals and the Jacobian.
@@ -112,13 +122,13 @@ public struct InverseProblem: Sendable {
       fields.reshaped(to: [data.count, 1] + prior.grid)
     ) { solutions, samples in
       if samples.lowerBound == 0 { residual = residuals(solutions[first: 0..<1])[0] }
-      let units = samples.map { row in data.indices.map { $0 == row ? 1 / noise : 0 } }
+      let units = samples.map { row in noise.whitenAdjoint(data.indices.map { $0 == row ? 1 : 0 }) }
       return cotangents(units, like: solutions)
     }.products
     return (residual, prior.applyAdjoint(products))
   }
 
-  /// (O(u) − y) / γ for every solution of a batch.
+  /// Γ^(−½)(O(u) − y) for every solution of a batch.
   private func residuals(_ solutions: Tensor<Double>) -> [[Double]] {
     let (batch, channels) = (solutions.shape[0], solutions.shape[1])
     let points = observation.grid.reduce(1, *)
@@ -127,8 +137,8 @@ public struct InverseProblem: Sendable {
       "the forward map returned \(solutions.shape) for observations on \(observation.grid)")
     return withPointers(solutions) { solutions in
       (0..<batch).map { sample in
-        let last = solutions + (sample * channels + channels - 1) * points
-        return zip(observation(last), data).map { ($0 - $1) / noise }
+        let values = observation(solutions + sample * channels * points, channels: channels)
+        return noise.whiten(zip(values, data).map(-))
       }
     }
   }
@@ -138,7 +148,7 @@ public struct InverseProblem: Sendable {
     return misfit.isFinite ? misfit : .infinity
   }
 
-  /// Fields of the shape of the solutions whose last channel is the observation's adjoint of `values`.
+  /// What the observation's adjoint makes of `values`, one list per solution of a batch.
   private func cotangents(_ values: [[Double]], like solutions: Tensor<Double>) -> Tensor<Double> {
     let channels = solutions.shape[1]
     let points = observation.grid.reduce(1, *)
@@ -146,7 +156,7 @@ public struct InverseProblem: Sendable {
     result.withUnsafeMutableBuffer { result in
       for (sample, values) in values.enumerated() {
         observation.addAdjoint(
-          values, to: result.baseAddress! + (sample * channels + channels - 1) * points)
+          values, to: result.baseAddress! + sample * channels * points, channels: channels)
       }
     }
     return result

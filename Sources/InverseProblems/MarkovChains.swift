@@ -123,7 +123,7 @@ public struct MarkovChains: Sendable, Equatable {
     amplitudes = followed.map(\.amplitude)
     var quantities = ["misfit"]
     if !points.screeningMisfits.isEmpty { quantities.append("surrogate_misfit") }
-    if problem.noisePrior != nil { quantities.append("noise_std") }
+    if problem.noisePrior != nil { quantities.append("noise_factor") }
     self.quantities = quantities + followed.map(\.name)
     self.points = points
     self.stepSizes = stepSizes
@@ -165,7 +165,7 @@ public struct MarkovChains: Sendable, Equatable {
       records += [outcome.isAccepted[chain] ? 1 : 0, outcome.acceptances[chain], points.misfits[chain]]
       if !points.screeningMisfits.isEmpty { records.append(points.screeningMisfits[chain]) }
       if problem.noisePrior != nil {
-        records.append(problem.noise * points.noiseVariances[chain].squareRoot())
+        records.append(points.noiseVariances[chain].squareRoot())
       }
       withPointers(points.coordinates) { coordinates in
         for (index, amplitude) in amplitudes.enumerated() {

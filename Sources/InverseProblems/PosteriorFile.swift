@@ -7,8 +7,37 @@ import Tensors
 public struct InversionRecord: Sendable {
   /// The name of the unknown field, as in the data file: `vorticity`.
   public var field: String
-  /// The name and the coordinates of every spatial axis.
-  public var axes: [(name: String, coordinates: [Double])]
+  /// An axis of the field's grid.
+  public struct Axis: Sendable, Equatable {
+    /// Its name.
+    public var name: String
+    /// The grid points.
+    public var coordinates: [Double]
+    /// Whether the end point is the first one again, and left out.
+    public var isPeriodic: Bool
+
+    /// An axis; see the properties.
+    public init(name: String, coordinates: [Double], isPeriodic: Bool = true) {
+      self.name = name
+      self.coordinates = coordinates
+      self.isPeriodic = isPeriodic
+    }
+
+    /// The coordinate at a fraction of the axis.
+    func coordinate(at fraction: Double) -> Double {
+      guard let first = coordinates.first, let last = coordinates.last, coordinates.count > 1 else {
+        return 0
+      }
+      let count = Double(coordinates.count)
+      let length = isPeriodic ? (last - first) * count / (count - 1) : last - first
+      return first + fraction * length
+    }
+  }
+
+  /// The spatial axes.
+  public var axes: [Axis]
+  /// The time of every observation, if there are times.
+  public var sensorTimes: [Double] = []
   /// The true input, where it is known.
   public var truth: Tensor<Double>?
   /// The pointwise standard deviation of the prior, of the field's shape.
@@ -26,7 +55,7 @@ public struct InversionRecord: Sendable {
 
   /// A record; see the properties.
   public init(
-    field: String, axes: [(name: String, coordinates: [Double])], truth: Tensor<Double>?,
+    field: String, axes: [Axis], truth: Tensor<Double>?,
     priorStandardDeviation: Tensor<Double>, software: (name: String, version: String), createdAt: String,
     attributes: [(name: String, value: String)] = []
   ) {
@@ -153,13 +182,13 @@ public enum PosteriorFile {
           HDF5Slab(start: [chain, draw] + grid.map { _ in 0 }, count: [1, 1] + grid))
       }
     }
-    for scalar in history.quantities where scalar == "noise_std" {
+    for scalar in history.quantities where scalar == "noise_factor" {
       let traces = history.keptTrace(scalar).map { trace in
         stride(from: 0, to: trace.count, by: schedule.thin).map { trace[$0] }
       }
       try group.addVariable(
         scalar, over: ["chain", "draw"], traces.flatMap { $0 },
-        description: "standard deviation of the observation noise")
+        description: "standard deviation of the observation noise over the stated one")
     }
   }
 
@@ -275,9 +304,10 @@ public enum PosteriorFile {
         "surrogate_misfit", over: axes, trace("surrogate_misfit"),
         description: "the same of the surrogate that screens")
     }
-    if history.quantities.contains("noise_std") {
+    if history.quantities.contains("noise_factor") {
       try group.addVariable(
-        "noise_std", over: axes, trace("noise_std"), description: "standard deviation of the noise")
+        "noise_factor", over: axes, trace("noise_factor"),
+        description: "standard deviation of the noise over the stated one")
     }
     try group.addVariable(
       "accepted", over: axes, trace("accepted").map { $0 > 0 }, description: "proposal accepted")
@@ -304,7 +334,7 @@ public enum PosteriorFile {
     try setAttributes(observed, record)
     try observed.addDimension("sensor", Array(0..<problem.data.count))
     try observed.addVariable(
-      "observations", over: ["sensor"], problem.data, description: "noisy values of the final field")
+      "observations", over: ["sensor"], problem.data, description: "noisy values of the solution")
 
     var constant = try NetCDFGroup("constant_data", in: file)
     try setAttributes(constant, record)
@@ -313,11 +343,16 @@ public enum PosteriorFile {
     for (index, axis) in record.axes.enumerated() {
       try constant.addVariable(
         "sensor_\(axis.name)", over: ["sensor"],
-        problem.observation.sensors.map { axis.coordinates[$0[index]] },
+        problem.observation.sensors.map { axis.coordinate(at: $0.position[index]) },
         description: "position of the sensor along \(axis.name)")
     }
+    if !record.sensorTimes.isEmpty {
+      try constant.addVariable(
+        "sensor_time", over: ["sensor"], record.sensorTimes, description: "time of the observation")
+    }
     try constant.addVariable(
-      "noise_std", over: [], [problem.noise], description: "standard deviation of the observation noise")
+      "noise_std", over: ["sensor"], problem.noise.deviations,
+      description: "standard deviation of the observation noise as stated")
     if let truth = record.truth {
       try constant.addVariable(
         "truth", over: record.axes.map(\.name), truth.scalars, description: "the input behind the data")

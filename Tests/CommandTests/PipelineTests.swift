@@ -132,13 +132,90 @@ import Testing
       #expect(evaluated.status == 66)
       #expect(
         evaluated.messages == "error: learned: is the folder of an inversion, not of a trained surrogate\n")
-      let sensors = try Command.run(
-        ["invert", "invert.yaml", "observations.sensor_grid=[3, 16]", "output=x"], in: folder)
-      #expect(sensors.status == 64)
+    }
+  }
+
+  /// Observations in a table of the user's own: what is wrong with it is named before the first solve.
+  @Test func observationsFromATable() throws {
+    try Samples.withFolder { folder in
+      #expect(try Command.run(["generate", "ns.yaml"], in: folder).status == 0)
+      func invert(_ table: String, _ more: String...) throws -> Command.Outcome {
+        try table.write(toFile: "\(folder)/mine.csv", atomically: false, encoding: .utf8)
+        return try Command.run(
+          ["invert", "invert.yaml", "observations=mine.csv", "data=ns.h5", "output=mine", "--overwrite"]
+            + more, in: folder)
+      }
+      let header = "# measured\nx, y, t, value, sigma\n"
+      let sound = header + "0.1, 0.2, 0.5, 0.3, 0.1\n0.51, 0.9, 0.5, -0.2, 0.05\n"
+      let outcome = try invert(sound, "truth={file: ns.h5, sample: 1}", "noise={inferred: true}", "--json")
+      #expect(outcome.status == 0, "\(outcome.messages)")
+      #expect(try json(outcome)["observations"] as? Int == 2 && json(outcome)["noise_factor"] is Double)
+      #expect(try json(outcome)["relative_l2"] is Double)
+      let file = try numbers(in: "\(folder)/mine/posterior.nc", below: "constant_data/")
       #expect(
-        sensors.messages
-          == "error: command line: 'observations.sensor_grid' is 16 along axis 1; its 16 points allow "
-          + "between 1 and 15\n")
+        file["constant_data/noise_std"] == [0.1, 0.05] && file["constant_data/sensor_time"] == [0.5, 0.5])
+      #expect(abs((file["constant_data/sensor_x"]?[1] ?? 0) - 0.51) < 1e-12)
+      let alone = try invert(sound, "--json")
+      #expect(try json(alone)["relative_l2"] == nil || json(alone)["relative_l2"] is NSNull)
+
+      for (row, reason) in [
+        ("1.2, 0.2, 0.5, 0.3, 0.1", "line 3: the point (1.2, 0.2) lies outside the domain of ns.h5"),
+        ("0.1, 0.2, 0.7, 0.3, 0.1", "line 3: t = 0.7 is not recorded; the times of ns.h5 are 0.5"),
+        ("0.1, 0.2, 0.5, nan, 0.1", "line 3: value is nan, which is not a finite number"),
+        ("0.1, 0.2, 0.5, 0.3, 0", "line 3: sigma is 0; a standard deviation is positive"),
+        ("0.1, 0.2, 0.5, 0.3, -1", "line 3: sigma is -1; a standard deviation is positive"),
+        ("0.1, 0.2, 0.5, x, 0.1", "line 3: value is 'x', which is not a number"),
+        ("0.1, 0.2, 0.5, 0.3", "line 3: it has 4 columns, the line of names has 5"),
+      ] {
+        let outcome = try invert(header + row + "\n")
+        #expect(outcome.status == 65)
+        #expect(outcome.messages == "error: mine.csv: \(reason)\n")
+      }
+      let column = try invert("x,y,t,sigma\n0,0,0.5,1\n")
+      #expect(column.status == 65 && column.messages.contains("it has no column value"))
+      let other = try invert(sound, "equation={viscosity: 1e-3}")
+      #expect(other.status == 64)
+      #expect(other.messages == "error: command line: 'equation.viscosity' is 0.001; ns.h5 is for 0.01\n")
+      let unknown = try Command.run(["invert", "invert.yaml", "observations=mine.csv"], in: folder)
+      #expect(unknown.status == 64 && unknown.messages.contains("'data' is missing"))
+      let time = try Command.run(["invert", "invert.yaml", "observations.time=3"], in: folder)
+      #expect(time.status == 64)
+      #expect(time.messages == "error: command line: 'observations.time' is 3; the recorded times are 0.5\n")
+    }
+  }
+
+  /// A surrogate for another problem, and a prior that it never saw.
+  @Test func surrogatesForSomethingElse() throws {
+    try Samples.withFolder { folder in
+      for (file, more) in [
+        ("ns.h5", []), ("other.h5", ["equation.viscosity=2e-2"]), ("later.h5", ["equation.times=[0.7]"]),
+      ] {
+        #expect(try Command.run(["generate", "ns.yaml", "output=\(file)"] + more, in: folder).status == 0)
+      }
+      let train = Samples.training.replacing("burgers.h5", with: "ns.h5").replacing(
+        "train_samples: 8", with: "train_samples: 1"
+      ).replacing("test_samples: 4", with: "test_samples: 1").replacing(
+        "batch_size: 4", with: "batch_size: 1")
+      try train.write(toFile: "\(folder)/train.yaml", atomically: false, encoding: .utf8)
+      #expect(try Command.run(["train", "train.yaml"], in: folder).status == 0)
+      func invert(_ arguments: String...) throws -> Command.Outcome {
+        try Command.run(
+          ["invert", "invert.yaml", "surrogate=run", "output=x", "--overwrite"] + arguments, in: folder)
+      }
+      let viscosity = try invert("observations.file=other.h5")
+      #expect(viscosity.status == 64)
+      #expect(
+        viscosity.messages
+          == "error: command line: 'surrogate' is run, which was trained for nu 0.01; other.h5 is for 0.02\n")
+      let time = try invert("observations.file=later.h5")
+      #expect(time.status == 64 && time.messages.contains("trained for t = 0.5; later.h5 is for t = 0.7"))
+      let prior = try invert("prior={sigma: 500}", "observations.sample=1")
+      #expect(prior.status == 0)
+      #expect(prior.messages.contains("warning: the surrogate never saw inputs like the prior's"))
+      let usual = try invert("observations.sample=1")
+      #expect(usual.status == 0 && !usual.messages.contains("warning"))
+      let seen = try invert("observations.sample=0")
+      #expect(seen.messages.contains("warning: the surrogate was trained on sample 0"))
     }
   }
 

@@ -183,8 +183,26 @@ private func mistakes(_ body: () throws -> Void) -> String {
     #expect(points.observations.sensors == .points([[0.5, 0.25]]))
   }
 
+  @Test func observationsAndNoiseByThemselvesOrWithSettings() throws {
+    let short = text.replacingOccurrences(of: "observations:\n  file: a.h5", with: "observations: mine.csv")
+      .replacingOccurrences(of: "noise: 0.1\n", with: "")
+    let table = try InvertConfig(ConfigSection(parsing: short, path: "x.yaml"))
+    #expect(table.observations.isTable && table.noise.deviation == nil)
+    let inferred = try InvertConfig(
+      ConfigSection(
+        parsing: text, path: "x.yaml",
+        overrides: [
+          "noise={std: 0.2, correlation_length: 0.1, inferred: true, prior_shape: 3}",
+          "observations.times=[1, 2]", "observations.interpolation=bilinear",
+        ]))
+    #expect(inferred.noise.deviation == 0.2 && inferred.noise.correlationLength == 0.1)
+    #expect(inferred.noise.prior?.shape == 3 && inferred.noise.prior?.scale == 1)
+    #expect(inferred.observations.times == [1, 2] && inferred.observations.interpolation == .bilinear)
+  }
+
   @Test func everyMistakeNamesKeyAndRange() {
     #expect(mistakesOf("noise=0") == "command line: 'noise' is 0; it must be greater than 0")
+    #expect(mistakesOf("noise=-1") == "command line: 'noise' is -1; it must be greater than 0")
     #expect(
       mistakesOf("sampler.kind=mala")
         == "command line: 'sampler.kind' is mala; with 'surrogate: solver' it must be pcn; the others need a "

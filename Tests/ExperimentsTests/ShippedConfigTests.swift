@@ -14,9 +14,9 @@ import Testing
 
   /// The verb that a configuration is for, and its resolved form.
   private func read(_ section: ConfigSection) throws -> String {
+    if section.contains("surrogate") { return try InvertConfig(section).resolvedYAML }
     if section.contains("equation") { return try GenerateConfig(section).resolvedYAML }
-    if section.contains("model") { return try TrainConfig(section).resolvedYAML }
-    return try InvertConfig(section).resolvedYAML
+    return try TrainConfig(section).resolvedYAML
   }
 
   private func keys(_ section: ConfigSection) -> [String] { section.resolvedValues.keys.sorted() }

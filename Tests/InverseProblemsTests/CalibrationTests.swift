@@ -71,7 +71,7 @@ let runsDeepTests = ProcessInfo.processInfo.environment["PHALAROPE_DEEP_TESTS"] 
         PreconditionedCrankNicolson(
           InverseProblem(
             prior: problem.prior, forward: problem.forward, observation: problem.observation,
-            data: problem.data, noise: problem.noise / 2))
+            data: problem.data, noise: LinearProblem().noise / 2))
       }, stepSize: 0.4)
     #expect(statistics.contains { $0 > Self.onePercent }, "\(statistics)")
   }

@@ -145,26 +145,6 @@ private struct Quadratic: DifferentiableOperator {
   }
 }
 
-@Suite struct PointObservationTests {
-  @Test func uniformSensorsAreInterior() {
-    let observation = PointObservation(grid: [64, 64], perAxis: [7, 7])
-    #expect(observation.count == 49)
-    #expect(observation.sensors.first == [8, 8])
-    #expect(observation.sensors.last == [56, 56])
-    #expect(observation.sensors[1] == [8, 16])
-  }
-
-  @Test func positionsAreRoundedToTheNearestPoint() {
-    // i · 10 / 4 for i = 1, 2, 3, halves rounded up.
-    #expect(PointObservation(grid: [10], perAxis: [3]).sensors == [[3], [5], [8]])
-  }
-
-  @Test func sensorsReadTheirPoints() {
-    let field = Tensor<Double>(shape: [2, 3], scalars: [1, 2, 3, 4, 5, 6])
-    #expect(PointObservation(grid: [2, 3], sensors: [[1, 2], [0, 0]])(field) == [6, 1])
-  }
-}
-
 @Suite struct InverseGammaTests {
   @Test(arguments: [InverseGamma(shape: 4, scale: 3), InverseGamma(shape: 0.7, scale: 2)])
   func precisionsHaveTheMomentsOfTheGammaLaw(law: InverseGamma) {

@@ -18,24 +18,20 @@ public struct InvertConfig: Sendable {
     case fixed(Double)
   }
 
-  /// Where the sensors are, in coordinates of the unit square.
-  public enum Sensors: Sendable, Equatable {
-    /// A uniform grid of interior points i/(n+1).
-    case grid([Int])
-    /// Given points.
-    case points([[Double]])
+  /// A sample of a dataset.
+  public struct Sample: Sendable, Equatable {
+    /// The dataset.
+    public let file: String
+    /// The sample.
+    public let sample: Int
   }
 
-  /// The observed data.
-  public struct Observations: Sendable, Equatable {
-    /// The dataset file that the truth and the observed field are taken from.
-    public let file: String
-    /// The sample in the file.
-    public let sample: Int
-    /// The sensors.
-    public let sensors: Sensors
-    /// The time of the observed frame; by default the last frame.
-    public let time: Double?
+  /// What the forward map is stated to be, to be compared with what it is.
+  public struct StatedEquation: Sendable, Equatable {
+    /// The equation.
+    public let kind: EquationKind?
+    /// The viscosity.
+    public let viscosity: Double?
   }
 
   /// The kinds of prior law.
@@ -108,9 +104,16 @@ public struct InvertConfig: Sendable {
   /// The classical solver's time step, if it is to differ from that of the dataset.
   public let solverTimeStep: SolverTimeStep
   /// The data.
-  public let observations: Observations
-  /// The standard deviation of the observation noise.
-  public let noise: Double
+  public let observations: ObservationConfig
+  /// The noise of the observations.
+  public let noise: NoiseConfig
+  /// The dataset that states equation, grid and recorded times, if it is not that of the observations or the one
+  /// that the surrogate was trained on.
+  public let data: String?
+  /// The true input behind a table of observations, where there is one to compare with.
+  public let truth: Sample?
+  /// What the equation is stated to be.
+  public let equation: StatedEquation
   /// The Gaussian law of the initial vorticity.
   public let prior: FieldSettings
   /// The sampler.
@@ -149,8 +152,11 @@ public struct InvertConfig: Sendable {
     } else {
       solverTimeStep = .asInData
     }
-    observations = InvertConfig.observations(section.section("observations"))
-    noise = section.double("noise", in: .positive)
+    observations = ObservationConfig(section)
+    noise = NoiseConfig(section, isTable: observations.isTable)
+    data = section.optionalString("data")
+    truth = InvertConfig.truth(section)
+    equation = InvertConfig.statedEquation(section)
     let priorSection = section.section("prior")
     _ = priorSection.choice("kind", of: PriorKind.self, default: .gaussian)
     prior = NavierStokesConfiguration.prior(priorSection)
@@ -164,36 +170,24 @@ public struct InvertConfig: Sendable {
       .map { "\($0.key): \($0.value)" }.joined(separator: "\n")
   }
 
-  /// The number of observed values.
-  var sensorCount: Int {
-    switch observations.sensors {
-    case .grid(let perAxis): perAxis.reduce(1, *)
-    case .points(let points): points.count
-    }
-  }
-
   /// The error of a key whose value does not fit the data.
   func mistake(_ key: String, _ message: String) -> ConfigError {
     ConfigError(origins[key] ?? .defaultValue, "'\(key)' \(message)")
   }
 
-  private static func observations(_ section: ConfigSection) -> Observations {
-    let file = section.string("file")
-    let sample = section.int("sample", default: 0, in: .nonNegative)
-    let time = section.optionalDouble("time", in: .positive)
-    let inside = ConfigRange<Double>("at least 0 and below 1") { $0 >= 0 && $0 < 1 }
-    let sensors: Sensors
-    if let points = section.optionalPoints("sensors", dimensions: 2, in: inside) {
-      sensors = .points(points)
-      if section.contains("sensor_grid") {
-        section.reject("sensor_grid", "cannot be given together with 'observations.sensors'")
-      }
-    } else {
-      let grid = section.intList("sensor_grid", default: [7, 7], in: .between(1, 1000))
-      section.check("sensor_grid", grid.count == 2, "it must have two numbers, one per axis")
-      sensors = .grid(grid)
-    }
-    return Observations(file: file, sample: sample, sensors: sensors, time: time)
+  private static func truth(_ configuration: ConfigSection) -> Sample? {
+    guard configuration.contains("truth") else { return nil }
+    let section = configuration.section("truth")
+    return Sample(
+      file: section.string("file"), sample: section.int("sample", default: 0, in: .nonNegative))
+  }
+
+  private static func statedEquation(_ configuration: ConfigSection) -> StatedEquation {
+    guard configuration.contains("equation") else { return StatedEquation(kind: nil, viscosity: nil) }
+    let section = configuration.section("equation")
+    return StatedEquation(
+      kind: section.contains("kind") ? section.choice("kind", of: EquationKind.self) : nil,
+      viscosity: section.optionalDouble("viscosity", in: .positive))
   }
 
   private static func sampler(_ kind: Sampler.Kind, _ section: ConfigSection) -> Sampler {

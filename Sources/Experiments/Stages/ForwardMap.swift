@@ -4,105 +4,203 @@ import Solvers
 import Tensors
 import Training
 
-/// What an inversion sees through: the data file's samples on some grid, and the map to the observed time.
+/// What an inversion sees through: a dataset that states the problem, and the map to the observed times.
 struct ForwardMap {
+  /// The dataset that states equation, grid and recorded times.
   let file: any ReadableDataset
   /// Every how manieth point of the file is used.
   let stride: Int
   /// The points per axis.
   let grid: [Int]
-  /// The frame of the file that is observed.
-  let frame: Int
-  /// From initial vorticities `[sample, 1, x, y]` to a field whose last channel is the observed frame.
+  /// From initial vorticities `[sample, 1, x, y]` to fields `[sample, channel, x, y]`.
   let map: any SolutionOperator
   /// What it is, in a few words.
   let name: String
-  /// For delayed acceptance, the solver that decides where `map` screens.
+  /// The channel of the map's output for every observed time.
+  let channels: [Int]
+  /// For delayed acceptance, the solver that decides where `map` screens; its channels are the observed times.
   let solver: (map: any SolutionOperator, name: String)?
-  /// Whether the observed sample is among those that the surrogate was trained on.
-  let isTrainedOnTheSample: Bool
+  /// For a surrogate, what it was trained on.
+  let training: (file: String, samples: Int)?
 
   /// The name of the field that is inverted for.
   static let field = "vorticity"
 
-  /// Opens data and surrogate and checks that they belong together.
+  /// Opens the dataset and the surrogate and checks that they belong together.
   ///
+  /// - Parameter times: the observed times, increasing; nil for the last one recorded.
   /// - Throws: `ConfigError`, `HDF5Error`, `DatasetError`, `TrainingError`, `SolverError`.
-  init(_ config: InvertConfig) throws {
-    let path = config.observations.file
+  init(_ config: InvertConfig, times: [Double]?) throws {
+    let training = try Self.training(config)
+    let isTable = try ObservationTable.isTable(config.observations.file)
+    let path =
+      config.data ?? (isTable ? training?.config.data.train : config.observations.file)
+    guard let path else {
+      throw config.mistake(
+        "data",
+        "is missing; with a table of observations and 'surrogate: solver' it names the dataset that "
+          + "states equation, grid and recorded times")
+    }
     file = try openDataset(path)
     let description = file.description
-    guard description.axes.count == 2, let times = description.times, times.first == 0,
+    guard description.axes.count == 2, let recorded = description.times, recorded.first == 0,
+      recorded.count > 1,
       description.fields.contains(where: { $0.name == Self.field && $0.isTimeVarying })
     else {
       throw DatasetError.wrongLayout(
         path: path, reason: "an inversion needs a two-dimensional \(Self.field) with its frame at t = 0")
     }
-    guard config.observations.sample < file.sampleCount else {
-      throw config.mistake(
-        "observations.sample",
-        "is \(config.observations.sample); \(path) has samples 0 to \(file.sampleCount - 1)")
-    }
-    frame = try Self.observedFrame(config, times)
-    let time = times[frame]
-    switch config.surrogate {
-    case .solver:
+    let times = times ?? [recorded[recorded.count - 1]]
+    try Self.checkStatedEquation(config, file)
+    guard let training else {
       stride = 1
       grid = description.grid
-      (map, name) = try Self.classicalSolver(config, file, grid: grid, time: time)
-      solver = nil
-      isTrainedOnTheSample = false
-    case .run(let folder):
-      let run = try RunFolder(opening: folder)
-      let training = try run.trainConfig()
-      stride = training.data.stride
-      let mapping = try FieldMapping(training, description, path: path)
-      grid = try mapping.grid(of: file, stride: stride)
-      let surrogate = try training.surrogate(
-        Checkpoint(contentsOf: run.lastCheckpoint), mapping: mapping, grid: grid)
-      guard mapping.inputs.map(\.frame) == [0], mapping.targets.last?.frame == frame else {
-        let target = mapping.targets.last?.name ?? "nothing"
+      (map, name) = try Self.classicalSolver(config, file, grid: grid, times: times)
+      channels = Array(times.indices)
+      (solver, self.training) = (nil, nil)
+      return
+    }
+    let folder = training.folder
+    stride = training.config.data.stride
+    let mapping = try FieldMapping(training.config, description, path: path)
+    grid = try mapping.grid(of: file, stride: stride)
+    let surrogate = try training.config.surrogate(
+      Checkpoint(contentsOf: training.checkpoint), mapping: mapping, grid: grid)
+    let targets = mapping.targets.map { $0.field == Self.field ? $0.frame.map { recorded[$0] } : nil }
+    channels = try times.map { time in
+      guard mapping.inputs.map(\.frame) == [0], mapping.inputs[0].field == Self.field,
+        let channel = targets.firstIndex(where: { $0.map { Self.isSameTime($0, time) } ?? false })
+      else {
         throw config.mistake(
           "surrogate",
-          "is \(folder), which maps \(mapping.inputs.map(\.name).joined(separator: ", ")) to \(target), "
-            + "not \(Self.field) at t = 0 to t = \(Text.number(time, digits: 6))")
+          "is \(folder), which maps \(mapping.inputs.map(\.name).joined(separator: ", ")) to "
+            + "\(mapping.targets.map(\.name).joined(separator: ", ")), not \(Self.field) at t = 0 to "
+            + "t = \(Text.number(time, digits: 6))")
       }
-      if let problem = surrogate.problem(grid: grid) {
-        throw config.mistake("surrogate", "is \(folder), which does not fit \(path): \(problem)")
-      }
-      map = surrogate
-      name = "surrogate \(folder)"
-      solver =
-        config.sampler.kind == .delayedAcceptance
-        ? try Self.classicalSolver(config, file, grid: grid, time: time) : nil
-      // Training samples are the first ones of their file.
-      isTrainedOnTheSample =
-        training.data.train == path && config.observations.sample < training.data.trainSamples
+      return channel
+    }
+    if let problem = surrogate.problem(grid: grid) {
+      throw config.mistake("surrogate", "is \(folder), which does not fit \(path): \(problem)")
+    }
+    try Self.checkTrainingEquation(config, training.config, file)
+    map = surrogate
+    name = "surrogate \(folder)"
+    solver =
+      config.sampler.kind == .delayedAcceptance
+      ? try Self.classicalSolver(config, file, grid: grid, times: times) : nil
+    self.training = (training.config.data.train, training.config.data.trainSamples)
+  }
+
+  /// Whether two times are the same up to rounding.
+  static func isSameTime(_ a: Double, _ b: Double) -> Bool { abs(a - b) <= 1e-9 * max(1, abs(b)) }
+
+  /// The recorded time that an observed one is.
+  func recordedTime(_ time: Double) -> Double? {
+    file.description.times?.first { Self.isSameTime($0, time) }
+  }
+
+  /// Where a point of the domain is as fractions of the axes; nil outside of it.
+  func fractions(_ position: [Double]) -> [Double]? {
+    var result: [Double] = []
+    for (axis, coordinate) in zip(file.description.axes, position) {
+      // A file that does not say where its points are is taken to hold the unit square.
+      let (start, length) = axis.extent
+      let fraction = (coordinate - start) / length
+      guard fraction >= 0, axis.isPeriodic == false ? fraction <= 1 : fraction < 1 else { return nil }
+      result.append(fraction)
+    }
+    return result
+  }
+
+  /// A frame of a sample of the dataset, `[x, y]`.
+  func frame(_ frame: Int, of sample: Int, in other: (any ReadableDataset)? = nil) throws -> Tensor<Double> {
+    try (other ?? file).readDouble(
+      field: Self.field, samples: sample..<sample + 1, frames: [frame], stride: stride
+    ).reshaped(to: grid)
+  }
+
+  private struct Training {
+    let folder: String
+    let config: TrainConfig
+    let checkpoint: String
+  }
+
+  private static func training(_ config: InvertConfig) throws -> Training? {
+    guard case .run(let folder) = config.surrogate else { return nil }
+    let run = try RunFolder(opening: folder)
+    return Training(folder: folder, config: try run.trainConfig(), checkpoint: run.lastCheckpoint)
+  }
+
+  /// The settings of the equation that a dataset states.
+  private static func equation(of file: any ReadableDataset) throws -> (any EquationConfiguration)? {
+    guard let text = file.provenance?.config else { return nil }
+    return try GenerateConfig(ConfigSection(parsing: text, path: "\(file.path) (its configuration)")).equation
+  }
+
+  /// Compares what the configuration states about the equation with what the dataset does.
+  private static func checkStatedEquation(_ config: InvertConfig, _ file: any ReadableDataset) throws {
+    let parameters = file.description.parameters
+    if let viscosity = config.equation.viscosity,
+      let actual = parameters.first(where: { $0.name == "nu" })?.value, !isSameTime(actual, viscosity)
+    {
+      throw config.mistake(
+        "equation.viscosity",
+        "is \(Text.number(viscosity, digits: 6)); \(file.path) is for \(Text.number(actual, digits: 6))")
+    }
+    if let kind = config.equation.kind, let actual = try equation(of: file).map({ type(of: $0).kind }),
+      actual != kind
+    {
+      throw config.mistake(
+        "equation.kind", "is \(kind.rawValue); \(file.path) is for \(actual.rawValue)")
     }
   }
 
-  /// The frame at the observed time; the last one if none is given.
-  private static func observedFrame(_ config: InvertConfig, _ times: [Double]) throws -> Int {
-    guard let time = config.observations.time else { return times.count - 1 }
-    guard let frame = times.firstIndex(where: { abs($0 - time) <= 1e-9 * max(1, abs(time)) })
-    else {
-      let recorded = times.dropFirst().map { Text.number($0, digits: 6) }.joined(separator: ", ")
-      throw config.mistake("observations.time", "is \(time); the recorded times are \(recorded)")
+  /// Compares the equation that a surrogate was trained on with that of the dataset, as far as both are stated.
+  private static func checkTrainingEquation(
+    _ config: InvertConfig, _ training: TrainConfig, _ file: any ReadableDataset
+  ) throws {
+    guard training.data.train != file.path, FileSystem.exists(training.data.train) else { return }
+    let other = try openDataset(training.data.train).description
+    let description = file.description
+    guard case .run(let folder) = config.surrogate else { return }
+    func mistake(_ what: String, _ theirs: String, _ ours: String) -> ConfigError {
+      config.mistake(
+        "surrogate", "is \(folder), which was trained for \(what) \(theirs); \(file.path) is for \(ours)")
     }
-    return frame
+    if !other.equation.isEmpty, !description.equation.isEmpty, other.equation != description.equation {
+      throw mistake("the equation", other.equation, description.equation)
+    }
+    for parameter in description.parameters {
+      guard let theirs = other.parameters.first(where: { $0.name == parameter.name }) else { continue }
+      if !isSameTime(theirs.value, parameter.value) {
+        throw mistake(
+          parameter.name, Text.number(theirs.value, digits: 6), Text.number(parameter.value, digits: 6))
+      }
+    }
+    let times = (
+      training.data.targetFrames ?? [-1],
+      other.times.map { $0.map { Text.number($0, digits: 6) } },
+      description.times.map { $0.map { Text.number($0, digits: 6) } }
+    )
+    if let theirs = times.1, let ours = times.2 {
+      for frame in times.0 {
+        let (a, b) = (frame < 0 ? frame + theirs.count : frame, frame < 0 ? frame + ours.count : frame)
+        if theirs.indices.contains(a), ours.indices.contains(b), theirs[a] != ours[b] {
+          throw mistake("t =", theirs[a], "t = \(ours[b])")
+        }
+      }
+    }
   }
 
   /// The classical solver with the settings that the dataset states, on the given grid.
   private static func classicalSolver(
-    _ config: InvertConfig, _ file: any ReadableDataset, grid: [Int], time: Double
+    _ config: InvertConfig, _ file: any ReadableDataset, grid: [Int], times: [Double]
   ) throws -> (any SolutionOperator, String) {
-    guard let text = file.provenance?.config else {
+    guard let stated = try equation(of: file) else {
       throw DatasetError.wrongLayout(
         path: file.path, reason: "it does not state its configuration, which the solver needs")
     }
-    let generation = try GenerateConfig(
-      ConfigSection(parsing: text, path: "\(file.path) (its configuration)"))
-    guard let equation = generation.equation as? NavierStokesConfiguration else {
+    guard let equation = stated as? NavierStokesConfiguration else {
       throw DatasetError.wrongLayout(path: file.path, reason: "it holds another equation's solutions")
     }
     let timeStepping: TimeStepping =
@@ -111,14 +209,19 @@ struct ForwardMap {
       case .auto: TimeStepping(equation.timeStepping.scheme, tolerance: equation.timeStepping.tolerance)
       case .fixed(let step): TimeStepping(equation.timeStepping.scheme, timeStep: step)
       }
-    let solver = try equation.problem(grid: grid[0], times: [time], timeStepping: timeStepping)
+    let solver = try equation.problem(grid: grid[0], times: times, timeStepping: timeStepping)
     return (solver, "classical solver, \(timeStepping.summary)")
   }
+}
 
-  /// A frame of the observed sample, `[x, y]`.
-  func frame(_ frame: Int, of sample: Int) throws -> Tensor<Double> {
-    try file.readDouble(field: Self.field, samples: sample..<sample + 1, frames: [frame], stride: stride)
-      .reshaped(to: grid)
+extension DatasetDescription.Axis {
+  /// Where it begins, and its length: the period of a periodic axis.
+  fileprivate var extent: (start: Double, length: Double) {
+    guard let coordinates, let first = coordinates.first, let last = coordinates.last, count > 1 else {
+      return (0, 1)
+    }
+    let points = Double(count)
+    return (first, isPeriodic == false ? last - first : (last - first) * points / (points - 1))
   }
 }
 

@@ -10,7 +10,10 @@ struct InversionSummary: Encodable {
   let sampler: String
   let reference: String
   let observations: Int
+  /// The standard deviation of the noise as stated, averaged over the observations.
   let noise: Double
+  /// The posterior mean of the noise's standard deviation over the stated one, if it was inferred.
+  let noiseFactor: Double?
   let drawsPerChain: Int
   let acceptanceRates: [Double]
   let stepSizes: [Double]
@@ -23,10 +26,10 @@ struct InversionSummary: Encodable {
   /// The fewest effective draws of any quantity, and how many of them a second of sampling gave.
   let effectiveDraws: Double
   let effectiveDrawsPerSecond: Double
-  /// The relative L2 distance of the posterior mean from the truth.
-  let relativeL2: Double
+  /// The relative L2 distance of the posterior mean from the truth, where that is known.
+  let relativeL2: Double?
   /// The share of points where the truth is within two posterior standard deviations.
-  let coverage: Double
+  let coverage: Double?
   /// The point of largest posterior density, where the forward map has a derivative.
   let map: Mode?
   /// The surrogate's own posterior, for delayed acceptance.
@@ -51,7 +54,7 @@ struct InversionSummary: Encodable {
   /// The mode and what the Laplace approximation says there.
   struct Mode: Encodable {
     let misfit: Double
-    let relativeL2: Double
+    let relativeL2: Double?
     let iterations: Int
     let solves: Int
     /// Whether the gradient became as small as asked for.
@@ -62,8 +65,8 @@ struct InversionSummary: Encodable {
 
   /// A posterior by the surrogate alone, and how far it is from the corrected one.
   struct SurrogatePosterior: Encodable {
-    let relativeL2: Double
-    let coverage: Double
+    let relativeL2: Double?
+    let coverage: Double?
     let converged: Bool
     let difference: PosteriorComparison
     let solves: Int
@@ -110,14 +113,23 @@ extension InversionSummary {
         "\(Text.number(effectiveDraws, digits: 3)) effective draws, "
           + "\(Text.number(effectiveDrawsPerSecond, digits: 3)) per second, largest R-hat \(Text.number(worst))"
       ),
-      ("posterior mean", "relative L2 distance \(Text.number(relativeL2)) from the truth"),
-      ("coverage", "\(Text.number(100 * coverage, digits: 3)) % of the truth within two deviations"),
     ]
+    if let relativeL2, let coverage {
+      rows += [
+        ("posterior mean", "relative L2 distance \(Text.number(relativeL2)) from the truth"),
+        ("coverage", "\(Text.number(100 * coverage, digits: 3)) % of the truth within two deviations"),
+      ]
+    }
+    if let noiseFactor {
+      rows.append(
+        ("noise level", "\(Text.number(noiseFactor, digits: 3)) times the stated one (posterior mean)"))
+    }
     if let map {
       rows.append(
         (
           "mode (MAP)",
-          "relative L2 distance \(Text.number(map.relativeL2)), misfit \(Text.number(map.misfit)), "
+          (map.relativeL2.map { "relative L2 distance \(Text.number($0)), " } ?? "")
+            + "misfit \(Text.number(map.misfit)), "
             + "\(map.iterations) iterations; the data inform \(map.informedDirections) directions"
         ))
     }
@@ -142,9 +154,9 @@ extension InversionSummary {
     return [
       (
         "surrogate alone",
-        "relative L2 distance \(Text.number(surrogate.relativeL2)), coverage "
-          + "\(Text.number(100 * surrogate.coverage, digits: 3)) %"
-          + (surrogate.converged ? "" : " (not converged)")
+        (surrogate.relativeL2.map { "relative L2 distance \(Text.number($0)), " } ?? "")
+          + (surrogate.coverage.map { "coverage \(Text.number(100 * $0, digits: 3)) %, " } ?? "")
+          + (surrogate.converged ? "converged" : "not converged")
       ),
       (
         "its bias",

@@ -11,29 +11,22 @@ public enum InvertStage {
   /// - Throws: `ConfigError`, `InputError`, `HDF5Error`, `DatasetError`, `SolverError`, `TrainingError`,
   ///   `SamplingError`, `OutputError`; `CancellationError` on request, after writing a checkpoint.
   public static func run(_ config: InvertConfig, policy: RunFolder.Policy, _ console: Console) throws {
-    let forward = try ForwardMap(config)
-    if forward.isTrainedOnTheSample {
-      console.note(
-        "note: the surrogate was trained on sample \(config.observations.sample); take one it has not seen")
-    }
-    let truth = try forward.frame(0, of: config.observations.sample)
-    let observation = try PointObservation(config, grid: forward.grid)
-    let prior = config.prior.periodicField(grid: forward.grid)
-    let problem = InverseProblem(
-      prior: prior, forward: forward.map, observation: observation,
-      data: try data(config, forward, observation), noise: config.noise)
-    let checksum = try forward.file.contentChecksum().map(Text.hexadecimal) ?? "none"
+    let setup = try InversionSetup(config)
+    let (forward, prior, problem, truth) = (setup.forward, setup.prior, setup.problem, setup.truth)
+    for warning in setup.warnings { console.note("warning: \(warning)") }
     let run = try RunFolder(
       preparing: config.output, policy: policy, verb: "invert", configuration: config.resolvedYAML)
     // What the chains depend on; where the result goes is not part of it.
-    let identity = config.identity + "\ndata checksum: \(checksum)"
+    let identity =
+      config.identity
+      + setup.checksums.sorted { $0.key < $1.key }.map { "\nchecksum of \($0.key): \($0.value)" }.joined()
     let continuing = policy == .resume
     var session = try RunSession(
       run, isContinuation: continuing && FileSystem.exists(run.manifestFile), seeds: ["seed": config.seed],
-      data: [config.observations.file: checksum])
+      data: setup.checksums)
     let summary = try session.perform {
       let laplace = problem.isDifferentiable ? try mode(of: problem, console) : nil
-      let (sampler, screening) = samplers(config.sampler, problem, forward, laplace)
+      let (sampler, screening) = samplers(config.sampler, setup, laplace)
       func chainRun(_ sampler: any Sampler, _ schedule: SamplingSchedule, _ file: String, _ label: String)
         -> ChainRun
       {
@@ -66,23 +59,23 @@ public enum InvertStage {
         field: ForwardMap.field,
         axes: forward.file.description.axes.enumerated().map { number, axis in
           // Where the positions of the points are not known, their numbers stand for them.
-          (
-            axis.name,
-            forward.file.coordinates(axis: number, stride: forward.stride)
-              ?? (0..<forward.grid[number]).map(Double.init)
-          )
+          InversionRecord.Axis(
+            name: axis.name,
+            coordinates: forward.file.coordinates(axis: number, stride: forward.stride)
+              ?? (0..<forward.grid[number]).map(Double.init), isPeriodic: axis.isPeriodic ?? true)
         },
         truth: truth,
         priorStandardDeviation: Tensor(shape: forward.grid, repeating: prior.pointVariance.squareRoot()),
         software: (Version.name, Version.number), createdAt: Manifest.timestamp(),
         attributes: [("forward_map", forward.name), ("config", config.resolvedYAML)])
+      record.sensorTimes = setup.sensorTimes
       record.laplace = laplace
       record.surrogate = surrogate.map { ($0.chains, $0.history) }
       try PosteriorFile.write(
         result.chains, result.history, of: sampler, schedule: schedule, record: record,
         to: "\(run.path)/posterior.nc")
       _ = try Report.write(runFolder: run.path)
-      return summarize(result, surrogate, laplace, config, forward, sampler, truth, run)
+      return summarize(result, surrogate, laplace, setup, sampler, run)
     }
     try console.result(summary, text: summary.text)
   }
@@ -100,12 +93,11 @@ public enum InvertStage {
     }
   }
 
-  /// The sampler of a configuration and, in delayed acceptance, that of the surrogate's posterior, whose problem
-  /// `problem` is.
+  /// The sampler of a configuration and, in delayed acceptance, that of the surrogate's posterior.
   private static func samplers(
-    _ config: InvertConfig.Sampler, _ problem: InverseProblem, _ forward: ForwardMap,
-    _ laplace: LaplaceApproximation?
+    _ config: InvertConfig.Sampler, _ setup: InversionSetup, _ laplace: LaplaceApproximation?
   ) -> (sampler: any Sampler, screening: (any Sampler)?) {
+    let problem = setup.problem
     let reference = config.reference == .laplace ? laplace?.reference : nil
     let pcn = { PreconditionedCrankNicolson(problem, reference: reference) }
     let mala = { MetropolisAdjustedLangevin(problem, reference: reference) }
@@ -113,12 +105,12 @@ public enum InvertStage {
     case .pcn: return (pcn(), nil)
     case .mala: return (mala(), nil)
     case .delayedAcceptance:
-      guard let solver = forward.solver, let settings = config.screening else {
+      guard let trueProblem = setup.trueProblem, let settings = config.screening else {
         preconditionFailure("delayed acceptance without a solver")
       }
       let screening: any Sampler = settings.kind == .pcn ? pcn() : mala()
       let sampler = DelayedAcceptance(
-        problem.replacingForward(by: solver.map), screening: screening, screeningSteps: settings.steps)
+        trueProblem, screening: screening, screeningSteps: settings.steps)
       return (sampler, screening)
     }
   }
@@ -131,28 +123,26 @@ public enum InvertStage {
       seed: UInt64(config.seed))
   }
 
-  /// The observed values: those of the data file with noise.
-  private static func data(
-    _ config: InvertConfig, _ forward: ForwardMap, _ observation: PointObservation
-  ) throws -> [Double] {
-    let exact = observation(try forward.frame(forward.frame, of: config.observations.sample))
-    var random = Philox(seed: UInt64(config.seed), stream: .noise, sample: config.observations.sample)
-    return exact.map { $0 + config.noise * random.nextNormal() }
-  }
-
   private static func summarize(
     _ result: ChainRun.Result, _ surrogate: ChainRun.Result?, _ laplace: LaplaceApproximation?,
-    _ config: InvertConfig, _ forward: ForwardMap, _ sampler: any Sampler, _ truth: Tensor<Double>,
-    _ run: RunFolder
+    _ setup: InversionSetup, _ sampler: any Sampler, _ run: RunFolder
   ) -> InversionSummary {
+    let (config, forward, truth) = (setup.config, setup.forward, setup.truth)
     let (chains, history) = (result.chains, result.history)
-    let recovery = InversionSummary.recovery(chains, truth)
+    let recovery = truth.map { InversionSummary.recovery(chains, $0) }
+    let noise = setup.problem.noise.deviations
+    let noiseFactor =
+      setup.problem.noisePrior == nil
+      ? nil
+      : history.keptTrace("noise_factor").flatMap { $0 }.reduce(0, +)
+        / Double(chains.count * chains.keptDraws)
     let misfits = history.keptTrace("misfit").flatMap { $0 }
     let diagnostics = InversionDiagnostics(history)
     return InversionSummary(
       run: run.path, forwardMap: forward.solver?.name ?? forward.name,
       screening: forward.solver.map { _ in forward.name }, sampler: sampler.name,
-      reference: config.sampler.reference.rawValue, observations: config.sensorCount, noise: config.noise,
+      reference: config.sampler.reference.rawValue, observations: setup.problem.data.count,
+      noise: noise.reduce(0, +) / Double(noise.count), noiseFactor: noiseFactor,
       drawsPerChain: chains.keptDraws, acceptanceRates: history.acceptanceRates, stepSizes: chains.stepSizes,
       misfit: misfits.reduce(0, +) / Double(misfits.count), converged: diagnostics.haveConverged,
       convergenceProblems: diagnostics.complaints.map { "\($0.quantity): \($0.reason)" },
@@ -167,18 +157,18 @@ public enum InvertStage {
         }),
       effectiveDraws: diagnostics.fewestDraws,
       effectiveDrawsPerSecond: diagnostics.fewestDraws / max(result.seconds, 1e-9),
-      relativeL2: recovery.relativeL2, coverage: recovery.coverage,
+      relativeL2: recovery?.relativeL2, coverage: recovery?.coverage,
       map: laplace.map { laplace in
         .init(
-          misfit: laplace.misfit, relativeL2: InversionSummary.relativeL2(laplace.mode, truth),
+          misfit: laplace.misfit, relativeL2: truth.map { InversionSummary.relativeL2(laplace.mode, $0) },
           iterations: laplace.search.iterations, solves: laplace.solves,
           converged: laplace.search.hasConverged,
           informedDirections: laplace.reference.eigenvalues.count { $0 >= 1 })
       },
       surrogatePosterior: surrogate.map { surrogate in
-        let recovery = InversionSummary.recovery(surrogate.chains, truth)
+        let recovery = truth.map { InversionSummary.recovery(surrogate.chains, $0) }
         return .init(
-          relativeL2: recovery.relativeL2, coverage: recovery.coverage,
+          relativeL2: recovery?.relativeL2, coverage: recovery?.coverage,
           converged: InversionDiagnostics(surrogate.history).haveConverged,
           difference: PosteriorComparison(
             (surrogate.chains, surrogate.history), (result.chains, result.history)),
@@ -186,29 +176,5 @@ public enum InvertStage {
       },
       forwardSolves: chains.solves.forward, screeningSolves: chains.solves.screening,
       failedSolves: chains.solves.failed, seconds: result.seconds, report: run.reportFile)
-  }
-}
-
-extension PointObservation {
-  /// The sensors of a configuration at the nearest points of a grid.
-  ///
-  /// - Throws: `ConfigError` for more sensors along an axis than it has points.
-  init(_ config: InvertConfig, grid: [Int]) throws {
-    switch config.observations.sensors {
-    case .grid(let perAxis):
-      for axis in grid.indices where perAxis[axis] >= grid[axis] {
-        throw config.mistake(
-          "observations.sensor_grid",
-          "is \(perAxis[axis]) along axis \(axis); its \(grid[axis]) points allow between 1 and \(grid[axis] - 1)"
-        )
-      }
-      self.init(grid: grid, perAxis: perAxis)
-    case .points(let points):
-      self.init(
-        grid: grid,
-        sensors: points.map { point in
-          zip(point, grid).map { Int(($0 * Double($1)).rounded()) % $1 }
-        })
-    }
   }
 }
