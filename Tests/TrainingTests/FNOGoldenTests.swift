@@ -95,7 +95,7 @@ private struct GoldenFNO {
     let reference = try GoldenFNO(golden.name, golden.configuration, golden.layout)
     let model = reference.model
     let (input, target) = (try reference.tensor("input"), try reference.tensor("target"))
-    var optimizer = Adam(Adam.Configuration(learningRate: 1e-3, weightDecay: 1e-4), for: model.parameters)
+    var optimizer = Adam(OptimizerConfiguration(learningRate: 1e-3, weightDecay: 1e-4), for: model.parameters)
     var losses: [Float] = []
     for step in 0..<10 {
       let tape = Tape()
