@@ -27,7 +27,7 @@ public enum ShippedConfigs {
 
   /// The names of all of them, sorted; empty if their folder is not found.
   public static let names: [String] = {
-    let entries = folder.flatMap { FileManager.default.enumerator(atPath: $0) } ?? .init()
+    guard let entries = folder.flatMap({ FileManager.default.enumerator(atPath: $0) }) else { return [] }
     return entries.compactMap { entry in
       guard let name = entry as? String, name.hasSuffix(".yaml") else { return nil }
       return String(name.dropLast(5))
