@@ -121,8 +121,10 @@ void ck_normalization_adjoint_f32(size_t n, float a, float b, float c, const flo
 void ck_scaled_difference_f32(size_t n, float a, const float *x, const float *y, float *out);
 
 /// The constants of one Adam step; the bias corrections are 1 / (1 - beta^t) and 1 / sqrt(1 - beta2^t).
+///
+/// weight_decay times the value is added to the gradient; shrinkage times the value is subtracted from it.
 struct ck_adam {
-  float rate, beta1, beta2, epsilon, weight_decay, first_correction, second_correction;
+  float rate, beta1, beta2, epsilon, weight_decay, shrinkage, first_correction, second_correction;
 };
 
 /// One Adam step: moments and value are updated in place.

@@ -72,16 +72,22 @@ extension TrainConfig {
     TrainingConfiguration(
       epochs: epochs, batchSize: batchSize, optimizer: optimizer.configuration,
       architectureOptimizer: architectureOptimizer?.configuration, schedule: schedule,
-      lossReduction: lossReduction, seed: UInt64(seed))
+      lossReduction: lossReduction, clippingNorm: gradientClipping, microBatchSize: microBatchSize,
+      averagingDecay: averagingDecay, earlyStoppingPatience: earlyStopping, seed: UInt64(seed))
   }
 }
 
 extension TrainConfig.Optimizer {
   /// The settings of the optimizer.
   fileprivate var configuration: OptimizerConfiguration {
-    OptimizerConfiguration(
-      kind == .adam ? .adam() : .sgd(momentum: momentum), learningRate: learningRate,
-      weightDecay: weightDecay, warmUpEpochs: warmUpEpochs)
+    let method: OptimizerConfiguration.Method =
+      switch kind {
+      case .adam: .adam()
+      case .adamw: .adamW()
+      case .sgd: .sgd(momentum: momentum)
+      }
+    return OptimizerConfiguration(
+      method, learningRate: learningRate, weightDecay: weightDecay, warmUpEpochs: warmUpEpochs)
   }
 }
 
