@@ -191,7 +191,8 @@ private func mistakes(_ body: () throws -> Void) -> String {
       mistakesOf("model.wdth=3") == "command line: unknown key 'model.wdth' (did you mean 'model.width'?)")
     #expect(
       mistakesOf("model.kind=xdd")
-        == "command line: 'model.kind' is xdd; it must be one of fno, cnn, xd (did you mean 'xd'?)")
+        == "command line: 'model.kind' is xdd; it must be one of fno, cnn, resnet, unet, xd (did you mean 'xd'?)"
+    )
     #expect(
       mistakesOf("model.kind=xd")
         == "x.yaml:1: 'architecture_optimizer.learning_rate' is missing; it must be a number")

@@ -11,8 +11,22 @@ public struct TrainConfig: Sendable {
     case fno
     /// The convolutional network of the XD paper.
     case cnn
-    /// The same with its convolutions turned into XD-operations.
+    /// A residual network.
+    case resnet
+    /// A U-net.
+    case unet
+    /// A convolutional network with its convolutions turned into XD-operations.
     case xd
+  }
+
+  /// The convolutional networks, whose convolutions can become XD-operations.
+  public enum Backbone: String, CaseIterable, Sendable {
+    /// That of the XD paper.
+    case cnn
+    /// A residual network.
+    case resnet
+    /// A U-net.
+    case unet
   }
 
   /// The pointwise nonlinearities.
@@ -55,6 +69,8 @@ public struct TrainConfig: Sendable {
     public let padding: [Int]
     /// Of a CNN and what it becomes, what convolutions see beyond the grid.
     public let paddingMode: ConvolutionGeometry.Padding
+    /// The convolutional network that this is, or of an XD model that it was.
+    public let backbone: Backbone
     /// Of an XD model, how its convolutions become XD-operations.
     public let conversion: XDConfiguration
     /// Of an XD model, which ones do; nil for all.
@@ -224,6 +240,9 @@ public struct TrainConfig: Sendable {
       paddingMode: isConvolutional
         ? section.choice("padding_mode", of: ConvolutionGeometry.Padding.self, default: .circular)
           ?? .circular : .circular,
+      backbone: kind == .xd
+        ? section.choice("backbone", of: Backbone.self, default: .cnn) ?? .cnn
+        : Backbone(rawValue: kind.rawValue) ?? .cnn,
       conversion: kind == .xd ? conversion(section) : XDConfiguration(),
       convolutions: kind == .xd ? section.stringList("convolutions", or: "all", default: .some(nil)) : nil)
   }
