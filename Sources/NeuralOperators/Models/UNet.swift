@@ -8,6 +8,8 @@ import Autodiff
 /// channels; on the way back values are repeated. Ronneberger, Fischer, Brox, "U-Net: convolutional
 /// networks for biomedical image segmentation", MICCAI 2015.
 public struct UNet: Module {
+  /// How grids are made coarser.
+  public let poolingKind: PoolingKind
   /// What the model is made from.
   public let configuration: CNN.Configuration
   /// From the input and coordinate channels to `width` channels.
@@ -20,9 +22,10 @@ public struct UNet: Module {
   public let projection: Perceptron
 
   /// A model with fresh weights, the same for equal seeds.
-  public init(_ configuration: CNN.Configuration, seed: UInt64) {
+  public init(_ configuration: CNN.Configuration, pooling: PoolingKind = .maximum, seed: UInt64) {
     if let problem = configuration.problem { preconditionFailure(problem) }
     self.configuration = configuration
+    poolingKind = pooling
     var initializer = Initializer(seed: seed)
     lifting = configuration.lifting(using: &initializer)
     let widths = (0...configuration.layers).map { configuration.width << $0 }
@@ -46,7 +49,7 @@ public struct UNet: Module {
       down[0](lifting(appendCoordinates(u, configuration.coordinates), on: tape), on: tape)
     ]
     for convolutions in down.dropFirst() {
-      levels.append(convolutions(pooling(levels[levels.count - 1], .maximum), on: tape))
+      levels.append(convolutions(pooling(levels[levels.count - 1], poolingKind), on: tape))
     }
     var v = levels[levels.count - 1]
     for level in up.indices.reversed() {
