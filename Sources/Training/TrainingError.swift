@@ -21,11 +21,11 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
         .filter { !$0.1.isEmpty }
         .map { "\($0.0): \($0.1.joined(separator: ", "))" }.joined(separator: "; ")
     case .diverged(let epoch, let batch, let loss):
-      "the loss became \(loss) in epoch \(epoch), batch \(batch); the last checkpoint is still good: "
-        + "continue from it with a smaller learning rate"
+      "the loss became \(loss) in epoch \(epoch), batch \(batch); checkpoints are from before it: "
+        + "train anew with a smaller learning rate or with gradient clipping"
     case .divergedGradient(let epoch, let batch):
-      "the gradient is not finite in epoch \(epoch), batch \(batch); the last checkpoint is still good: "
-        + "continue from it with a smaller learning rate"
+      "the gradient is not finite in epoch \(epoch), batch \(batch); checkpoints are from before it: "
+        + "train anew with a smaller learning rate or with gradient clipping"
     case .invalidData(let text): text
     }
   }

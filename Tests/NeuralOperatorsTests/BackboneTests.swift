@@ -84,6 +84,14 @@ import Testing
     #expect(
       ModelConfiguration.uNet(configuration).problem(grid: [8, 12])
         == "level 2 has [2, 3] points: a circular padding of 3 is more than the 2 points of axis 0")
+    configuration.kernel = [3, 3]
+    configuration.layers = 4
+    #expect(ModelConfiguration.uNet(configuration).problem(grid: [8, 16]) == nil)
+    #expect(
+      ModelConfiguration.uNet(configuration).problem(grid: [8, 8])
+        == "level 3 has a single point: it cannot be made coarser")
+    configuration.layers = 60
+    #expect(ModelConfiguration.uNet(configuration).problem == "a U-net has at most 16 levels, not 60")
     #expect(
       ModelConfiguration.resNet(configuration).problem(grid: [12])
         == "the model is for grids of 2 axes, not [12]")

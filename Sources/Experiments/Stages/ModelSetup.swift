@@ -41,7 +41,7 @@ extension TrainConfig {
       configuration = model.kind == .xd ? .xd(xd) : backbone
     }
     if let problem = configuration.problem(grid: grid) {
-      throw mistake("model", "does not fit the data: \(problem)")
+      throw mistake("model.kind", "does not fit the data: \(problem)")
     }
     return configuration
   }

@@ -145,10 +145,6 @@ public enum TrainStage {
       console.note("stopped in epoch \(trainer.position.epoch + 1); continue with")
       console.note("  phalarope train \(run.configurationFile) --resume")
       throw CancellationError()
-    } catch let error as TrainingError where !FileSystem.exists(run.lastCheckpoint) {
-      // Before the end of the first epoch: the state before the batch that went wrong.
-      try trainer.checkpoint.write(to: run.lastCheckpoint)
-      throw error
     }
   }
 

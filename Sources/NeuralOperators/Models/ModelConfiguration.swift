@@ -84,8 +84,8 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
   public var problem: String? {
     switch self {
     case .fno(let configuration): configuration.problem
-    case .cnn(let configuration), .resNet(let configuration), .uNet(let configuration):
-      configuration.problem
+    case .cnn(let configuration), .resNet(let configuration): configuration.problem
+    case .uNet(let configuration): UNet.problem(configuration)
     case .xd(let configuration): configuration.problem
     }
   }

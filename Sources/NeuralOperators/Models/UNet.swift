@@ -23,7 +23,7 @@ public struct UNet: Module {
 
   /// A model with fresh weights, the same for equal seeds.
   public init(_ configuration: CNN.Configuration, pooling: PoolingKind = .maximum, seed: UInt64) {
-    if let problem = configuration.problem { preconditionFailure(problem) }
+    if let problem = UNet.problem(configuration) { preconditionFailure(problem) }
     self.configuration = configuration
     poolingKind = pooling
     var initializer = Initializer(seed: seed)
@@ -59,12 +59,22 @@ public struct UNet: Module {
     return projection(v, on: tape)
   }
 
+  /// Why there is no such model, or nil if there is one.
+  static func problem(_ configuration: CNN.Configuration) -> String? {
+    configuration.layers <= 16
+      ? configuration.problem : "a U-net has at most 16 levels, not \(configuration.layers)"
+  }
+
   /// Why the model cannot be applied to fields on `grid`, or nil if it can.
   static func problem(_ configuration: CNN.Configuration, grid: [Int]) -> String? {
+    if let problem = problem(configuration) { return problem }
     var coarse = grid
     for level in 0...configuration.layers {
       if let problem = configuration.problem(grid: coarse) {
         return level == 0 ? problem : "level \(level) has \(coarse) points: \(problem)"
+      }
+      if level < configuration.layers, coarse.allSatisfy({ $0 == 1 }) {
+        return "level \(level) has a single point: it cannot be made coarser"
       }
       coarse = coarse.map { ($0 + 1) / 2 }
     }
