@@ -8,7 +8,7 @@ import Testing
 /// of the published file (NVIDIA PhysicsNeMo: coefficient 7.4836 and 4.49996, solution 5.74634e-3 and 3.88433e-3)
 /// and against an independent program.
 @Suite struct DarcyStatisticsTests {
-  @Test(.enabled(if: runsDeepTests)) func publishedGrid() throws {
+  @Test(.enabled(if: runsDeepTests)) func deepPublishedGrid() throws {
     let (n, draws) = (241, 1000)
     let solver = try DarcyFlow(grid: n)
     let prior = ThresholdedField.darcy(grid: n)
