@@ -160,16 +160,17 @@ def neuralop(modes, width, channels):
     return model
 
 
-for normalizes, activation, kind in [(True, RELU, "fno2020"), (False, GELU, "modern")]:
-    for channels, width, modes, grid, padding in [
-        (1, 8, (4,), (16,), (3,)),
-        (2, 6, (3, 2), (9, 8), (3, 2)),
-        (2, 4, (2, 1, 2), (6, 5, 4), (0, 0, 3)),
-    ]:
-        padding = padding if not normalizes else (0,) * len(grid)
-        write(
-            f"{kind}-{len(grid)}d",
-            lambda: FNO(channels, width, modes, 16, normalizes, activation, padding), channels, grid)
-# An odd number of points along an axis that is not the last is shifted wrongly there: fftshift twice is not nothing.
-for channels, width, modes, grid in [(1, 8, (8,), (16,)), (2, 6, (6, 4), (10, 9)), (1, 4, (4, 2, 4), (6, 4, 5))]:
-    write(f"neuralop-{len(grid)}d", lambda: neuralop(modes, width, channels), channels, grid)
+if __name__ == "__main__":
+    for normalizes, activation, kind in [(True, RELU, "fno2020"), (False, GELU, "modern")]:
+        for channels, width, modes, grid, padding in [
+            (1, 8, (4,), (16,), (3,)),
+            (2, 6, (3, 2), (9, 8), (3, 2)),
+            (2, 4, (2, 1, 2), (6, 5, 4), (0, 0, 3)),
+        ]:
+            padding = padding if not normalizes else (0,) * len(grid)
+            write(
+                f"{kind}-{len(grid)}d",
+                lambda: FNO(channels, width, modes, 16, normalizes, activation, padding), channels, grid)
+    # An odd number of points along an axis that is not the last is shifted wrongly there: fftshift twice is not nothing.
+    for channels, width, modes, grid in [(1, 8, (8,), (16,)), (2, 6, (6, 4), (10, 9)), (1, 4, (4, 2, 4), (6, 4, 5))]:
+        write(f"neuralop-{len(grid)}d", lambda: neuralop(modes, width, channels), channels, grid)

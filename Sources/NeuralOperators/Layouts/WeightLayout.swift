@@ -68,4 +68,7 @@ extension WeightLayout {
 public struct WeightLayoutError: Error, Equatable, CustomStringConvertible {
   /// What the model has that the layout has not, and what to do.
   public let description: String
+
+  /// An error of these words.
+  public init(description: String) { self.description = description }
 }
