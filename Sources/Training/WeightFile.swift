@@ -7,8 +7,8 @@ import Tensors
 /// A trained model as a file for other programs: safetensors in one of the layouts, with everything that belongs to
 /// the weights in its metadata.
 ///
-/// The metadata: `layout`; `config`, JSON with what the model's constructor there is to be told; `normalizers`,
-/// JSON with mean, scale and shape of input and output; `model` and `training`, JSON from which this program makes
+/// The metadata: `layout`; `config`, JSON with what the model's constructor there is to be told; `activation`;
+/// `normalizers`, JSON with mean, scale and shape of input and output; `model` and `training`, JSON from which this program makes
 /// the run again; `run`, its configuration as YAML.
 public enum WeightFile {
   /// The weights of a checkpoint in a layout.
@@ -22,11 +22,12 @@ public enum WeightFile {
     _ checkpoint: Checkpoint, layout: WeightLayout, grid: [Int], run: String, software: String
   ) throws -> Safetensors {
     let model = try fno(in: checkpoint.makeModel())
+    let placements = try layout.placements(of: model)
     if layout == .neuralop {
       let axes = checkpoint.model.fourierNeuralOperator?.addedAxes ?? []
-      try model.useNeuraloperatorCoordinates(grid: grid + axes)
+      model.useNeuraloperatorCoordinates(grid: grid + axes)
     }
-    var entries = try layout.placements(of: model).map { placement in
+    var entries = placements.map { placement in
       Safetensors.Entry(
         name: placement.name, type: layout == .neuralop && placement.isComplex ? .complex : .single,
         shape: placement.shape + (layout == .fno2020 && placement.isComplex ? [2] : []),
@@ -42,6 +43,7 @@ public enum WeightFile {
       entries,
       metadata: [
         "format": "pt", "software": software, "layout": layout.rawValue, "run": run,
+        "activation": model.configuration.activation.rawValue,
         "config": try json(layout.constructor(model.configuration)),
         "normalizers": try json(
           Normalizers(
@@ -233,18 +235,7 @@ private enum JSONValue: Encodable {
 
 extension FNO {
   /// Makes the lifting expect the coordinates i/n of neuraloperator in place of i/(n − 1), on one grid.
-  fileprivate func useNeuraloperatorCoordinates(grid: [Int]) throws {
-    guard configuration.padding.allSatisfy({ $0 == 0 }) else {
-      throw WeightLayoutError(
-        description:
-          "the layout neuralop pads in proportion to the grid, this model by \(configuration.padding) "
-          + "points; train without padding, or use the layout fno2020")
-    }
-    guard configuration.activation == .gelu else {
-      throw WeightLayoutError(
-        description: "the layout neuralop is for GELU, this model has \(configuration.activation.rawValue); "
-          + "use the layout fno2020")
-    }
+  fileprivate func useNeuraloperatorCoordinates(grid: [Int]) {
     guard configuration.coordinates == .inclusive else { return }
     guard let weight = (lifting as? Perceptron)?.hidden.weight ?? (lifting as? PointwiseLinear)?.weight else {
       return

@@ -31,10 +31,10 @@ def original(config, tensors):
     return model
 
 
-def neuralop(config, tensors):
+def neuralop(config, tensors, activation):
     from neuralop.models import FNO
 
-    model = FNO(**config)
+    model = FNO(**config, non_linearity={"relu": golden.RELU, "gelu": golden.GELU}[activation])
     missing, unexpected = model.load_state_dict(tensors, strict=False)
     assert not unexpected and set(missing) <= {"_metadata"}, (missing, unexpected)
     return model
@@ -78,7 +78,10 @@ def check(phalarope, run, layout, folder):
     config, normalizers = json.loads(metadata["config"]), json.loads(metadata["normalizers"])
     with h5py.File(f"{run}/evaluation.h5") as file:
         u, prediction = torch.tensor(file["input"][:]), torch.tensor(file["prediction"][:])
-    model = {"fno2020": original, "neuralop": neuralop}[layout](config, tensors).eval()
+    if layout == "neuralop":
+        model = neuralop(config, tensors, metadata["activation"]).eval()
+    else:
+        model = original(config, tensors).eval()
     with torch.no_grad():
         output = apply(model, json.loads(metadata["model"]), scaled(u, normalizers.get("input")))
         output = scaled(output, normalizers.get("output"), decode=True)

@@ -38,7 +38,13 @@ public enum ExportStage {
       let file = try openDataset(config.data.train)
       let mapping = try FieldMapping(config, file.description, path: file.path)
       grid = try mapping.grid(of: file, stride: config.data.stride)
-      if grid.dropLast().contains(where: { !$0.isMultiple(of: 2) }) {
+    }
+    let file = try WeightFile.make(
+      checkpoint, layout: layout, grid: grid, run: config.resolvedYAML, software: Version.line)
+    try file.write(to: output)
+    if !grid.isEmpty {
+      let leading = config.model.time == .spaceTime ? grid[...] : grid.dropLast()
+      if leading.contains(where: { !$0.isMultiple(of: 2) }) {
         console.warning(
           "neuraloperator 2.0 shifts spectra by one mode along an axis with an odd number of points that is not the "
             + "last: on \(Text.shape(grid)) points its predictions differ")
@@ -47,9 +53,6 @@ public enum ExportStage {
         "note: neuraloperator's coordinates exclude the end point, this model's include it: the file agrees with the "
           + "model on its own grid, \(Text.shape(grid))")
     }
-    let file = try WeightFile.make(
-      checkpoint, layout: layout, grid: grid, run: config.resolvedYAML, software: Version.line)
-    try file.write(to: output)
     let summary = Summary(
       output: output, layout: layout, arrays: file.entries.count,
       parameters: try checkpoint.makeModel().parameterCount,
