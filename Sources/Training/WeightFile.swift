@@ -8,8 +8,8 @@ import Tensors
 /// the weights in its metadata.
 ///
 /// The metadata: `layout`; `config`, JSON with what the model's constructor there is to be told; `activation`;
-/// `normalizers`, JSON with mean, scale and shape of input and output; `model` and `training`, JSON from which this program makes
-/// the run again; `run`, its configuration as YAML.
+/// `normalizers`, JSON with mean, scale and shape of input and output; `model` and `training`, JSON from which this
+/// program makes the run again; `run`, its configuration as YAML.
 public enum WeightFile {
   /// The weights of a checkpoint in a layout.
   ///
@@ -21,11 +21,10 @@ public enum WeightFile {
   public static func make(
     _ checkpoint: Checkpoint, layout: WeightLayout, grid: [Int], run: String, software: String
   ) throws -> Safetensors {
-    let model = try fno(in: checkpoint.makeModel())
+    let model = try checkpoint.makeModel()
     let placements = try layout.placements(of: model)
-    if layout == .neuralop {
-      let axes = checkpoint.model.fourierNeuralOperator?.addedAxes ?? []
-      model.useNeuraloperatorCoordinates(grid: grid + axes)
+    if layout == .neuralop, let inside = checkpoint.model.fourierNeuralOperator {
+      useNeuraloperatorCoordinates(placements, inside.configuration, grid: grid + inside.addedAxes)
     }
     var entries = placements.map { placement in
       Safetensors.Entry(
@@ -33,18 +32,17 @@ public enum WeightFile {
         shape: placement.shape + (layout == .fno2020 && placement.isComplex ? [2] : []),
         values: placement.values(in: placement.parameter.value))
     }
-    if model.configuration.normalization == .batch {
-      // PyTorch counts the batches, and asks for the count when it loads.
-      entries += model.layers.indices.map {
-        .init(name: "bn\($0).num_batches_tracked", type: .integer, shape: [], values: [0])
-      }
+    // PyTorch counts the batches of a normalisation, and asks for the count when it loads.
+    for name in placements.map(\.name) where name.hasSuffix(".running_mean") {
+      let count = name.replacing(".running_mean", with: ".num_batches_tracked")
+      entries.append(.init(name: count, type: .integer, shape: [], values: [0]))
     }
+    let constructor = try layout.constructor(checkpoint.model)
     return Safetensors(
       entries,
       metadata: [
         "format": "pt", "software": software, "layout": layout.rawValue, "run": run,
-        "activation": model.configuration.activation.rawValue,
-        "config": try json(layout.constructor(model.configuration)),
+        "activation": constructor.activation.rawValue, "config": try json(constructor.arguments),
         "normalizers": try json(
           Normalizers(
             input: checkpoint.inputScaling.map(Scaling.init),
@@ -109,7 +107,7 @@ public enum WeightFile {
     _ file: Safetensors, path: String, layout: WeightLayout, into module: any Module
   ) throws {
     let entries = Dictionary(uniqueKeysWithValues: file.entries.map { ($0.name, $0) })
-    let placements = try layout.placements(of: fno(in: module))
+    let placements = try layout.placements(of: module)
     let known = Set(placements.map(\.name))
     let missing = placements.map(\.name).filter { entries[$0] == nil }
     let extra = file.entries.map(\.name).filter {
@@ -141,16 +139,19 @@ public enum WeightFile {
     return entry.type != .complex && trimmed(entry.shape) == trimmed(placement.shape)
   }
 
-  /// The Fourier neural operator that a model is or has inside.
-  private static func fno(in module: any Module) throws -> FNO {
-    switch module {
-    case let module as FNO: return module
-    case let module as RecurrentModel: return try fno(in: module.step)
-    case let module as SpaceTimeModel: return try fno(in: module.model)
-    default:
-      throw WeightLayoutError(
-        description:
-          "only Fourier neural operators have names and shapes in other programs, this is another model")
+  /// Makes the lifting expect the coordinates i/n of neuraloperator in place of i/(n − 1), on one grid.
+  private static func useNeuraloperatorCoordinates(
+    _ placements: [WeightPlacement], _ model: FNO.Configuration, grid: [Int]
+  ) {
+    guard model.coordinates == .inclusive,
+      let weight = placements.first(where: { $0.name == "lifting.fcs.0.weight" })?.parameter
+    else { return }
+    for row in 0..<weight.value.shape[0] {
+      for (axis, points) in grid.enumerated() {
+        let column = model.inputChannels + axis
+        weight.value[row, column] = Float(
+          Double(weight.value[row, column]) * Double(points) / Double(max(1, points - 1)))
+      }
     }
   }
 
@@ -186,33 +187,60 @@ public enum WeightFile {
 }
 
 extension WeightLayout {
-  /// What the constructor of the other program's model is told, as its keyword arguments.
-  fileprivate func constructor(_ model: FNO.Configuration) -> [String: JSONValue] {
-    switch self {
-    case .fno2020:
-      return [
-        "modes": .integers(model.modes), "width": .integer(model.width), "layers": .integer(model.layers),
-        "in_channels": .integer(model.inputChannels), "out_channels": .integer(model.outputChannels),
-        "projection_width": .integer(model.projectionWidth), "activation": .text(model.activation.rawValue),
-        "normalization": .text(model.normalization.rawValue), "padding": .integers(model.padding),
-        "coordinates": .text(model.coordinates.rawValue),
-      ]
-    case .neuralop:
-      let width = Double(model.width)
-      // The program multiplies and rounds down.
-      func ratio(_ hidden: Int) -> JSONValue { .number((Double(hidden) + 0.25) / width) }
-      var arguments: [String: JSONValue] = [
-        "n_modes": .integers(model.modes.dropLast().map { 2 * $0 } + [2 * (model.modes.last! - 1)]),
-        "in_channels": .integer(model.inputChannels), "out_channels": .integer(model.outputChannels),
-        "hidden_channels": .integer(model.width), "n_layers": .integer(model.layers),
-        "lifting_channel_ratio": model.liftingWidth.map(ratio) ?? .integer(0),
-        "projection_channel_ratio": ratio(model.projectionWidth),
-        "use_channel_mlp": .boolean(model.mixingWidth != nil),
-        "positional_embedding": model.coordinates == .none ? .null : .text("grid"),
-      ]
-      if let width = model.mixingWidth { arguments["channel_mlp_expansion"] = ratio(width) }
-      return arguments
+  /// What the constructor of the other program's model is told, as its keyword arguments, and the activation.
+  fileprivate func constructor(
+    _ model: ModelConfiguration
+  ) throws -> (arguments: [String: JSONValue], activation: Activation) {
+    switch model {
+    case .recurrent(let model): return try constructor(model.step)
+    case .spaceTime(let model): return try constructor(model.model)
+    case .xd(let model):
+      var (arguments, activation) = try constructor(model.backbone)
+      let depth = model.conversion.depth
+      arguments["grid"] = .integers(model.grid)
+      arguments["depth"] = .integers([depth.k, depth.l, depth.m])
+      return (arguments, activation)
+    case .cnn(let model):
+      return (
+        [
+          "kernel": .integers(model.kernel), "width": .integer(model.width), "layers": .integer(model.layers),
+          "in_channels": .integer(model.inputChannels), "out_channels": .integer(model.outputChannels),
+          "projection_width": .integer(model.projectionWidth), "activation": .text(model.activation.rawValue),
+          "normalization": .text(model.normalization.rawValue),
+          "padding_mode": .text(model.paddingMode.rawValue), "coordinates": .text(model.coordinates.rawValue),
+        ], model.activation
+      )
+    case .fno(let model):
+      return (self == .fno2020 ? original(model) : neuraloperator(model), model.activation)
     }
+  }
+
+  private func original(_ model: FNO.Configuration) -> [String: JSONValue] {
+    [
+      "modes": .integers(model.modes), "width": .integer(model.width), "layers": .integer(model.layers),
+      "in_channels": .integer(model.inputChannels), "out_channels": .integer(model.outputChannels),
+      "projection_width": .integer(model.projectionWidth), "activation": .text(model.activation.rawValue),
+      "normalization": .text(model.normalization.rawValue), "padding": .integers(model.padding),
+      "coordinates": .text(model.coordinates.rawValue),
+    ]
+  }
+
+  private func neuraloperator(_ model: FNO.Configuration) -> [String: JSONValue] {
+    let width = Double(model.width)
+    // The program multiplies and rounds down.
+    func ratio(_ hidden: Int) -> JSONValue { .number((Double(hidden) + 0.25) / width) }
+    var arguments: [String: JSONValue] = [
+      "n_modes": .integers(
+        model.modes.dropLast().map { 2 * $0 } + model.modes.suffix(1).map { 2 * ($0 - 1) }),
+      "in_channels": .integer(model.inputChannels), "out_channels": .integer(model.outputChannels),
+      "hidden_channels": .integer(model.width), "n_layers": .integer(model.layers),
+      "lifting_channel_ratio": model.liftingWidth.map(ratio) ?? .integer(0),
+      "projection_channel_ratio": ratio(model.projectionWidth),
+      "use_channel_mlp": .boolean(model.mixingWidth != nil),
+      "positional_embedding": model.coordinates == .none ? .null : .text("grid"),
+    ]
+    if let width = model.mixingWidth { arguments["channel_mlp_expansion"] = ratio(width) }
+    return arguments
   }
 }
 
@@ -229,23 +257,6 @@ private enum JSONValue: Encodable {
     case .boolean(let value): try container.encode(value)
     case .integers(let value): try container.encode(value)
     case .null: try container.encodeNil()
-    }
-  }
-}
-
-extension FNO {
-  /// Makes the lifting expect the coordinates i/n of neuraloperator in place of i/(n − 1), on one grid.
-  fileprivate func useNeuraloperatorCoordinates(grid: [Int]) {
-    guard configuration.coordinates == .inclusive else { return }
-    guard let weight = (lifting as? Perceptron)?.hidden.weight ?? (lifting as? PointwiseLinear)?.weight else {
-      return
-    }
-    for row in 0..<weight.value.shape[0] {
-      for (axis, points) in grid.enumerated() {
-        let column = configuration.inputChannels + axis
-        weight.value[row, column] = Float(
-          Double(weight.value[row, column]) * Double(points) / Double(max(1, points - 1)))
-      }
     }
   }
 }

@@ -103,6 +103,29 @@ import Testing
     }
   }
 
+  @Test func operationsTravel() throws {
+    try Samples.withFolder { folder in
+      #expect(try Command.run(["generate", "burgers.yaml"], in: folder).status == 0)
+      let xd = Samples.training.replacing("kind: fno", with: "kind: xd")
+        .replacing("output: run", with: "architecture_optimizer: {learning_rate: 1e-2}\noutput: run")
+      try write(xd, "\(folder)/train.yaml")
+      _ = try json(Command.run(["train", "train.yaml", "--json"], in: folder))
+      let exported = try Command.run(["export", "run", "--output", "w.safetensors"], in: folder)
+      #expect(exported.status == 0, "\(exported.messages)")
+      let header = String(
+        decoding: try Data(contentsOf: URL(fileURLWithPath: "\(folder)/w.safetensors")), as: UTF8.self)
+      // 32 points: five factors of 16 pairs.
+      #expect(header.contains(#""conv1.M.0.twiddle":{"data_offsets":["#))
+      #expect(header.contains(#""dtype":"F32","shape":[1,1,5,16,2,2,2]}"#))
+      let imported = try Command.run(
+        ["import", "w.safetensors", "--layout", "fno2020", "--output", "back"], in: folder)
+      #expect(imported.status == 0, "\(imported.messages)")
+      #expect(try error("back", folder) == error("run", folder))
+      let refused = try Command.run(["export", "run", "--layout", "neuralop"], in: folder)
+      #expect(refused.status == 64 && refused.messages.contains("has no names for this kind of model"))
+    }
+  }
+
   @Test func wrongWeightsAreListed() throws {
     try Samples.withFolder { folder in
       #expect(try Command.run(["generate", "burgers.yaml"], in: folder).status == 0)
