@@ -2,8 +2,10 @@
 
 usage: python load_weights.py PHALAROPE RUN...     (needs torch, h5py, safetensors and neuraloperator 2.0)
 
-Every run is exported in the layouts that it has; both models predict the first samples of the run's data, with the
-normalizers of the file's metadata, and must agree with `phalarope predict` to 1e-5.
+Every run is exported in the layouts that it has; both models predict samples of the run's test set, with the
+normalizers of the file's metadata, and must agree with the run's own predictions to 1e-5. Last, weights of neuraloperator's
+own making are imported, and `phalarope predict` must agree with its model. To be run where test-deep has made data
+and runs.
 """
 
 import json
@@ -90,8 +92,34 @@ def check(phalarope, run, layout, folder):
     assert error < 1e-5, "more than single precision explains"
 
 
+def check_import(phalarope, folder):
+    """Fresh weights of neuralop.models.FNO in a run folder predict what they predict there."""
+    from neuralop.models import FNO
+    from safetensors.torch import save_file
+
+    torch.manual_seed(3)
+    model = FNO(n_modes=(16, 14), in_channels=5, out_channels=10, hidden_channels=16).eval()
+    arrays = {name: value for name, value in model.state_dict().items() if torch.is_tensor(value)}
+    save_file(arrays, f"{folder}/theirs.safetensors")
+    keys = ["time=channels", "lifting_width=32", "mixing_width=8", "projection_width=32", "coordinates=periodic"]
+    subprocess.run(
+        [phalarope, "import", f"{folder}/theirs.safetensors", "--layout", "neuralop", "--output", f"{folder}/theirs",
+         "--config", "configs/quickstart/navier-stokes-fno-2d.yaml", *(f"model.{key}" for key in keys)], check=True)
+    data = "data/quickstart/navier-stokes-frames.h5"
+    subprocess.run(
+        [phalarope, "predict", f"{folder}/theirs", "--input", data, "--output", f"{folder}/p.h5", "--quiet"], check=True)
+    with h5py.File(f"{folder}/p.h5") as file:
+        vorticity = torch.tensor(file["t0_fields/vorticity"][:8])
+    with torch.no_grad():
+        output = model(vorticity[:, :5])
+    error = ((output - vorticity[:, 5:]).norm() / output.norm()).item()
+    print(f"weights of neuraloperator's own differ by {error:.1e}")
+    assert error < 1e-5, "more than single precision explains"
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         for run in sys.argv[2:]:
             for layout in ("fno2020", "neuralop"):
                 check(sys.argv[1], run, layout, folder)
+        check_import(sys.argv[1], folder)
