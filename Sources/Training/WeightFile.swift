@@ -200,7 +200,7 @@ extension WeightLayout {
       arguments["grid"] = .integers(model.grid)
       arguments["depth"] = .integers([depth.k, depth.l, depth.m])
       return (arguments, activation)
-    case .cnn(let model):
+    case .cnn(let model), .resNet(let model), .uNet(let model):
       return (
         [
           "kernel": .integers(model.kernel), "width": .integer(model.width), "layers": .integer(model.layers),

@@ -28,7 +28,8 @@ public enum ExportStage {
   ) throws {
     let run = try RunFolder(opening: path)
     let config = try run.trainConfig()
-    let checkpoint = try Checkpoint(contentsOf: usesBest ? run.bestCheckpoint : run.lastCheckpoint)
+    let checkpoint = try Checkpoint(
+      contentsOf: usesBest ? run.bestCheckpoint : config.finalCheckpoint(of: run))
     let layout =
       layout ?? (config.model.mixingWidth > 0 || config.model.liftingWidth > 0 ? .neuralop : .fno2020)
     let output = output ?? "\(run.path)/weights-\(layout.rawValue).safetensors"

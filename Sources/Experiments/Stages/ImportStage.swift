@@ -64,8 +64,10 @@ public enum ImportStage {
       run, isContinuation: false, seeds: ["seed": config.seed], data: [:],
       parameterCount: trainer.model.parameterCount)
     try session.perform {
-      try trainer.checkpoint.write(to: run.lastCheckpoint)
-      try trainer.checkpoint.write(to: run.bestCheckpoint)
+      var checkpoint = trainer.checkpoint
+      // Averages, where the training has them, begin as the weights.
+      if !checkpoint.averages.isEmpty { checkpoint.averages = checkpoint.weights }
+      for path in [run.lastCheckpoint, run.bestCheckpoint] { try checkpoint.write(to: path) }
       try run.record("imported", ["weights": .text(path), "layout": .text(layout.rawValue)])
     }
     let summary = Summary(run: run.path, layout: layout, parameters: trainer.model.parameterCount)

@@ -8,6 +8,10 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
   case fno(FNO.Configuration)
   /// A convolutional network, `kind: cnn`.
   case cnn(CNN.Configuration)
+  /// A residual network, `kind: resnet`; `layers` counts its blocks.
+  case resNet(CNN.Configuration)
+  /// A U-net, `kind: unet`; `layers` counts its levels below the finest.
+  case uNet(CNN.Configuration)
   /// A model whose convolutions have become XD-operations, `kind: xd`.
   case xd(XDModel.Configuration)
   /// A model that predicts frame by frame, `kind: recurrent`.
@@ -17,7 +21,7 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
 
   private enum Key: String, CodingKey { case kind }
   private enum Kind: String, Codable {
-    case fno, cnn, xd, recurrent
+    case fno, cnn, resnet, unet, xd, recurrent
     case spaceTime = "space-time"
   }
 
@@ -26,6 +30,8 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
     switch try decoder.container(keyedBy: Key.self).decode(Kind.self, forKey: .kind) {
     case .fno: self = .fno(try FNO.Configuration(from: decoder))
     case .cnn: self = .cnn(try CNN.Configuration(from: decoder))
+    case .resnet: self = .resNet(try CNN.Configuration(from: decoder))
+    case .unet: self = .uNet(try CNN.Configuration(from: decoder))
     case .xd: self = .xd(try XDModel.Configuration(from: decoder))
     case .recurrent: self = .recurrent(try RecurrentModel.Configuration(from: decoder))
     case .spaceTime: self = .spaceTime(try SpaceTimeModel.Configuration(from: decoder))
@@ -41,6 +47,12 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
       try configuration.encode(to: encoder)
     case .cnn(let configuration):
       try container.encode(Kind.cnn, forKey: .kind)
+      try configuration.encode(to: encoder)
+    case .resNet(let configuration):
+      try container.encode(Kind.resnet, forKey: .kind)
+      try configuration.encode(to: encoder)
+    case .uNet(let configuration):
+      try container.encode(Kind.unet, forKey: .kind)
       try configuration.encode(to: encoder)
     case .xd(let configuration):
       try container.encode(Kind.xd, forKey: .kind)
@@ -59,6 +71,8 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
     switch self {
     case .fno(let configuration): FNO(configuration, seed: seed)
     case .cnn(let configuration): CNN(configuration, seed: seed)
+    case .resNet(let configuration): ResNet(configuration, seed: seed)
+    case .uNet(let configuration): UNet(configuration, seed: seed)
     case .xd(let configuration): configuration.makeModel(seed: seed)
     case .recurrent(let configuration): RecurrentModel(configuration, seed: seed)
     case .spaceTime(let configuration): SpaceTimeModel(configuration, seed: seed)
@@ -69,7 +83,8 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
   public var inputChannels: Int {
     switch self {
     case .fno(let configuration): configuration.inputChannels
-    case .cnn(let configuration): configuration.inputChannels
+    case .cnn(let configuration), .resNet(let configuration), .uNet(let configuration):
+      configuration.inputChannels
     case .xd(let configuration): configuration.backbone.inputChannels
     case .recurrent(let configuration): configuration.step.inputChannels
     case .spaceTime(let configuration): configuration.model.inputChannels
@@ -80,7 +95,8 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
   public var outputChannels: Int {
     switch self {
     case .fno(let configuration): configuration.outputChannels
-    case .cnn(let configuration): configuration.outputChannels
+    case .cnn(let configuration), .resNet(let configuration), .uNet(let configuration):
+      configuration.outputChannels
     case .xd(let configuration): configuration.backbone.outputChannels
     case .recurrent(let configuration): configuration.fields * configuration.frames
     case .spaceTime(let configuration): configuration.model.outputChannels * configuration.frames
@@ -91,7 +107,8 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
   public var problem: String? {
     switch self {
     case .fno(let configuration): configuration.problem
-    case .cnn(let configuration): configuration.problem
+    case .cnn(let configuration), .resNet(let configuration): configuration.problem
+    case .uNet(let configuration): UNet.problem(configuration)
     case .xd(let configuration): configuration.problem
     case .recurrent(let configuration): configuration.problem
     case .spaceTime(let configuration): configuration.problem
@@ -102,7 +119,8 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
   public func problem(grid: [Int]) -> String? {
     switch self {
     case .fno(let configuration): configuration.problem(grid: grid)
-    case .cnn(let configuration): configuration.problem(grid: grid)
+    case .cnn(let configuration), .resNet(let configuration): configuration.problem(grid: grid)
+    case .uNet(let configuration): UNet.problem(configuration, grid: grid)
     case .xd(let configuration): configuration.problem(grid: grid)
     case .recurrent(let configuration): configuration.problem ?? configuration.step.problem(grid: grid)
     case .spaceTime(let configuration): configuration.problem(grid: grid)
@@ -112,7 +130,7 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
   /// The grid of a model that is for one only, nil for a model that is for many.
   public var fixedGrid: [Int]? {
     switch self {
-    case .fno, .cnn: nil
+    case .fno, .cnn, .resNet, .uNet: nil
     case .xd(let configuration): configuration.grid
     case .recurrent(let configuration): configuration.step.fixedGrid
     case .spaceTime(let configuration): configuration.model.fixedGrid?.dropLast()
@@ -123,7 +141,7 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
   public var fourierNeuralOperator: (configuration: FNO.Configuration, addedAxes: [Int])? {
     switch self {
     case .fno(let configuration): (configuration, [])
-    case .cnn, .xd: nil
+    case .cnn, .resNet, .uNet, .xd: nil
     case .recurrent(let configuration): configuration.step.fourierNeuralOperator
     case .spaceTime(let configuration):
       configuration.model.fourierNeuralOperator.map {
@@ -138,7 +156,7 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
     case .fno(var configuration):
       configuration.coordinates = coordinates
       return .fno(configuration)
-    case .cnn, .xd: return self
+    case .cnn, .resNet, .uNet, .xd: return self
     case .recurrent(var configuration):
       configuration.step = configuration.step.with(coordinates: coordinates)
       return .recurrent(configuration)
