@@ -128,7 +128,8 @@ struct ForwardMap {
   private static func training(_ config: InvertConfig) throws -> Training? {
     guard case .run(let folder) = config.surrogate else { return nil }
     let run = try RunFolder(opening: folder)
-    return Training(folder: folder, config: try run.trainConfig(), checkpoint: run.lastCheckpoint)
+    let training = try run.trainConfig()
+    return Training(folder: folder, config: training, checkpoint: training.finalCheckpoint(of: run))
   }
 
   /// The settings of the equation that a dataset states.
