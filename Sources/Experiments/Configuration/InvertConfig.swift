@@ -32,6 +32,8 @@ public struct InvertConfig: Sendable {
     public let kind: EquationKind?
     /// The viscosity.
     public let viscosity: Double?
+    /// The points per axis.
+    public let grid: Int?
   }
 
   /// The kinds of prior law.
@@ -183,11 +185,14 @@ public struct InvertConfig: Sendable {
   }
 
   private static func statedEquation(_ configuration: ConfigSection) -> StatedEquation {
-    guard configuration.contains("equation") else { return StatedEquation(kind: nil, viscosity: nil) }
+    guard configuration.contains("equation") else {
+      return StatedEquation(kind: nil, viscosity: nil, grid: nil)
+    }
     let section = configuration.section("equation")
     return StatedEquation(
       kind: section.contains("kind") ? section.choice("kind", of: EquationKind.self) : nil,
-      viscosity: section.optionalDouble("viscosity", in: .positive))
+      viscosity: section.optionalDouble("viscosity", in: .positive),
+      grid: section.optionalInt("grid", in: .atLeast(2)))
   }
 
   private static func sampler(_ kind: Sampler.Kind, _ section: ConfigSection) -> Sampler {

@@ -12,6 +12,9 @@ extension Report {
     page.facts(settings + posterior.remarks)
     if let table = posterior.convergence { page.table(table) }
     try showFields(posterior, on: &page)
+    try showCoverage(posterior, on: &page)
+    try showSamples(posterior, on: &page)
+    try showSpectrum(posterior, on: &page)
     try showData(posterior, on: &page)
     try showChains(posterior, on: &page)
   }
@@ -93,12 +96,73 @@ extension Report {
     }
   }
 
+  /// How much of the truth lies within so many deviations, beside what a normal law has there.
+  private mutating func showCoverage(_ posterior: StoredPosterior, on page: inout HTMLPage) throws {
+    guard let truth = posterior.truth else { return }
+    let errors = posterior.standardizedError(of: truth).values
+    let deviations = (0...60).map { Double($0) / 20 }
+    var chart = LineChart(
+      title: "Coverage", x: .init("distance from the posterior mean in deviations"),
+      y: .init("share of the points", range: 0...1),
+      series: [
+        .init(
+          "truth within", x: deviations,
+          y: deviations.map { bound in Double(errors.count { $0 <= bound }) / Double(errors.count) }),
+        .init(
+          "normal law", x: deviations, y: deviations.map { erf($0 / 2.0.squareRoot()) }, isDashed: true),
+      ])
+    chart.subtitle = "below the dashed line: the posterior is too sure of itself"
+    page.figures([try figures.chart("coverage", chart)], minimumWidth: 440)
+  }
+
+  /// Draws of the posterior: what the truth may look like.
+  private mutating func showSamples(_ posterior: StoredPosterior, on page: inout HTMLPage) throws {
+    guard !posterior.samples.isEmpty else { return }
+    page.paragraph("Draws of the posterior: fields that the data leave possible, each about equally likely.")
+    let range = HeatMap.range(of: posterior.samples.flatMap(\.values) + (posterior.truth?.values ?? []))
+    page.figures(
+      try figures.panels(
+        "samples",
+        posterior.samples.enumerated().map { number, sample in
+          FieldPanel(
+            sample, title: "Sample \(number + 1)", subtitle: "last draw of chain \(number + 1)", range: range,
+            xExtent: posterior.xExtent, yExtent: posterior.yExtent)
+        }, summary: "Draws of the posterior"))
+  }
+
+  /// What the data taught about every scale: prior and posterior by wave number.
+  private mutating func showSpectrum(_ posterior: StoredPosterior, on page: inout HTMLPage) throws {
+    guard let spectrum = posterior.spectrum else { return }
+    let scales = spectrum.wavenumbers
+    var amplitudes = LineChart(
+      title: "Spectrum", x: .init("wave number", scale: .logarithmic),
+      y: .init("amplitude of a coefficient", scale: .logarithmic),
+      series: [
+        .init("prior deviation", x: scales, y: spectrum.priorDeviation, isDashed: true),
+        .init("posterior deviation", x: scales, y: spectrum.posteriorDeviation),
+        .init("posterior mean", x: scales, y: spectrum.posteriorMean),
+      ])
+    amplitudes.subtitle = "root mean squares over the coefficients of a wave number"
+    var shares = LineChart(
+      title: "Variance that the data left", x: .init("wave number", scale: .logarithmic),
+      y: .init("posterior / prior variance", range: 0...max(1.1, spectrum.varianceShare.max() ?? 1)),
+      series: [.init("", x: scales, y: spectrum.varianceShare, mark: .markers)])
+    shares.references = [.init("nothing learnt", at: 1)]
+    page.figures(
+      [
+        try figures.chart("spectrum", amplitudes), try figures.chart("variance-by-wave-number", shares),
+      ], minimumWidth: 440)
+  }
+
   private mutating func showData(_ posterior: StoredPosterior, on page: inout HTMLPage) throws {
     guard let observations = posterior.observations, !observations.isEmpty else { return }
     page.section("Data")
     var shown: [HTMLPage.Figure] = []
     var subtitle = "\(observations.count) values"
-    if let noise = posterior.noise { subtitle += ", noise deviation \(NumberFormat.short(noise))" }
+    if let noise = posterior.noise {
+      let (smallest, largest) = (NumberFormat.short(noise.lowerBound), NumberFormat.short(noise.upperBound))
+      subtitle += ", noise deviation \(smallest)" + (smallest == largest ? "" : " to \(largest)")
+    }
     if let (x, y) = posterior.sensors, x.count == observations.count {
       var panel = FieldPanel(
         posterior.mean, title: "Observations", subtitle: subtitle, range: HeatMap.range(of: observations),
@@ -119,67 +183,6 @@ extension Report {
     shown.append(try figures.chart("observations-by-sensor", chart))
     page.figures(shown, minimumWidth: 440)
   }
-
-  private mutating func showChains(_ posterior: StoredPosterior, on page: inout HTMLPage) throws {
-    var shown: [HTMLPage.Figure] = []
-    if let misfit = posterior.misfit {
-      var chart = LineChart(
-        title: "Misfit", x: .init("draw"), y: .init("misfit Φ"), series: Self.traces(misfit))
-      if let count = posterior.observations?.count {
-        // Φ is half a sum of squares of standard normal residuals at the truth: half their number on average.
-        chart.references = [
-          .init("expected at the truth: \(NumberFormat.short(Double(count) / 2))", at: Double(count) / 2)
-        ]
-      }
-      shown.append(try figures.chart("misfit-trace", chart))
-      var histogram = LineChart.histogram(
-        title: "Misfit over all chains", label: "misfit Φ", countLabel: "draws", values: misfit.values)
-      if let count = posterior.observations?.count {
-        histogram.references = [
-          .init("\(NumberFormat.short(Double(count) / 2))", at: Double(count) / 2, isVertical: true)
-        ]
-      }
-      shown.append(try figures.chart("misfit-histogram", histogram))
-      shown.append(
-        try figures.chart(
-          "misfit-running-mean",
-          LineChart(
-            title: "Running mean of the misfit", x: .init("draw"), y: .init("mean of Φ so far"),
-            series: Self.traces(misfit.runningMeans))))
-    }
-    if let acceptance = posterior.acceptance {
-      var chart = LineChart(
-        title: "Acceptance rate", x: .init("draw"), y: .init("accepted fraction so far", range: 0...1),
-        series: Self.traces(acceptance))
-      chart.subtitle = "running mean of each chain"
-      shown.append(try figures.chart("acceptance-trace", chart))
-    }
-    guard !shown.isEmpty else { return }
-    page.section("Chains")
-    page.figures(shown, minimumWidth: 440)
-  }
-
-  /// One series per chain.
-  private static func traces(_ array: StoredArray) -> [LineChart.Series] {
-    (0..<array.shape[0]).map { chain in
-      let values = array.slice(chain)
-      return LineChart.Series("chain \(chain + 1)", x: values.indices.map { Double($0 + 1) }, y: values)
-    }
-  }
-}
-
-extension StoredArray {
-  /// The mean of every chain over its draws so far, for an array [chain, draw].
-  fileprivate var runningMeans: StoredArray {
-    let means = (0..<shape[0]).flatMap { chain in
-      var sum = 0.0
-      return slice(chain).enumerated().map { index, value in
-        sum += value
-        return sum / Double(index + 1)
-      }
-    }
-    return StoredArray(shape: shape, values: means)
-  }
 }
 
 /// `posterior.nc` of an inversion, in ArviZ's schema.
@@ -188,9 +191,16 @@ struct StoredPosterior {
   let truth, priorDeviation: HeatMap?
   let observations: [Double]?
   let sensors: (x: [Double], y: [Double])?
-  let noise: Double?
+  /// The smallest and the largest standard deviation of the noise as stated.
+  let noise: ClosedRange<Double>?
   /// [chain, draw]; the acceptance is that of all draws so far.
   let misfit, acceptance: StoredArray?
+  /// The lowest coefficients of the field, each [chain, draw].
+  let modes: [(name: String, values: StoredArray)]
+  /// The last stored draws of the first chains.
+  let samples: [HeatMap]
+  /// Prior and posterior by wave number.
+  let spectrum: StoredSpectrum?
   let xExtent, yExtent: ClosedRange<Double>
   /// What the file's attributes say, for the list of settings.
   let remarks: [(name: String, value: String)]
@@ -230,7 +240,8 @@ struct StoredPosterior {
     } else {
       sensors = nil
     }
-    noise = try array("constant_data/noise_std")?.values.first
+    let deviations = try array("constant_data/noise_std")?.values ?? []
+    noise = deviations.min().flatMap { smallest in deviations.max().map { smallest...$0 } }
     func trace(_ name: String) throws -> StoredArray? {
       try array(name).flatMap { $0.shape.count == 2 && !$0.values.isEmpty ? $0 : nil }
     }
@@ -240,6 +251,9 @@ struct StoredPosterior {
     } else {
       acceptance = try trace("sample_stats/acceptance_rate")
     }
+    modes = try Self.modes(file)
+    samples = try Self.samples(file, xCount: mean.xCount, yCount: mean.yCount)
+    spectrum = try StoredSpectrum(file)
     func extent(_ axis: String, _ count: Int) throws -> ClosedRange<Double> {
       for group in ["posterior/", "constant_data/", ""] {
         if let stored = try array(group + axis), stored.shape == [count] {
@@ -262,6 +276,32 @@ struct StoredPosterior {
     }
     self.remarks = remarks
     convergence = try Self.convergenceTable(file)
+  }
+
+  /// The followed coefficients, if the file has them.
+  private static func modes(_ file: HDF5File) throws -> [(name: String, values: StoredArray)] {
+    guard let array = try StoredArray(file, "sample_stats/fourier_mode"), array.shape.count == 3,
+      array.values.count > 0, try file.root.member("sample_stats/mode") == .dataset
+    else { return [] }
+    let names = try file.root.dataset("sample_stats/mode").readStrings()
+    let count = array.shape[2]
+    guard names.count == count else { return [] }
+    return names.enumerated().map { mode, name in
+      let values = stride(from: mode, to: array.values.count, by: count).map { array.values[$0] }
+      return (name, StoredArray(shape: Array(array.shape.prefix(2)), values: values))
+    }
+  }
+
+  /// The last stored draw of each of the first four chains, if the file has draws.
+  private static func samples(_ file: HDF5File, xCount: Int, yCount: Int) throws -> [HeatMap] {
+    guard try file.root.member("posterior/vorticity") == .dataset else { return [] }
+    let dataset = try file.root.dataset("posterior/vorticity")
+    let shape = try dataset.shape()
+    guard shape.count == 4, shape[1] > 0, shape[2] == xCount, shape[3] == yCount else { return [] }
+    return try (0..<min(4, shape[0])).map { chain in
+      let slab = HDF5Slab(start: [chain, shape[1] - 1, 0, 0], count: [1, 1, xCount, yCount])
+      return HeatMap(values: try dataset.read(as: Double.self, slab), xCount: xCount, yCount: yCount)
+    }
   }
 
   /// The diagnostics of every quantity, if the file has them.
@@ -312,5 +352,38 @@ struct StoredPosterior {
       abs(mean.values[index] - truth.values[index]) / max(deviation.values[index], .leastNormalMagnitude)
     }
     return HeatMap(values: values, xCount: truth.xCount, yCount: truth.yCount)
+  }
+}
+
+/// What is known of the coefficients of the field before and after, gathered by wave number.
+struct StoredSpectrum {
+  /// The wave numbers, rounded to whole ones, increasing.
+  let wavenumbers: [Double]
+  /// Root mean squares over the coefficients of every wave number.
+  let priorDeviation, posteriorDeviation, posteriorMean: [Double]
+  /// The posterior variance over the prior's, averaged likewise.
+  let varianceShare: [Double]
+
+  /// Reads the moments of the coefficients; nil if the file has none.
+  init?(_ file: HDF5File) throws {
+    func read(_ name: String) throws -> [Double]? {
+      try StoredArray(file, "posterior_summary/coordinate_\(name)")?.values
+    }
+    guard let numbers = try read("wavenumber"), let scales = try read("prior_std"),
+      let means = try read("mean"), let variances = try read("variance"), !numbers.isEmpty,
+      [scales, means, variances].allSatisfy({ $0.count == numbers.count })
+    else { return nil }
+    let shells = Dictionary(grouping: numbers.indices) { Int(numbers[$0].rounded()) }.sorted {
+      $0.key < $1.key
+    }
+    .filter { $0.key > 0 }
+    func average(_ value: (Int) -> Double) -> [Double] {
+      shells.map { shell in shell.value.reduce(0) { $0 + value($1) } / Double(shell.value.count) }
+    }
+    wavenumbers = shells.map { Double($0.key) }
+    priorDeviation = average { scales[$0] * scales[$0] }.map { $0.squareRoot() }
+    posteriorDeviation = average { scales[$0] * scales[$0] * variances[$0] }.map { $0.squareRoot() }
+    posteriorMean = average { scales[$0] * scales[$0] * means[$0] * means[$0] }.map { $0.squareRoot() }
+    varianceShare = average { variances[$0] }
   }
 }

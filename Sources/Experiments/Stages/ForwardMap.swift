@@ -22,6 +22,8 @@ struct ForwardMap {
   let solver: (map: any SolutionOperator, name: String)?
   /// For a surrogate, what it was trained on.
   let training: (file: String, samples: Int)?
+  /// What the user should know of the surrogate before believing the result.
+  let warnings: [String]
 
   /// The name of the field that is inverted for.
   static let field = "vorticity"
@@ -57,9 +59,11 @@ struct ForwardMap {
       grid = description.grid
       (map, name) = try Self.classicalSolver(config, file, grid: grid, times: times)
       channels = Array(times.indices)
-      (solver, self.training) = (nil, nil)
+      (solver, self.training, warnings) = (nil, nil, [])
+      try checkStatedGrid(config)
       return
     }
+    try Self.checkTrainingEquation(config, training.config, file)
     let folder = training.folder
     stride = training.config.data.stride
     let mapping = try FieldMapping(training.config, description, path: path)
@@ -82,13 +86,42 @@ struct ForwardMap {
     if let problem = surrogate.problem(grid: grid) {
       throw config.mistake("surrogate", "is \(folder), which does not fit \(path): \(problem)")
     }
-    try Self.checkTrainingEquation(config, training.config, file)
     map = surrogate
     name = "surrogate \(folder)"
     solver =
       config.sampler.kind == .delayedAcceptance
       ? try Self.classicalSolver(config, file, grid: grid, times: times) : nil
     self.training = (training.config.data.train, training.config.data.trainSamples)
+    warnings = try Self.doubts(training, grid: grid)
+    try checkStatedGrid(config)
+  }
+
+  private func checkStatedGrid(_ config: InvertConfig) throws {
+    guard let stated = config.equation.grid, grid.contains(where: { $0 != stated }) else { return }
+    let points = grid.map(String.init).joined(separator: " x ")
+    throw config.mistake(
+      "equation.grid", "is \(stated); \(file.path) is used on \(points) points")
+  }
+
+  /// What speaks against a surrogate: its training file has changed since, or had another grid.
+  private static func doubts(_ training: Training, grid: [Int]) throws -> [String] {
+    let path = training.config.data.train
+    guard FileSystem.exists(path) else { return [] }
+    var warnings: [String] = []
+    let other = try openDataset(path)
+    let checksum = try other.contentChecksum().map(Text.hexadecimal)
+    if let trained = training.manifest?.data[path], let checksum, trained != checksum {
+      warnings.append(
+        "\(path) is not what the surrogate \(training.folder) was trained on: it was changed since then")
+    }
+    let trainedGrid = other.description.grid.map { ($0 - 1) / training.config.data.stride + 1 }
+    if trainedGrid != grid {
+      let words = [trainedGrid, grid].map { $0.map(String.init).joined(separator: " x ") }
+      warnings.append(
+        "the surrogate \(training.folder) was trained on \(words[0]) points and is used on \(words[1]): "
+          + "how good it is there, its evaluation does not say")
+    }
+    return warnings
   }
 
   /// Whether two times are the same up to rounding.
@@ -123,12 +156,16 @@ struct ForwardMap {
     let folder: String
     let config: TrainConfig
     let checkpoint: String
+    /// What its run recorded, if that can be read.
+    let manifest: Manifest?
   }
 
   private static func training(_ config: InvertConfig) throws -> Training? {
     guard case .run(let folder) = config.surrogate else { return nil }
     let run = try RunFolder(opening: folder)
-    return Training(folder: folder, config: try run.trainConfig(), checkpoint: run.lastCheckpoint)
+    return Training(
+      folder: folder, config: try run.trainConfig(), checkpoint: run.lastCheckpoint,
+      manifest: try? Manifest(contentsOf: run.manifestFile))
   }
 
   /// The settings of the equation that a dataset states.

@@ -73,6 +73,7 @@ struct InversionSetup {
           "the surrogate was trained on sample \(config.observations.sample); take one it has not seen")
       }
     }
+    warnings += forward.warnings
     if let training = forward.training {
       warnings += try PriorCheck(
         prior: prior, trainingFile: training.file, samples: training.samples, forward
