@@ -111,49 +111,4 @@ public enum SolverKernels {
   ) -> Double {
     ck_advection_product_f64(points, u, slopeX, v, slopeY, product)
   }
-
-  // MARK: - Nine-point stencils
-  //
-  // Symmetric, on side × side points with a zero boundary: five planes, the diagonal and the couplings to
-  // the neighbours (i, j + 1), (i + 1, j − 1), (i + 1, j), (i + 1, j + 1).
-
-  /// y ← A x at the inner points.
-  public static func multiply(side: Int, stencil: Source, _ x: Source, _ y: Target) {
-    ck_stencil_multiply_f64(side, stencil, x, y)
-  }
-
-  /// y ← b − A x at the inner points.
-  public static func residual(side: Int, stencil: Source, _ x: Source, _ b: Source, _ y: Target) {
-    ck_stencil_residual_f64(side, stencil, x, b, y)
-  }
-
-  /// One Gauss–Seidel sweep over x in row-major order or in reverse; `row` is scratch of `side` numbers.
-  public static func sweep(
-    side: Int, stencil: Source, _ b: Source, backward: Bool, _ x: Target, row: Target
-  ) {
-    ck_stencil_sweep_f64(side, stencil, b, backward ? 1 : 0, x, row)
-  }
-
-  /// y ← y + P x, where P interpolates bilinearly from `coarse`² to `fine`² points.
-  ///
-  /// Fine index i lies between the coarse indices parent[i] and parent[i] + 1, at the fraction weight[i].
-  public static func prolong(
-    fine: Int, coarse: Int, parent: UnsafePointer<Int>, weight: Source, _ x: Source, _ y: Target, row: Target
-  ) {
-    ck_bilinear_prolong_f64(fine, coarse, parent, weight, x, y, row)
-  }
-
-  /// y ← Pᵀ x, zero on the boundary.
-  public static func restrict(
-    fine: Int, coarse: Int, parent: UnsafePointer<Int>, weight: Source, _ x: Source, _ y: Target, row: Target
-  ) {
-    ck_bilinear_restrict_f64(fine, coarse, parent, weight, x, y, row)
-  }
-
-  /// The stencil of Pᵀ A P.
-  public static func galerkin(
-    fine: Int, coarse: Int, parent: UnsafePointer<Int>, weight: Source, stencil: Source, result: Target
-  ) {
-    ck_galerkin_stencil_f64(fine, coarse, parent, weight, stencil, result)
-  }
 }

@@ -105,29 +105,55 @@ double ck_advection_product_f64(
     size_t points, const double *u, const double *slope_x, const double *v, const double *slope_y,
     double *product);
 
-/// Symmetric nine-point stencils on side * side points with a zero boundary; see solvers.c for the layout.
-/// y = A x.
-void ck_stencil_multiply_f64(size_t side, const double *stencil, const double *x, double *y);
+/// Operators on the `inner` * `inner` inner points of a square grid, for multigrid; see multigrid.c for the layout.
+/// A vector is 4 planes of (inner / 2 + 2)^2 numbers, a five-point operator 16 planes, a nine-point operator 24.
 
-/// y = b - A x.
-void ck_stencil_residual_f64(size_t side, const double *stencil, const double *x, const double *b, double *y);
+/// The inner points of a grid of (inner + 2)^2 numbers as a vector, and back.
+void ck_grid_split_f64(size_t inner, const double *grid, double *x);
+void ck_grid_join_f64(size_t inner, const double *x, double *grid);
 
-/// One Gauss-Seidel sweep in row-major order, or in the reverse order; `row` is scratch of `side` numbers.
-void ck_stencil_sweep_f64(
-    size_t side, const double *stencil, const double *b, int backward, double *x, double *row);
+/// The five-point operator of -h^2 div(a grad u) for the permeability at (inner + 2)^2 vertices; faces take the
+/// arithmetic or the harmonic mean.
+void ck_darcy_assemble_f64(size_t inner, int harmonic, const double *permeability, double *a);
 
-/// y += P x, bilinear interpolation: fine point i lies between coarse points parent[i] and parent[i] + 1, at
-/// the fraction weight[i]. `row` is scratch of `coarse` numbers.
-void ck_bilinear_prolong_f64(
-    size_t fine, size_t coarse, const size_t *parent, const double *weight, const double *x, double *y,
-    double *row);
+/// y = A x for a five-point operator; the dot product of x and y.
+double ck_darcy_multiply_f64(size_t inner, const double *a, const double *x, double *y);
 
-/// y = P^T x, zero on the boundary.
-void ck_bilinear_restrict_f64(
-    size_t fine, size_t coarse, const size_t *parent, const double *weight, const double *x, double *y,
-    double *row);
+/// residual = b - A x; its squared norm.
+double ck_darcy_residual_f64(
+    size_t inner, const double *a, const double *b, const double *x, double *residual);
 
-/// The stencil of P^T A P.
-void ck_galerkin_stencil_f64(
-    size_t fine, size_t coarse, const size_t *parent, const double *weight, const double *stencil,
-    double *result);
+/// x += step * p, r -= step * q; the squared norm of r.
+double ck_gradient_step_f64(
+    size_t n, double step, const double *p, const double *q, double *x, double *r);
+
+/// x = x + c rounded, c = what the rounding leaves over.
+void ck_move_sum_f64(size_t n, double *x, double *c);
+
+/// p = z + ratio * p.
+void ck_next_direction_f64(size_t n, double ratio, const double *z, double *p);
+
+/// Fills in the interpolation planes of a five-point operator.
+void ck_multigrid_prepare_f64(size_t inner, double *a);
+
+/// The nine-point operator of the next coarser grid, inner / 2 points per axis, from a five-point or a nine-point
+/// one. scratch: 23 * (inner / 2 + 2) numbers.
+void ck_multigrid_coarsen_five_f64(size_t inner, const double *a, double *coarse, double *scratch);
+void ck_multigrid_coarsen_nine_f64(size_t inner, const double *a, double *coarse, double *scratch);
+
+/// x = one relaxation of A x = b from zero; coarse_b = the residual on the next coarser grid.
+/// scratch: 5 * (inner / 2 + 2) numbers.
+void ck_multigrid_down_five_f64(
+    size_t inner, const double *a, const double *b, double *x, double *coarse_b, double *scratch);
+void ck_multigrid_down_nine_f64(
+    size_t inner, const double *a, const double *b, double *x, double *coarse_b, double *scratch);
+
+/// Adds the correction of the next coarser grid to x and relaxes in the reverse order.
+/// scratch: 2 * (inner / 2 + 2) numbers.
+void ck_multigrid_up_five_f64(
+    size_t inner, const double *a, const double *b, const double *coarse_x, double *x, double *scratch);
+void ck_multigrid_up_nine_f64(
+    size_t inner, const double *a, const double *b, const double *coarse_x, double *x, double *scratch);
+
+/// x = b / d for the single point of the coarsest grid.
+void ck_multigrid_single_f64(const double *a, const double *b, double *x);

@@ -1,5 +1,6 @@
 import Datasets
 import Solvers
+import Synchronization
 import Tensors
 
 /// Darcy flow through a random permeability.
@@ -70,6 +71,7 @@ private struct DarcySource: SampleSource {
   private let permeability: ThresholdedField
   private let stride: Int
   private let seed: UInt64
+  private let residuals = ResidualRecord()
 
   let description: DatasetDescription
 
@@ -91,10 +93,36 @@ private struct DarcySource: SampleSource {
     var random = Philox(seed: seed, stream: .inputs, sample: index)
     let grid = permeability.field.grid
     let coefficient = permeability.sample(using: &random)
-    let pressure = try solve(problem, coefficient.reshaped(to: [1, 1] + grid), sample: index)
+    let pressure = try namingSample(index) {
+      try problem.solve(coefficient.reshaped(to: [1, 1] + grid)) { _, _, residual in
+        residuals.record(residual, sample: index)
+      }
+    }
     return [
       everyPoint(of: coefficient, stride: stride, axes: 2),
       everyPoint(of: pressure.reshaped(to: grid), stride: stride, axes: 2),
     ]
+  }
+
+  /// Whether rounding left larger residuals than the tolerance.
+  var notices: [String] { residuals.notice(tolerance: problem.tolerance).map { [$0] } ?? [] }
+}
+
+/// The largest residual of the stored solutions, which rounding may make larger than the tolerance.
+final class ResidualRecord: Sendable {
+  private let worst = Mutex((residual: 0.0, sample: 0))
+
+  /// Takes note of the relative residual of one sample.
+  func record(_ residual: Double, sample: Int) {
+    worst.withLock { if residual > $0.residual { $0 = (residual, sample) } }
+  }
+
+  /// One line if a residual is larger than the tolerance.
+  func notice(tolerance: Double) -> String? {
+    let worst = worst.withLock { $0 }
+    guard worst.residual > tolerance else { return nil }
+    return "rounded to double precision, pressures have relative residuals of up to "
+      + "\(Text.number(worst.residual, digits: 2)) (sample \(worst.sample)), more than the tolerance "
+      + "\(Text.number(tolerance)), which they met before: the contrast of the permeability is high"
   }
 }

@@ -120,8 +120,13 @@ extension DatasetDescription {
 
 /// Solves one sample, and names it by its number in the dataset if that fails: the solver saw a batch of one.
 func solve(_ problem: some SolutionOperator, _ input: Tensor<Double>, sample: Int) throws -> Tensor<Double> {
+  try namingSample(sample) { try problem(input) }
+}
+
+/// Names the sample by its number in the dataset if solving it alone fails.
+func namingSample(_ sample: Int, _ solve: () throws -> Tensor<Double>) throws -> Tensor<Double> {
   do {
-    return try problem(input)
+    return try solve()
   } catch SolverError.blowUp(_, let time, let advice) {
     throw SolverError.blowUp(sample: sample, time: time, advice: advice)
   } catch SolverError.underResolved(_, let time, let grid, let suggestion) {
