@@ -36,6 +36,7 @@ struct DatasetIdentity: Codable, Equatable {
       encoder.outputFormatting = .sortedKeys
       var compared = self
       compared.provenance.config = Self.withoutOutput(provenance.config)
+      compared.provenance.software = Self.version(provenance.software)
       var checksum = Checksum()
       let data = try encoder.encode(compared)
       data.withUnsafeBytes { checksum.update($0) }
@@ -60,9 +61,8 @@ struct DatasetIdentity: Codable, Equatable {
     if ours.solver != theirs.solver { return "its solver is '\(ours.solver)', not '\(theirs.solver)'" }
     if precision != other.precision { return "its precision is \(precision), not \(other.precision)" }
     if description != other.description { return "its equation, axes, times or fields differ" }
-    if ours.software != theirs.software {
-      return "it was made by '\(ours.software)', not by '\(theirs.software)'"
-    }
+    let versions = [ours, theirs].map { Self.version($0.software) }
+    if versions[0] != versions[1] { return "it was made by '\(versions[0])', not by '\(versions[1])'" }
     guard includingSamples else { return nil }
     if samples != other.samples {
       let ranges = [samples, other.samples].map { "\($0[0]) to \($0[1] - 1)" }
@@ -70,6 +70,12 @@ struct DatasetIdentity: Codable, Equatable {
     }
     if ours.shard != theirs.shard { return "it is another shard of another number of them" }
     return nil
+  }
+
+  /// Name and version of a program, without the revision in parentheses that a build from source adds: that of
+  /// the checkout may change while its tasks are running.
+  private static func version(_ software: String) -> String {
+    String(software.prefix { $0 != "(" }).trimmingCharacters(in: .whitespaces)
   }
 
   /// A configuration without the name of the output, on which no sample depends.

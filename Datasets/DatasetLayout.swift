@@ -141,7 +141,8 @@ enum DatasetLayout {
     }
     for (name, dataset) in datasets {
       try dataset.attributes.set("sample_varying", false)
-      try dataset.attributes.set("time_varying", false)
+      // The times vary in time: The Well's checker derives the shape from this.
+      try dataset.attributes.set("time_varying", name == "time")
       try dataset.makeDimensionScale(named: name)
       // netCDF-4 and h5netcdf look for dimensions in a variable's group and those above it only.
       try root.link(name, to: "\(scales)/\(name)")

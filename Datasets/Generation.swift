@@ -156,7 +156,7 @@ public func generateDataset(
   if options.writesXDMF {
     try XDMF.write(
       besides: path, description, sampleCount: samples.count,
-      precisions: description.fields.map { _ in precision })
+      precisions: description.fields.map { _ in precision }, temporary: path + ".partial.xmf")
   }
   try writer.publish()
   state.completed = samples.count

@@ -19,12 +19,15 @@ public enum XDMF {
   }
 
   /// Writes the XDMF file of a dataset.
+  ///
+  /// - Parameter temporary: As for `AtomicFile.write`.
   static func write(
-    besides path: String, _ description: DatasetDescription, sampleCount: Int, precisions: [StoredPrecision]
+    besides path: String, _ description: DatasetDescription, sampleCount: Int, precisions: [StoredPrecision],
+    temporary: String? = nil
   ) throws {
     let file = URL(fileURLWithPath: path).lastPathComponent
     let text = text(file: file, description, sampleCount: sampleCount, precisions: precisions)
-    try AtomicFile.write(text, to: Self.path(besides: path))
+    try AtomicFile.write(Array(text.utf8), to: Self.path(besides: path), temporary: temporary)
   }
 
   /// The content of the XDMF file.
@@ -70,20 +73,14 @@ public enum XDMF {
     if isSpaceTime {
       axes.insert(description.times ?? (0..<description.frameCount).map(Double.init), at: 0)
     }
-    let is3D = axes.count == 3
-    if axes.count == 1 { axes.insert([0], at: 0) }
+    // Always three axes: of two, ParaView's reader makes an image that stands edge-on to the viewer.
+    while axes.count < 3 { axes.insert([0], at: 0) }
     let lengths = axes.map { String($0.count) }.joined(separator: " ")
-    let origin = axes.map { String($0[0]) }.joined(separator: " ")
-    let spacing = axes.map { $0.count > 1 ? String($0[1] - $0[0]) : "1" }.joined(separator: " ")
     var lines = [
       "      <Grid Name=\"sample \(sample)\(frame.map { " frame \($0)" } ?? "")\" GridType=\"Uniform\">",
       "        <Time Value=\"\(time)\"/>",
-      "        <Topology TopologyType=\"\(is3D ? "3DCoRectMesh" : "2DCoRectMesh")\" Dimensions=\"\(lengths)\"/>",
-      "        <Geometry GeometryType=\"\(is3D ? "ORIGIN_DXDYDZ" : "ORIGIN_DXDY")\">",
-      "          <DataItem Dimensions=\"\(axes.count)\" NumberType=\"Float\" Precision=\"8\">\(origin)</DataItem>",
-      "          <DataItem Dimensions=\"\(axes.count)\" NumberType=\"Float\" Precision=\"8\">\(spacing)</DataItem>",
-      "        </Geometry>",
     ]
+    lines += geometry(axes, lengths: lengths).map { "        " + $0 }
     for (field, precision) in zip(description.fields, precisions) where !isSpaceTime || field.isTimeVarying {
       let number = "NumberType=\"Float\" Precision=\"\(precision.byteCount)\""
       let shape = [sampleCount] + description.shape(of: field)
@@ -108,6 +105,24 @@ public enum XDMF {
       ]
     }
     return lines + ["      </Grid>"]
+  }
+
+  /// Where the points are: by origin and spacing, or one by one where the distances differ.
+  private static func geometry(_ axes: [[Double]], lengths: String) -> [String] {
+    func item(_ numbers: [Double]) -> String {
+      "  <DataItem Dimensions=\"\(numbers.count)\" NumberType=\"Float\" Precision=\"8\" Format=\"XML\">"
+        + numbers.map { String($0) }.joined(separator: " ") + "</DataItem>"
+    }
+    let spacings = axes.map { $0.count > 1 ? $0[1] - $0[0] : 1 }
+    let isUniform = zip(axes, spacings).allSatisfy { points, spacing in
+      // Rounding of the coordinates, not a step of another length.
+      zip(points, points.dropFirst()).allSatisfy { abs($1 - $0 - spacing) <= 1e-6 * abs(spacing) }
+    }
+    let (mesh, kind) = isUniform ? ("3DCoRectMesh", "ORIGIN_DXDYDZ") : ("3DRectMesh", "VXVYVZ")
+    // Origin and spacing slowest axis first as the lengths; lists of points fastest axis first.
+    let items = isUniform ? [axes.map { $0[0] }, spacings] : axes.reversed()
+    return ["<Topology TopologyType=\"\(mesh)\" Dimensions=\"\(lengths)\"/>"]
+      + ["<Geometry GeometryType=\"\(kind)\">"] + items.map(item) + ["</Geometry>"]
   }
 
   private static func escaped(_ text: String) -> String {

@@ -107,7 +107,8 @@ public struct Audit {
       whyNoEquation = why
       subject = Subject(dataset)
     case .known(let known):
-      let subject = Subject(dataset, trajectory: known.trajectory(dataset.description))
+      let subject = Subject(
+        dataset, trajectory: known.trajectory(dataset.description), labels: known.labels)
       let obstacle = known.obstacle(subject)
       self.equation = obstacle == nil ? known : nil
       whyNoEquation = obstacle ?? ""
@@ -124,13 +125,14 @@ public struct Audit {
       checks: [
         FiniteValues(subject: subject), AxesCheck(subject: subject, lengths: equation?.lengths),
         Outliers(subject: subject),
-      ] + (equation?.sampleChecks(subject) ?? []), progress: progress)
+      ] + (equation?.sampleChecks(subject) ?? []), keeping: samplesToKeep, progress: progress)
     var results = pass.results + [statements] + (try inputResults())
     if let equation {
       let samples = chosenSamples(pass)
       results += try equation.solvingChecks(
         Solving(
-          dataset: dataset, subject: subject, samples: samples, seed: options.seed, progress: progress))
+          dataset: dataset, subject: subject, samples: samples, seed: options.seed, kept: pass.kept,
+          progress: progress))
     }
     let byName = Dictionary(results.map { ($0.check, $0) }) { first, _ in first }
     return AuditReport(
@@ -140,11 +142,24 @@ public struct Audit {
       })
   }
 
+  /// A random choice of samples to solve again.
+  private var randomSamples: ArraySlice<Int> {
+    var random = Philox(seed: options.seed, stream: Resolver.stream, sample: 1 << 40)
+    return random.permutation(dataset.sampleCount).prefix(options.solvedSamples(of: subject))
+  }
+
   /// The samples to solve again: a random choice, and those whose frames fit least together.
   private func chosenSamples(_ pass: SamplePass) -> [Int] {
-    var random = Philox(seed: options.seed, stream: Resolver.stream, sample: 1 << 40)
-    let chosen = random.permutation(pass.sound.count).prefix(options.solvedSamples(of: subject))
-    return Set(chosen.map { pass.sound[$0] }).union(pass.suspects).sorted()
+    Set(randomSamples).intersection(pass.sound).union(pass.suspects).sorted()
+  }
+
+  /// Where every sample costs a pass over the file, those that will be solved are kept when they are read, if
+  /// the memory for them is small.
+  private var samplesToKeep: Set<Int> {
+    guard dataset.interleavesSamples, equation != nil else { return [] }
+    let chosen = randomSamples
+    let size = subject.description.fields.map { subject.description.shape(of: $0).reduce(1, *) }.reduce(0, +)
+    return chosen.count * size <= 1 << 26 ? Set(chosen) : []
   }
 
   /// The checks `duplicates` and `leakage`: of the first field, or the first frame of it, which is the input.

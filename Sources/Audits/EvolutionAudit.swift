@@ -28,7 +28,7 @@ struct EvolutionAudit {
       if subject.trajectory.count < 2 {
         "there is one frame: nothing follows from anything"
       } else if subject.trajectory.contains(where: { $0.time == nil }) {
-        "the file does not say when its frames are; give --set times=[...]"
+        "the file does not say when its frames are; give --set times=0,1 or FIRST:LAST"
       } else if solving.samples.isEmpty {
         "no sample has finite numbers"
       } else {

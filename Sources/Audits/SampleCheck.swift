@@ -40,6 +40,12 @@ public final class AuditedSample {
   init(index: Int, subject: Subject, fields: [String: Tensor<Double>]) {
     self.index = index
     self.subject = subject
+    var fields = fields
+    for (name, values) in subject.labels {
+      fields[name]?.withUnsafeMutableBuffer { numbers in
+        for index in numbers.indices { numbers[index] = values[numbers[index] == 0 ? 0 : 1] }
+      }
+    }
     self.fields = fields
   }
 

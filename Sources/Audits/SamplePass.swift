@@ -13,9 +13,11 @@ struct SamplePass {
   private(set) var sound: [Int] = []
   /// Those among them whose frames fit least together.
   private(set) var suspects: Set<Int> = []
+  /// The fields of the samples that were to be kept.
+  private(set) var kept: [Int: [String: Tensor<Double>]] = [:]
 
   init(
-    _ dataset: any ReadableDataset, _ subject: Subject, checks: [any SampleCheck],
+    _ dataset: any ReadableDataset, _ subject: Subject, checks: [any SampleCheck], keeping wanted: Set<Int>,
     progress: (_ step: AuditStep, _ done: Int, _ total: Int) throws -> Void
   ) throws {
     let running = checks.map { $0.running() }
@@ -29,10 +31,13 @@ struct SamplePass {
     else { return }
     for run in dataset.sampleRuns(of: largest) {
       try progress(.reading, run.lowerBound, dataset.sampleCount)
-      for part in try integrity.readable(run) {
-        let values = try fields.map { field in
-          try dataset.readDouble(
-            field: field.name, samples: part, frames: nil, stride: 1, requiresFinite: false)
+      for (part, values) in integrity.read(run) {
+        for sample in wanted.intersection(part) {
+          let index = sample - part.lowerBound
+          kept[sample] = Dictionary(
+            uniqueKeysWithValues: zip(fields, values).map {
+              ($0.name, $1[first: index..<index + 1].dropFirstAxis())
+            })
         }
         let measured = parallelMap(part.count) { index in
           let sample = AuditedSample(
@@ -64,43 +69,34 @@ private struct Integrity {
   private var findings: [Finding] = []
   private var failures = 0
   private var hasChecksums = false
-  private var unread = 0
 
   init(_ dataset: any ReadableDataset) { self.dataset = dataset }
 
-  /// The parts of a run that can be read; what cannot is remembered.
-  mutating func readable(_ run: Range<Int>) throws -> [Range<Int>] {
-    guard let problem = verify(run) else { return [run] }
-    guard run.count == 1 else { return try run.flatMap { try readable($0..<$0 + 1) } }
-    failures += 1
-    let place = Place(sample: run.lowerBound)
-    let advice = "restore the file from a copy, or generate it again"
-    if problem is DatasetError {
-      findings.append(Finding("it is not as it was written (wrong checksum)", at: place, advice: advice))
-      // Its numbers can still be looked at.
-      return [run]
+  /// The fields of the parts of a run that can be read; what cannot is remembered.
+  mutating func read(_ run: Range<Int>) -> [(part: Range<Int>, fields: [Tensor<Double>])] {
+    do {
+      if let file = dataset as? DatasetFile, try file.verifyChecksums(samples: run) { hasChecksums = true }
+      return [(run, try fields(of: run))]
+    } catch {
+      guard run.count == 1 else { return run.flatMap { read($0..<$0 + 1) } }
+      failures += 1
+      let place = Place(sample: run.lowerBound)
+      let advice = "restore the file from a copy, or generate it again"
+      if case DatasetError.wrongChecksum = error, let fields = try? fields(of: run) {
+        findings.append(Finding("it is not as it was written (wrong checksum)", at: place, advice: advice))
+        return [(run, fields)]
+      }
+      findings.append(
+        Finding(
+          "it cannot be read: \((error as? HDF5Error)?.message ?? "\(error)")", at: place, advice: advice))
+      return []
     }
-    findings.append(
-      Finding(
-        "it cannot be read: \((problem as? HDF5Error)?.message ?? "\(problem)")", at: place, advice: advice))
-    unread += 1
-    return []
   }
 
-  private mutating func verify(_ run: Range<Int>) -> (any Error)? {
-    do {
-      if let file = dataset as? DatasetFile {
-        if try file.verifyChecksums(samples: run) {
-          hasChecksums = true
-          return nil
-        }
-      }
-      for field in dataset.description.fields {
-        _ = try dataset.readDouble(
-          field: field.name, samples: run, frames: nil, stride: 1, requiresFinite: false)
-      }
-      return nil
-    } catch { return error }
+  private func fields(of run: Range<Int>) throws -> [Tensor<Double>] {
+    try dataset.description.fields.map { field in
+      try dataset.readDouble(field: field.name, samples: run, frames: nil, stride: 1, requiresFinite: false)
+    }
   }
 
   var result: CheckResult {

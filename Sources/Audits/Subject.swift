@@ -11,6 +11,10 @@ public struct Subject: Sendable {
   public let rounding: [String: Double]
   /// The frames of a sample in the order of time; empty for a steady problem.
   public let trajectory: [FrameSource]
+  /// What false and true stand for, for fields that are stored as such.
+  public let labels: [String: [Double]]
+  /// The fields that are stored as false and true, and of which nobody says what that stands for.
+  public let unlabelled: Set<String>
 
   /// Where one frame of a sample is stored.
   public struct FrameSource: Sendable, Equatable {
@@ -23,13 +27,20 @@ public struct Subject: Sendable {
   }
 
   /// What a file says, with the frames of its samples in the order of time.
-  public init(_ dataset: any ReadableDataset, trajectory: [FrameSource] = []) {
+  ///
+  /// - Parameter labels: what false and true stand for in fields that may be stored as such.
+  public init(
+    _ dataset: any ReadableDataset, trajectory: [FrameSource] = [], labels: [String: [Double]] = [:]
+  ) {
     let description = dataset.description
     self.description = description
     sampleCount = dataset.sampleCount
     rounding = Dictionary(
       uniqueKeysWithValues: zip(description.fields, dataset.storedTypes).map { ($0.name, $1.rounding) })
     self.trajectory = trajectory
+    let logical = Set(zip(description.fields, dataset.storedTypes).filter { $1 == .bool }.map(\.0.name))
+    self.labels = labels.filter { logical.contains($0.key) && $0.value.count == 2 }
+    unlabelled = logical.subtracting(self.labels.keys)
   }
 
   /// A frame as a place in a file.

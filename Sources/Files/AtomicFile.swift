@@ -38,9 +38,13 @@ public enum AtomicFile {
   /// Writes `bytes` to a temporary name beside `path`, flushes it to the disk, then renames it.
   ///
   /// A reader, or a machine that loses power, never sees half a file. An existing file is replaced.
+  /// - Parameter temporary: The temporary name, unless it is to be one of this process alone: who knows that
+  ///   no other process writes the file gives a fixed one, so that a kill leaves nothing that stays.
   /// - Throws: `FileError`; what was at `path` is as it was, and nothing is left beside it.
-  public static func write(_ bytes: some Collection<UInt8>, to path: String) throws(FileError) {
-    let temporary = "\(path).\(getpid()).partial"
+  public static func write(
+    _ bytes: some Collection<UInt8>, to path: String, temporary: String? = nil
+  ) throws(FileError) {
+    let temporary = temporary ?? "\(path).\(getpid()).partial"
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw FileError(.notCreatable, path: path) }
     do throws(FileError) {

@@ -321,7 +321,9 @@ extension SamplingSchedule {
       Philox(seed: seed, stream: stream, sample: chain << 40 | iteration)
     }
     let outcome = try sampler.step(&chains.points, stepSizes: chains.stepSizes, randoms: &randoms)
-    if let noisePrior = sampler.problem.noisePrior {
+    // At a start far from the data an inferred level would explain the misfit as noise, and the field would
+    // have no reason to move: for half of the burn-in the stated level holds.
+    if let noisePrior = sampler.problem.noisePrior, iteration >= burnIn / 2 {
       for chain in 0..<chains.count {
         chains.points.noiseVariances[chain] =
           noisePrior.posterior(

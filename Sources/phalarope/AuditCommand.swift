@@ -13,7 +13,7 @@ struct AuditCommand: ParsableCommand {
 
         phalarope audit data/burgers.h5
         phalarope audit data/train.h5 data/test.h5 --json
-        phalarope audit burgers.mat --equation burgers --set viscosity=0.1 --set times=[1]
+        phalarope audit burgers.mat --equation burgers --set viscosity=0.1 --set times=0,1
       """)
 
   @Argument(help: "The dataset file.", completion: .file())
@@ -28,7 +28,7 @@ struct AuditCommand: ParsableCommand {
   @Option(
     name: .customLong("set"),
     help: ArgumentHelp(
-      "What the file does not state, as viscosity=0.1, times=[1], grid=1024, prior.tau=7, fields.solution=u.",
+      "What the file does not state, as viscosity=0.1, times=0,1, length=1, grid=1024, prior.tau=7.",
       valueName: "key=value"))
   var settings: [String] = []
 

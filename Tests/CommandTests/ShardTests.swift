@@ -151,6 +151,10 @@ import Testing
         func isJournal(longerThan length: Int) -> Bool {
           (try? FileManager.default.attributesOfItem(atPath: journal)[.size] as? Int) ?? 0 > length
         }
+        /// The file has its name and nothing is left beside it.
+        func isFinished() throws -> Bool {
+          try names(in: folder).filter { $0.hasPrefix(output) } == [output]
+        }
         var kills = 0
         for moment in 0..<5 {
           let running = try Command.Running(arguments, in: folder)
@@ -164,17 +168,16 @@ import Testing
           }
           running.signal(SIGKILL)
           if running.wait().status == 137 && isMet { kills += 1 }
+          // A command that was too quick for the kill is begun anew.
+          if moment < 4, try isFinished() { unlink("\(folder)/\(output)") }
         }
-        if !FileManager.default.fileExists(atPath: "\(folder)/\(output)") {
-          try succeed(arguments, in: folder)
-        }
+        if try !isFinished() { try succeed(arguments, in: folder) }
         #expect(try content("\(folder)/\(output)") == whole)
-        #expect(try names(in: folder).filter { $0.hasPrefix("\(output).") }.isEmpty)
+        #expect(try isFinished())
         return kills
       }
-      #expect(try disturb(generate, "burgers.h5") >= 3)
+      #expect(try disturb(generate, "burgers.h5") >= 2)
       for index in 0..<3 { try succeed(generate + ["--shard", "\(index)/3"], in: folder) }
-      // Merging is quick: a kill may come too late for some of the moments.
       #expect(
         try disturb(["merge"] + shards(3, of: "burgers") + ["--output", "merged.h5"], "merged.h5") >= 1)
     }

@@ -155,7 +155,8 @@ import Testing
       for name in ["time", "x", "y"] {
         let dimension = try root.dataset("dimensions/\(name)")
         #expect(try dimension.attributes.value("sample_varying") == .booleans([false], shape: []))
-        #expect(try dimension.attributes.value("time_varying") == .booleans([false], shape: []))
+        #expect(
+          try dimension.attributes.value("time_varying") == .booleans([name == "time"], shape: []))
         #expect(try dimension.isDimensionScale())
         #expect(try root.dataset(name).isDimensionScale())
       }
@@ -185,7 +186,7 @@ import Testing
       #expect(text.components(separatedBy: "GridType=\"Collection\"").count - 1 == 4)
       #expect(text.components(separatedBy: "GridType=\"Uniform\"").count - 1 == 20)
       #expect(text.components(separatedBy: "<Grid").count == text.components(separatedBy: "</Grid>").count)
-      #expect(text.contains("<Topology TopologyType=\"2DCoRectMesh\" Dimensions=\"6 9\"/>"))
+      #expect(text.contains("<Topology TopologyType=\"3DCoRectMesh\" Dimensions=\"1 6 9\"/>"))
       // Sample 3, frame 4 of [4, 5, 6, 9], slowest axis first: start, stride, count.
       #expect(text.contains("3 4 0 0  1 1 1 1  1 1 6 9</DataItem>"))
       #expect(
@@ -195,8 +196,22 @@ import Testing
     try withDataset(times: 3, grid: [8]) { path, _ in
       let xmf = path.replacingOccurrences(of: "data.h5", with: "data.xmf")
       let text = try String(contentsOfFile: xmf, encoding: .utf8)
-      #expect(text.contains("<Topology TopologyType=\"2DCoRectMesh\" Dimensions=\"3 8\"/>"))
+      #expect(text.contains("<Topology TopologyType=\"3DCoRectMesh\" Dimensions=\"1 3 8\"/>"))
       #expect(text.contains("2 0 0  1 1 1  1 3 8</DataItem>"))
+      #expect(text.contains(">0.0 0.0 0.0</DataItem>") && text.contains(">1.0 0.25 0.125</DataItem>"))
+    }
+    // Times at different distances are listed one by one, fastest axis first.
+    try withTemporaryFolder { folder in
+      var source = AnalyticSource(times: 3, grid: [2])
+      source.description = DatasetDescription(
+        name: "a", title: "", equation: "", axes: source.description.axes, times: [0, 0.5, 2],
+        fields: source.description.fields)
+      try generateDataset(from: source, samples: 0..<1, to: "\(folder)/data.h5", options: testOptions)
+      let text = try String(contentsOfFile: "\(folder)/data.xmf", encoding: .utf8)
+      #expect(text.contains("<Topology TopologyType=\"3DRectMesh\" Dimensions=\"1 3 2\"/>"))
+      let x = try #require(text.range(of: ">0.0 0.5</DataItem>"))
+      let time = try #require(text.range(of: ">0.0 0.5 2.0</DataItem>"))
+      #expect(x.upperBound < time.lowerBound)
     }
   }
 

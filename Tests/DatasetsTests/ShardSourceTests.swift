@@ -145,9 +145,10 @@ import Testing
         try other("claim") { $0.provenance.shard = try? Shard(0, of: 3, total: 9) }.text
           == "claim.h5: holds the samples 3 to 5, but shard 0 of 3 is 0 to 2")
 
-      // Where the output lies is no part of what the samples are.
+      // Where the output lies is no part of what the samples are, nor is the revision of the checkout.
       var moved = testOptions
       moved.provenance.config += "output: elsewhere.h5\n"
+      moved.provenance.software += " (git 0123456789ab)"
       let elsewhere = try generateShards(3, of: "elsewhere", in: folder, moved)
       #expect(try ShardSource(merging: [paths[0], elsewhere[1], paths[2]]).samples == 0..<9)
     }

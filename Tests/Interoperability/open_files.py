@@ -1,7 +1,9 @@
 """Opens what the quickstart wrote with the programs that users have, and checks what they see.
 
-Run by `make test-deep` in the folder where the quickstart ran; needs h5py, xarray, h5netcdf, netCDF4, arviz.
+Usage: open_files.py FILE.h5 ..., with more dataset files, in the folder where the quickstart ran; needs h5py, xarray,
+h5netcdf, netCDF4, arviz.
 """
+import sys
 import warnings
 import zlib
 
@@ -12,14 +14,22 @@ import h5py
 import numpy
 import xarray
 
+# Fields with their dimensions.
 DATASETS = {
-    "burgers": {"u": ("sample", "time", "x")},
-    "darcy": {"permeability": ("sample", "x", "y"), "pressure": ("sample", "x", "y")},
-    "navier-stokes": {"vorticity": ("sample", "time", "x", "y")},
+    "data/quickstart/burgers.h5": {"u": ("sample", "time", "x")},
+    "data/quickstart/darcy.h5": {"permeability": ("sample", "x", "y"), "pressure": ("sample", "x", "y")},
+    "data/quickstart/navier-stokes.h5": {"vorticity": ("sample", "time", "x", "y")},
 }
+for path in sys.argv[1:]:
+    with h5py.File(path) as file:
+        space = tuple(file["dimensions"].attrs["spatial_dims"])
+        fields = {name: file["t0_fields"][name] for name in file["t0_fields"].attrs["field_names"]}
+        DATASETS[path] = {
+            name: ("sample", *(["time"] if field.attrs["time_varying"] else []), *space)
+            for name, field in fields.items()
+        }
 
-for name, fields in DATASETS.items():
-    path = f"data/quickstart/{name}.h5"
+for path, fields in DATASETS.items():
     for engine in ("h5netcdf", "netcdf4"):
         with xarray.open_dataset(path, group="t0_fields", engine=engine) as dataset:
             for field, dimensions in fields.items():

@@ -203,6 +203,16 @@ import Testing
     }
   }
 
+  @Test func anInferredNoiseLevelWaitsForTheField() throws {
+    // At a start far from the data it would take the misfit for noise.
+    var problem = LinearProblem().problem
+    problem.noisePrior = InverseGamma(shape: 3, scale: 3)
+    let chains = try chains(PreconditionedCrankNicolson(problem), draws: 20, burnIn: 40, stepSize: 0.5)
+    for trace in ChainHistory(chains).trace("noise_factor") {
+      #expect(trace.prefix(20).allSatisfy { $0 == 1 } && trace.dropFirst(20).allSatisfy { $0 != 1 })
+    }
+  }
+
   @Test(arguments: [Kind.pcn, .mala, .informedPCN, .delayedPCN])
   func acceptanceDoesNotDependOnTheGrid(kind: Kind) throws {
     // The same problem on finer grids, observed at the same places; a random walk would stop accepting.

@@ -340,8 +340,12 @@ import Testing
 
   @Test(.enabled(if: runsDeepTests), arguments: [1e-1, 1e-2, 1e-3, 1e-4])
   func deepRefusalsNameAGridThatWorks(viscosity: Double) throws {
-    for sample in 0..<(viscosity < 1e-3 ? 3 : 10) {
-      for coarse in [16, 32, 64] { try checkRefusal(viscosity: viscosity, coarse: coarse, sample: sample) }
+    // On fewer points some draws are smooth: their few modes are held, and nothing is refused. At the smallest
+    // viscosity one draw takes a minute or two.
+    for sample in 0..<(viscosity < 1e-3 ? 1 : 10) {
+      for coarse in viscosity < 1e-3 ? [64] : [32, 64] {
+        try checkRefusal(viscosity: viscosity, coarse: coarse, sample: sample)
+      }
     }
   }
 }

@@ -42,6 +42,10 @@ struct CoefficientValues: SampleCheck {
   }
 
   func conclude(_ measurements: [Measurement]) -> CheckResult {
+    guard !subject.unlabelled.contains(field) else {
+      return .notApplicable(
+        name, "'\(field)' is stored as false and true; give --set permeability_below=... and _above=...")
+    }
     let list = (values ?? []).map { Words.number($0, digits: 6) }.joined(separator: " or ")
     var result = CheckResult(
       name, of: measurements.map(\.judged),

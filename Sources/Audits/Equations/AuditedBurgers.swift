@@ -6,8 +6,8 @@ import Tensors
 public struct AuditedBurgers: AuditedEvolution {
   /// Burgers.
   public var name: String { "burgers" }
-  /// Where the solution is stored.
-  public let fields: EvolutionFields
+  /// The field that is the solution.
+  public let field: String
   /// Its domain may have any length: u and ν are scaled.
   public var lengths: [Double]? { nil }
   /// One.
@@ -30,11 +30,11 @@ public struct AuditedBurgers: AuditedEvolution {
   ///
   /// - Parameter length: of the domain, if it is not 2π.
   public init(
-    fields: EvolutionFields = EvolutionFields(solution: "u"), viscosity: Double?, solverGrid: Int? = nil,
+    field: String = "u", viscosity: Double?, solverGrid: Int? = nil,
     law: AuditedLaw? = nil,
     timeStepping: TimeStepping = TimeStepping(), length: Double? = nil
   ) {
-    self.fields = fields
+    self.field = field
     parameter = AuditedParameter(name: "viscosity", stated: viscosity, range: 1e-4...1)
     self.solverGrid = solverGrid
     self.law = law

@@ -43,6 +43,9 @@ public struct AuditedDarcy: AuditedEquation {
   /// The coefficient.
   public var inputField: String? { permeability }
 
+  /// The stated values of the coefficient, the smaller one first.
+  public var labels: [String: [Double]] { values.map { [permeability: $0.sorted()] } ?? [:] }
+
   /// None: it is steady.
   public func trajectory(_ description: DatasetDescription) -> [Subject.FrameSource] { [] }
 
@@ -57,6 +60,16 @@ public struct AuditedDarcy: AuditedEquation {
     }
     guard description.axes.count == 2, description.grid[0] == description.grid[1], description.grid[0] >= 3
     else { return "the solver needs a square grid of two axes; the file has \(description.grid)" }
+    for axis in description.axes {
+      guard let coordinates = axis.coordinates, let first = coordinates.first, let last = coordinates.last,
+        last > first
+      else { continue }
+      // Points in the middle of cells say nothing about the boundary, and not what the solver had.
+      let half = 0.25 * (last - first) / Double(coordinates.count - 1)
+      guard abs(first) < half || first < 0 else {
+        return "its points are those of cells, from \(Words.number(first)) on: the boundary is not among them"
+      }
+    }
     return nil
   }
 

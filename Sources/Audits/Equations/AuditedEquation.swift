@@ -16,6 +16,8 @@ public protocol AuditedEquation: Sendable {
   var inputField: String? { get }
   /// Where the solution in time is stored; empty for a steady equation, or if the file has no such field.
   func trajectory(_ description: DatasetDescription) -> [Subject.FrameSource]
+  /// What false and true stand for in fields that may be stored as such.
+  var labels: [String: [Double]] { get }
   /// Why the fields cannot be those of this equation, or nil.
   func obstacle(_ subject: Subject) -> String?
   /// The checks that look at every sample.
@@ -24,6 +26,11 @@ public protocol AuditedEquation: Sendable {
   func solvingChecks(_ solving: Solving) throws -> [CheckResult]
   /// Why a check is not made.
   func reason(without check: CheckName, _ subject: Subject) -> String
+}
+
+extension AuditedEquation {
+  /// None.
+  public var labels: [String: [Double]] { [:] }
 }
 
 /// What checks that solve again work with.
@@ -36,11 +43,14 @@ public struct Solving {
   public let samples: [Int]
   /// The seed of all random choices.
   public let seed: UInt64
+  /// Fields of samples that were read before, where reading single samples is slow.
+  let kept: [Int: [String: Tensor<Double>]]
   /// Called with what is being done, how much of it is done, and how much there is; what it throws ends the audit.
   public let progress: (_ step: AuditStep, _ done: Int, _ total: Int) throws -> Void
 
   /// Reads the fields of a sample.
   func sample(_ index: Int) throws -> AuditedSample {
+    if let fields = kept[index] { return AuditedSample(index: index, subject: subject, fields: fields) }
     var fields: [String: Tensor<Double>] = [:]
     for field in subject.description.fields {
       fields[field.name] = try dataset.readDouble(field: field.name, samples: index..<index + 1)

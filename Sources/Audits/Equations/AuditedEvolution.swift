@@ -3,45 +3,10 @@ import Foundation
 import Solvers
 import Tensors
 
-/// The fields of a file that hold a solution in time.
-public struct EvolutionFields: Sendable, Equatable {
-  /// The field with the first frame, at t = 0, if it is a field of its own, as in the files of the FNO paper.
-  public var initial: String?
-  /// The field with the other frames, or with all.
-  public var solution: String
-  /// The times of the frames of `solution`, if they are not those of the file.
-  public var times: [Double]?
-
-  /// Fields.
-  public init(initial: String? = nil, solution: String, times: [Double]? = nil) {
-    self.initial = initial
-    self.solution = solution
-    self.times = times
-  }
-
-  /// The frames in the order of time; empty if a field is missing.
-  func trajectory(_ description: DatasetDescription) -> [Subject.FrameSource] {
-    guard let field = description.fields.first(where: { $0.name == solution }) else { return [] }
-    let count = field.isTimeVarying ? description.frameCount : 1
-    let known = times ?? (field.isTimeVarying ? description.times : nil)
-    var frames = (0..<count).map { frame in
-      let time = known.flatMap { $0.indices.contains(frame) ? $0[frame] : nil }
-      return Subject.FrameSource(field: solution, frame: frame, time: time)
-    }
-    if let initial {
-      guard let first = description.fields.first(where: { $0.name == initial }), !first.isTimeVarying else {
-        return []
-      }
-      frames.insert(.init(field: initial, frame: 0, time: 0), at: 0)
-    }
-    return frames
-  }
-}
-
 /// An evolution equation on a periodic domain whose solution is one field in time.
 public protocol AuditedEvolution: AuditedEquation {
-  /// Where the solution is stored.
-  var fields: EvolutionFields { get }
+  /// The field that is the solution.
+  var field: String { get }
   /// How many axes it has.
   var dimensions: Int { get }
   /// The number that is fitted; nil if there is none.
@@ -81,7 +46,10 @@ extension AuditedEvolution {
 
   /// The frames in the order of time.
   public func trajectory(_ description: DatasetDescription) -> [Subject.FrameSource] {
-    fields.trajectory(description)
+    guard description.fields.contains(where: { $0.name == field && $0.isTimeVarying }) else { return [] }
+    return (0..<description.frameCount).map {
+      Subject.FrameSource(field: field, frame: $0, time: description.times?[$0])
+    }
   }
 
   /// The distance of stored points on the solver's grid, or nil if it is not known.
@@ -100,8 +68,7 @@ extension AuditedEvolution {
         + "the file \(description.axes.count)"
     }
     guard !subject.trajectory.isEmpty else {
-      return
-        "the file has no field '\(([fields.initial].compactMap { $0 } + [fields.solution]).joined(separator: "' and '"))'"
+      return "the file has no field '\(field)' that varies in time"
     }
     guard Set(description.grid).count == 1 else { return "the axes have different numbers of points" }
     guard description.grid[0] >= 8, description.grid[0] % 2 == 0 else {

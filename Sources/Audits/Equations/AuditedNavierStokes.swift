@@ -6,8 +6,8 @@ import Tensors
 public struct AuditedNavierStokes: AuditedEvolution {
   /// Navier-Stokes.
   public var name: String { "navier-stokes" }
-  /// Where the solution is stored.
-  public let fields: EvolutionFields
+  /// The field that is the solution.
+  public let field: String
   /// The domain is the unit torus.
   public var lengths: [Double]? { [1, 1] }
   /// Two.
@@ -29,13 +29,13 @@ public struct AuditedNavierStokes: AuditedEvolution {
 
   /// The equation as a file states it; what it does not state is nil.
   public init(
-    fields: EvolutionFields = EvolutionFields(solution: "vorticity"), viscosity: Double?,
+    field: String = "vorticity", viscosity: Double?,
     forcing: NavierStokes.Forcing = .kolmogorovDiagonal,
     solverGrid: Int? = nil, law: AuditedLaw? = nil,
     timeStepping: TimeStepping = TimeStepping(),
     dealiasing: NavierStokes.Dealiasing = .twoThirds
   ) {
-    self.fields = fields
+    self.field = field
     parameter = AuditedParameter(name: "viscosity", stated: viscosity, range: 1e-6...1e-1)
     self.forcing = forcing
     self.solverGrid = solverGrid

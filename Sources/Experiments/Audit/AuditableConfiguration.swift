@@ -8,6 +8,8 @@ protocol AuditableConfiguration: EquationConfiguration {
   static var placeholders: [(key: String, value: String)] { get }
   /// The names that files of others give to keys, in small letters.
   static var symbols: [String: String] { get }
+  /// The value of a key that a parameter of a file of others states.
+  static func value(of parameter: DatasetDescription.Parameter, in layout: FileLayout) -> Double
 
   /// The equation as a file states it; what it does not state is nil there.
   func audited(_ statement: FileStatement) -> any AuditedEquation
@@ -15,14 +17,23 @@ protocol AuditableConfiguration: EquationConfiguration {
 
 extension AuditableConfiguration {
   static var symbols: [String: String] { ["viscosity": "nu"] }
+
+  static func value(of parameter: DatasetDescription.Parameter, in layout: FileLayout) -> Double {
+    parameter.value
+  }
 }
 
 extension BurgersConfiguration: AuditableConfiguration {
   static var placeholders: [(key: String, value: String)] { [("viscosity", "1"), ("times", "[1]")] }
 
+  /// PDEBench's equation is u_t + (u²/2)_x = (Nu/π) u_xx (Takamoto et al., NeurIPS 2022).
+  static func value(of parameter: DatasetDescription.Parameter, in layout: FileLayout) -> Double {
+    layout == .pdebench && parameter.name == "Nu" ? parameter.value / .pi : parameter.value
+  }
+
   func audited(_ statement: FileStatement) -> any AuditedEquation {
     AuditedBurgers(
-      fields: statement.evolutionFields("u"), viscosity: statement.stated("equation.viscosity", viscosity),
+      viscosity: statement.stated("equation.viscosity", viscosity),
       solverGrid: statement.solverGrid, law: statement.law(evolution.prior),
       timeStepping: evolution.timeStepping, length: statement.description.axes.first?.periodicLength)
   }
@@ -33,7 +44,6 @@ extension NavierStokesConfiguration: AuditableConfiguration {
 
   func audited(_ statement: FileStatement) -> any AuditedEquation {
     AuditedNavierStokes(
-      fields: statement.evolutionFields("vorticity"),
       viscosity: statement.stated("equation.viscosity", viscosity), forcing: solverForcing,
       solverGrid: statement.solverGrid, law: statement.law(prior), timeStepping: timeStepping,
       dealiasing: dealiasing)
@@ -47,9 +57,6 @@ extension DarcyConfiguration: AuditableConfiguration {
     let areStated =
       statement.states("equation.permeability_above") && statement.states("equation.permeability_below")
     return AuditedDarcy(
-      permeability: statement.field("coefficient", among: ["permeability", "coeff", "nu", "a", "x"])
-        ?? "permeability",
-      pressure: statement.field("solution", among: ["pressure", "sol", "tensor", "u", "y"]) ?? "pressure",
       source: statement.stated("equation.source", source),
       faceCoefficient: statement.stated("solver.face_coefficient", faceCoefficient), tolerance: tolerance,
       solverGrid: statement.solverGrid, values: areStated ? [permeabilityBelow, permeabilityAbove] : nil)

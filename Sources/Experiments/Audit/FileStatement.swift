@@ -8,12 +8,8 @@ struct FileStatement {
   let configuration: GenerateConfig
   /// What the file holds.
   let description: DatasetDescription
-  /// The fields that the user names, by their part: `solution`, `initial`, `coefficient`.
-  let fields: [String: String]
 
   private let isOwn: Bool
-  /// What is wrong with the configuration in the file, so that it is not used.
-  private let damage: String?
   private let statedKeys: Set<String>
 
   /// Whether the file or the user states a key, as `equation.viscosity`; defaults of our own files count.
@@ -31,73 +27,25 @@ struct FileStatement {
       ? AuditedLaw(sigma: prior.sigma, tau: prior.tau, alpha: prior.alpha) : nil
   }
 
-  /// The field that plays a part: the one that the user names, or the first of these that the file has.
-  func field(_ part: String, among names: [String]) -> String? {
-    fields[part] ?? names.first { name in description.fields.contains { $0.name == name } }
-  }
-
-  /// The fields of an evolution: one with all frames, or two, as in files of pairs of input and solution.
-  func evolutionFields(_ name: String) -> EvolutionFields {
-    let times = statedKeys.contains("equation.times") ? statedTimes : nil
-    let solution = field("solution", among: [name, "tensor", "u", "y"]) ?? name
-    let hasAll =
-      description.fields.contains { $0.name == solution && $0.isTimeVarying }
-      && description.times?.first == 0
-    let initial = fields["initial"] ?? (hasAll ? nil : field("initial", among: ["a", "x"]))
-    return EvolutionFields(initial: initial, solution: solution, times: times)
-  }
-
-  private let statedTimes: [Double]?
-
-  /// The keys of a configuration that are not keys of its equation.
-  private static let topLevel: Set<String> = [
-    "grid", "stored_grid", "samples", "seed", "precision", "deflate", "output",
-  ]
-
   /// Reads what a file states.
   ///
-  /// - Parameters:
-  ///   - kind: the equation that the user names, for files that do not say.
-  ///   - settings: `key=value`; a key without a dot is one of the equation.
   /// - Throws: `ConfigError` for settings that there are not.
-  /// - Returns: nil if nobody says which equation it is.
-  init?(_ dataset: any ReadableDataset, kind: EquationKind?, settings: [String]) throws {
-    description = dataset.description
-    let keys = settings.map { String($0.prefix { $0 != "=" }) }
-    fields = Dictionary(
-      zip(keys, settings).filter { $0.0.hasPrefix("fields.") }.map { key, setting in
-        (String(key.dropFirst("fields.".count)), String(setting.dropFirst(key.count + 1)))
-      }
-    ) { _, last in last }
-    let overrides = zip(keys, settings).filter { !$0.0.hasPrefix("fields.") }.map { key, setting in
-      key.contains(".") || Self.topLevel.contains(key) ? setting : "equation.\(setting)"
+  /// - Returns: nil if nobody says which equation it is, or none of its data can be audited.
+  init?(_ file: AuditedFile, prefersConfiguration: Bool) throws {
+    description = file.dataset.description
+    if prefersConfiguration, let text = file.dataset.provenance?.config,
+      try Self.problem(of: file.dataset) == nil, try Self.isGeneration(text)
+    {
+      configuration = try GenerateConfig(
+        ConfigSection(parsing: text, path: Self.name(of: file.dataset), overrides: file.overrides))
+      isOwn = true
+      statedKeys = []
+      return
     }
-    var stated = Set(overrides.map { String($0.prefix { $0 != "=" }) })
-    if let text = dataset.provenance?.config, kind == nil {
-      let name = "\(dataset.path) (its configuration)"
-      var isGeneration = false
-      var problem: String?
-      do {
-        let section = try ConfigSection(parsing: text, path: name)
-        // A file of predictions states the configuration of its surrogate, which is no equation's.
-        isGeneration = section.contains("equation")
-        if isGeneration { _ = try GenerateConfig(section) }
-      } catch {
-        isGeneration = false
-        problem = "its configuration cannot be used: \(("\(error)").prefix { $0 != "\n" })"
-      }
-      damage = problem
-      if isGeneration {
-        configuration = try GenerateConfig(ConfigSection(parsing: text, path: name, overrides: overrides))
-        (isOwn, statedKeys, statedTimes) = (true, stated, nil)
-        return
-      }
-    } else {
-      damage = nil
+    var stated = Set(file.overrides.map { String($0.prefix { $0 != "=" }) })
+    guard let kind = file.kind, let type = kind.configuration as? any AuditableConfiguration.Type else {
+      return nil
     }
-    guard let kind = kind ?? EquationKind(guessedFrom: description),
-      let type = kind.configuration as? any AuditableConfiguration.Type
-    else { return nil }
     var lines = ["equation:", "  kind: \(kind.rawValue)"]
     for (key, placeholder) in type.placeholders {
       let path = "equation.\(key)"
@@ -106,27 +54,47 @@ struct FileStatement {
         [key, type.symbols[key] ?? key].contains($0.name.lowercased())
       }
       if parameter != nil { stated.insert(path) }
-      lines.append("  \(key): \(parameter.map { "\($0.value)" } ?? placeholder)")
+      lines.append(
+        "  \(key): \(parameter.map { "\(type.value(of: $0, in: file.dataset.layout))" } ?? placeholder)")
     }
-    lines += ["grid: 64", "samples: \(max(1, dataset.sampleCount))", "output: none"]
-    let section = try ConfigSection(
-      parsing: lines.joined(separator: "\n"), path: dataset.path, overrides: overrides)
-    configuration = try GenerateConfig(section)
-    statedTimes =
-      stated.contains("equation.times") ? section.section("equation").doubleList("times", in: .any) : nil
+    lines += ["grid: 64", "samples: \(max(1, file.dataset.sampleCount))", "output: none"]
+    configuration = try GenerateConfig(
+      ConfigSection(
+        parsing: lines.joined(separator: "\n"), path: file.dataset.path, overrides: file.overrides))
     isOwn = false
     statedKeys = stated
   }
 
-  /// Whether what the file says about itself is what its configuration makes.
-  func check(_ dataset: any ReadableDataset) -> CheckResult {
-    if let damage {
-      let finding = Finding(damage, advice: "restore the file from a copy, or generate it again")
-      return CheckResult(.statements, .fail, failures: 1, message: damage, findings: [finding])
+  private static func name(of dataset: any ReadableDataset) -> String {
+    "\(dataset.path) (its configuration)"
+  }
+
+  /// Whether a configuration is that of a dataset: a file of predictions states that of its surrogate.
+  private static func isGeneration(_ text: String) throws -> Bool {
+    try ConfigSection(parsing: text, path: "").contains("equation")
+  }
+
+  /// What is wrong with the configuration in a file, so that it cannot be used; nil if nothing is.
+  private static func problem(of dataset: any ReadableDataset) throws -> String? {
+    guard let text = dataset.provenance?.config else { return nil }
+    do {
+      if try isGeneration(text) {
+        _ = try GenerateConfig(ConfigSection(parsing: text, path: name(of: dataset)))
+      }
+      return nil
+    } catch { return "its configuration cannot be used: \(("\(error)").prefix { $0 != "\n" })" }
+  }
+
+  /// The check `statements`: whether what a file says about itself is what its configuration makes.
+  static func check(_ dataset: any ReadableDataset, _ statement: FileStatement?) throws -> CheckResult {
+    if let problem = try problem(of: dataset) {
+      let finding = Finding(problem, advice: "restore the file from a copy, or generate it again")
+      return CheckResult(.statements, .fail, failures: 1, message: problem, findings: [finding])
     }
-    guard isOwn, let provenance = dataset.provenance else {
+    guard let statement, statement.isOwn, let provenance = dataset.provenance else {
       return CheckResult(.statements, .notApplicable, message: "the file does not state its configuration")
     }
+    let configuration = statement.configuration
     var findings: [Finding] = []
     func require(_ isSame: Bool, _ text: @autoclosure () -> String) {
       if !isSame {
@@ -177,22 +145,5 @@ struct FileStatement {
       samples: dataset.sampleCount, failures: findings.count,
       message: findings.first?.text ?? "what the file says about itself is what its configuration makes",
       findings: findings)
-  }
-}
-
-extension EquationKind {
-  /// The equation of a file that names it, or whose fields are those of one equation only.
-  init?(guessedFrom description: DatasetDescription) {
-    let name = description.name.lowercased().replacing("_", with: "-")
-    let names = Set(description.fields.map(\.name))
-    if let kind = Self.allCases.first(where: { name.contains($0.rawValue) }) {
-      self = kind
-    } else if names.isSuperset(of: ["permeability", "pressure"]) || names.isSuperset(of: ["coeff", "sol"]) {
-      self = .darcy
-    } else if names.contains("vorticity") {
-      self = .navierStokes
-    } else {
-      return nil
-    }
   }
 }

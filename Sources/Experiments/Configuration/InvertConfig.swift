@@ -120,6 +120,8 @@ public struct InvertConfig: Sendable {
   public let prior: FieldSettings
   /// The sampler.
   public let sampler: Sampler
+  /// Whether a surrogate is compared with the solver afterwards.
+  public let compares: Bool
   /// The seed of noise, starts and proposals.
   public let seed: Int
   /// The run folder.
@@ -163,6 +165,7 @@ public struct InvertConfig: Sendable {
     _ = priorSection.choice("kind", of: PriorKind.self, default: .gaussian)
     prior = NavierStokesConfiguration.prior(priorSection)
     sampler = InvertConfig.sampler(kind, samplerSection)
+    compares = section.bool("comparison", default: true)
     seed = section.int("seed", default: 0, in: .nonNegative)
     output = section.string("output")
     try section.finish()

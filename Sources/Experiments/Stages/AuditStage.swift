@@ -46,25 +46,26 @@ public enum AuditStage {
 
   /// Makes all checks.
   public static func report(_ request: Request, _ console: Console) throws -> AuditReport {
-    let dataset = try openDataset(request.path)
-    let other = try request.other.map { try openDataset($0) }
-    let kind = try request.equation.map { try Self.kind($0) }
-    let statement = try FileStatement(dataset, kind: kind, settings: request.settings)
+    let file = try AuditedFile(request.path, equation: request.equation, settings: request.settings)
+    let other = try request.other.map {
+      try AuditedFile($0, equation: request.equation, settings: request.settings)
+    }
+    for note in file.notes + file.dataset.notes { console.note("\(request.path): \(note)") }
+    let dataset = file.dataset
+    let statement = try FileStatement(file, prefersConfiguration: request.equation == nil)
     let equation: Audit.Equation
     if let statement, let auditable = statement.configuration.equation as? any AuditableConfiguration {
       equation = .known(auditable.audited(statement))
-    } else if let statement {
-      equation = .unknown("'\(type(of: statement.configuration.equation).kind.rawValue)' has no checks yet")
+    } else if let kind = statement.map({ type(of: $0.configuration.equation).kind }) ?? file.kind {
+      equation = .unknown("there are no checks for '\(kind.rawValue)' yet")
     } else {
       equation = .unknown("the file does not say which equation it holds; give --equation")
     }
-    let statements =
-      statement?.check(dataset)
-      ?? CheckResult(.statements, .notApplicable, message: "the file does not state its configuration")
+    let statements = try FileStatement.check(dataset, statement)
     var progress: (step: AuditStep, shown: Progress)?
     defer { progress?.shown.finish() }
     let audit = Audit(
-      of: dataset, equation: equation, statements: statements, comparedWith: other,
+      of: dataset, equation: equation, statements: statements, comparedWith: other?.dataset,
       options: AuditOptions(samples: request.samples, seed: request.seed)
     ) { step, done, total in
       if progress?.step != step {
@@ -74,14 +75,6 @@ public enum AuditStage {
       try progress?.shown.update(done)
     }
     return try audit.report()
-  }
-
-  private static func kind(_ name: String) throws -> EquationKind {
-    guard let kind = EquationKind(rawValue: name) else {
-      let known = EquationKind.allCases.map(\.rawValue).joined(separator: ", ")
-      throw ConfigError(.commandLine, "'--equation' is \(name); it must be one of \(known)")
-    }
-    return kind
   }
 
   /// A table of the checks, then one line per finding with what to do.

@@ -21,7 +21,7 @@ struct ForwardMap {
   /// For delayed acceptance, the solver that decides where `map` screens; its channels are the observed times.
   let solver: (map: any SolutionOperator, name: String)?
   /// For a surrogate, what it was trained on.
-  let training: (file: String, samples: Int)?
+  let training: TrainingCost?
   /// What the user should know of the surrogate before believing the result.
   let warnings: [String]
 
@@ -91,7 +91,7 @@ struct ForwardMap {
     solver =
       config.sampler.kind == .delayedAcceptance
       ? try Self.classicalSolver(config, file, grid: grid, times: times) : nil
-    self.training = (training.config.data.train, training.config.data.trainSamples)
+    self.training = try Self.cost(of: training)
     warnings = try Self.doubts(training, grid: grid)
     try checkStatedGrid(config)
   }
@@ -101,6 +101,31 @@ struct ForwardMap {
     let points = grid.map(String.init).joined(separator: " x ")
     throw config.mistake(
       "equation.grid", "is \(stated); \(file.path) is used on \(points) points")
+  }
+
+  /// What a surrogate was made from, and what that took.
+  struct TrainingCost {
+    /// The dataset, of which the first samples were used.
+    let file: String
+    let samples: Int
+    /// The time of training, and of the solves that made its samples, if the run and the dataset say so.
+    let seconds: Double?
+    let dataSeconds: Double?
+  }
+
+  private static func cost(of training: Training) throws -> TrainingCost {
+    let (path, samples) = (training.config.data.train, training.config.data.trainSamples)
+    let solves = FileSystem.exists(path) ? try openDataset(path).solveSeconds() : nil
+    return TrainingCost(
+      file: path, samples: samples, seconds: training.manifest?.wallSeconds,
+      dataSeconds: solves.map { $0.prefix(samples).filter(\.isFinite).reduce(0, +) })
+  }
+
+  /// The classical solver on a grid, with as exact steps; nil if the dataset does not state its settings.
+  func solver(grid: Int, times: [Double], tolerance: Double) throws -> (any SolutionOperator)? {
+    guard let equation = try Self.equation(of: file) as? NavierStokesConfiguration else { return nil }
+    return try equation.problem(
+      grid: grid, times: times, timeStepping: TimeStepping(.etdrk4, tolerance: tolerance))
   }
 
   /// What speaks against a surrogate: its training file has changed since, or had another grid.

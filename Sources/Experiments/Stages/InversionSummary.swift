@@ -40,6 +40,8 @@ struct InversionSummary: Encodable {
   let failedSolves: Int
   /// The time of sampling, all sessions together.
   let seconds: Double
+  /// What the classical solver would have cost, for a surrogate.
+  let comparison: InversionComparison?
   let report: String
 
   /// How well the chains know one quantity.
@@ -140,6 +142,7 @@ extension InversionSummary {
     if failedSolves > 0 {
       rows.append(("failed solves", "\(failedSolves): not finite, proposals rejected"))
     }
+    if let comparison { rows += comparison.rows }
     rows.append(("report", report))
     let table = Text.table(rows)
     guard !converged else { return table }

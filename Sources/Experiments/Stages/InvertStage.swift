@@ -75,7 +75,8 @@ public enum InvertStage {
         result.chains, result.history, of: sampler, schedule: schedule, record: record,
         to: "\(run.path)/posterior.nc")
       _ = try Report.write(runFolder: run.path)
-      return summarize(result, surrogate, laplace, setup, sampler, run)
+      let comparison = try compare(result, setup, console)
+      return summarize(result, surrogate, laplace, setup, sampler, comparison, run)
     }
     try console.result(summary, text: summary.text)
   }
@@ -123,9 +124,21 @@ public enum InvertStage {
       seed: UInt64(config.seed))
   }
 
+  /// The fair comparison with the classical solver, for a surrogate.
+  private static func compare(
+    _ result: ChainRun.Result, _ setup: InversionSetup, _ console: Console
+  ) throws -> InversionComparison? {
+    guard setup.config.compares, setup.forward.training != nil else { return nil }
+    console.note("comparing with the classical solver")
+    let solves = result.chains.solves
+    return try InversionComparison(
+      setup, points: result.chains.points.coordinates,
+      solves: setup.forward.solver == nil ? solves.forward : solves.screening)
+  }
+
   private static func summarize(
     _ result: ChainRun.Result, _ surrogate: ChainRun.Result?, _ laplace: LaplaceApproximation?,
-    _ setup: InversionSetup, _ sampler: any Sampler, _ run: RunFolder
+    _ setup: InversionSetup, _ sampler: any Sampler, _ comparison: InversionComparison?, _ run: RunFolder
   ) -> InversionSummary {
     let (config, forward, truth) = (setup.config, setup.forward, setup.truth)
     let (chains, history) = (result.chains, result.history)
@@ -175,6 +188,7 @@ public enum InvertStage {
           solves: surrogate.chains.solves.forward, seconds: surrogate.seconds)
       },
       forwardSolves: chains.solves.forward, screeningSolves: chains.solves.screening,
-      failedSolves: chains.solves.failed, seconds: result.seconds, report: run.reportFile)
+      failedSolves: chains.solves.failed, seconds: result.seconds, comparison: comparison,
+      report: run.reportFile)
   }
 }
