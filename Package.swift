@@ -117,17 +117,17 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "NeuralOperators", "Autodiff", "Datasets", "Solvers", "Tensors", "TestSupport",
+        "Training", "NeuralOperators", "Autodiff", "Datasets", "HDF5", "Solvers", "Tensors", "TestSupport",
       ],
-      swiftSettings: strict),
+      exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
       name: "InverseProblemsTests",
       dependencies: ["InverseProblems", "HDF5", "Solvers", "Tensors", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ExperimentsTests",
       dependencies: [
-        "Archives", "Experiments", "Training", "InverseProblems", "Datasets", "Solvers", "Figures", "Files",
-        "HDF5",
+        "Archives", "Experiments", "Training", "InverseProblems", "NeuralOperators", "Autodiff", "Datasets",
+        "Solvers", "Figures", "Files", "HDF5",
         "Tensors", "TestSupport",
       ],
       swiftSettings: strict),

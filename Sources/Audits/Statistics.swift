@@ -27,11 +27,14 @@ enum Statistics {
     return sorted.last?.0 ?? .nan
   }
 
-  /// How far the mean of `count` exponential variables of mean 1 is from 1, in standard deviations.
+  /// How far the mean of `count` squares of normal variables is from its expectation 1, in standard deviations.
   ///
   /// By the cube root, which makes it nearly normal even for few (Wilson and Hilferty, PNAS 1931).
-  static func deviationOfExponentialMean(_ mean: Double, count: Int) -> Double {
-    let variance = 1 / (9 * Double(count))
+  ///
+  /// - Parameter degreesOfFreedom: of one variable, a sum of so many normal squares, divided by their number: 2 for
+  ///   an exponential one.
+  static func deviationOfSquares(_ mean: Double, count: Int, degreesOfFreedom: Int) -> Double {
+    let variance = 2 / (9 * Double(count * degreesOfFreedom))
     return (cbrt(max(0, mean)) - (1 - variance)) / variance.squareRoot()
   }
 }

@@ -2,7 +2,7 @@ import CKernels
 import Foundation
 import Tensors
 
-/// One step of Adam for one parameter: the fused kernel behind the optimiser.
+/// One step of Adam for one parameter: the fused kernel behind the optimizer.
 ///
 /// g ← gradient + weightDecay · w; m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²;
 /// w ← w − rate · m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε). Kingma and Ba, ICLR 2015; the decay is the L2 penalty of

@@ -44,3 +44,12 @@ CK_MULTIVERSION void ck_adam_f32(size_t n, struct ck_adam s, const float *restri
     value[i] -= s.rate * s.first_correction * first[i] / size;
   }
 }
+
+CK_MULTIVERSION void ck_momentum_f32(size_t n, float rate, float momentum, float weight_decay,
+                                     const float *restrict gradient, float *restrict velocity,
+                                     float *restrict value) {
+  for (size_t i = 0; i < n; i++) {
+    velocity[i] = momentum * velocity[i] + gradient[i] + weight_decay * value[i];
+    value[i] -= rate * velocity[i];
+  }
+}

@@ -1,3 +1,4 @@
+import Autodiff
 import Foundation
 import HDF5
 import NeuralOperators
@@ -5,10 +6,11 @@ import Tensors
 
 /// Everything that a training run is at one moment: enough to continue it, and to use its model.
 ///
-/// An HDF5 file: root attributes `format`, `version`, `model` and `training` (JSON), `position` (JSON), `step`;
-/// arrays `weights/<name>`, `optimizer/first/<name>`, `optimizer/second/<name>`,
-/// `normalization/{input,output}/{mean,scale}`, and `history` `[epoch, {number, training error, test error
-/// or NaN, learning rate, seconds}]`. All arrays carry checksums.
+/// An HDF5 file: root attributes `format`, `version`, `model` and `training` (JSON), `position` (JSON); arrays
+/// `weights/<name>`; for the optimizer of every role (`weight`, `architecture`) a group `optimizer/<role>` with
+/// the attribute `step` and what the method remembers, `first` and `second` moments or `velocity`, by the
+/// names of the parameters; `normalization/{input,output}/{mean,scale}`; and `history` `[epoch, {number,
+/// training error, test error or NaN, learning rate, seconds}]`. All arrays carry checksums.
 public struct Checkpoint: Sendable {
   /// The model's configuration.
   public var model: ModelConfiguration
@@ -16,12 +18,8 @@ public struct Checkpoint: Sendable {
   public var training: TrainingConfiguration
   /// Every parameter by name, running statistics among them.
   public var weights: [(name: String, value: Tensor<Float>)]
-  /// Adam's means of the gradients.
-  public var firstMoments: [(name: String, value: Tensor<Float>)]
-  /// Adam's means of the squared gradients.
-  public var secondMoments: [(name: String, value: Tensor<Float>)]
-  /// The number of steps taken.
-  public var stepCount: Int
+  /// The optimizers of the groups of parameters.
+  public var optimizers: [OptimizerState]
   /// Where in which epoch; with the seed it determines the random state.
   public var position: TrainingPosition
   /// The reports of all complete epochs.
@@ -34,21 +32,19 @@ public struct Checkpoint: Sendable {
   public internal(set) var path = ""
 
   private static let format = "phalarope checkpoint"
-  private static let version = 1
+  private static let version = 2
 
   /// A checkpoint of the given parts.
   public init(
     model: ModelConfiguration, training: TrainingConfiguration,
-    weights: [(name: String, value: Tensor<Float>)], firstMoments: [(name: String, value: Tensor<Float>)],
-    secondMoments: [(name: String, value: Tensor<Float>)], stepCount: Int, position: TrainingPosition,
-    history: [EpochReport], inputScaling: FieldScaling?, outputScaling: FieldScaling?
+    weights: [(name: String, value: Tensor<Float>)], optimizers: [OptimizerState],
+    position: TrainingPosition, history: [EpochReport], inputScaling: FieldScaling?,
+    outputScaling: FieldScaling?
   ) {
     self.model = model
     self.training = training
     self.weights = weights
-    self.firstMoments = firstMoments
-    self.secondMoments = secondMoments
-    self.stepCount = stepCount
+    self.optimizers = optimizers
     self.position = position
     self.history = history
     self.inputScaling = inputScaling
@@ -73,12 +69,15 @@ public struct Checkpoint: Sendable {
       try attributes.set("model", json(model))
       try attributes.set("training", json(training))
       try attributes.set("position", json(position))
-      try attributes.set("step", stepCount)
-      for (folder, arrays) in [
-        ("weights", weights), ("optimizer/first", firstMoments), ("optimizer/second", secondMoments),
-      ] {
-        let group = try file.root.createGroup(folder)
-        for (name, value) in arrays { try Self.write(value, named: name, in: group) }
+      let group = try file.root.createGroup("weights")
+      for (name, value) in weights { try Self.write(value, named: name, in: group) }
+      for optimizer in optimizers {
+        let folder = "optimizer/\(optimizer.role.rawValue)"
+        try file.root.createGroup(folder).attributes.set("step", optimizer.stepCount)
+        for (memory, arrays) in optimizer.memory {
+          let group = try file.root.createGroup("\(folder)/\(memory)")
+          for (name, value) in arrays { try Self.write(value, named: name, in: group) }
+        }
       }
       for (folder, scaling) in [("input", inputScaling), ("output", outputScaling)] {
         guard let scaling else { continue }
@@ -120,6 +119,14 @@ public struct Checkpoint: Sendable {
         let group = try root.group(folder)
         return try group.memberNames().map { ($0, try Self.read(group.dataset($0))) }
       }
+      func optimizer(_ role: Parameter.Role) throws -> OptimizerState? {
+        let folder = "optimizer/\(role.rawValue)"
+        guard try root.member(folder) == .group else { return nil }
+        let group = try root.group(folder)
+        return OptimizerState(
+          role: role, stepCount: try group.attributes.scalar("step", as: Int.self),
+          memory: try group.memberNames().map { ($0, try arrays("\(folder)/\($0)")) })
+      }
       func scaling(_ folder: String) throws -> FieldScaling? {
         guard try root.member("normalization/\(folder)") == .group else { return nil }
         let group = try root.group("normalization/\(folder)")
@@ -133,9 +140,7 @@ public struct Checkpoint: Sendable {
       if let problem = model.problem { throw invalid("it describes an impossible model: \(problem)") }
       self.init(
         model: model, training: try decode("training", as: TrainingConfiguration.self),
-        weights: try arrays("weights"), firstMoments: try arrays("optimizer/first"),
-        secondMoments: try arrays("optimizer/second"),
-        stepCount: try attributes.scalar("step", as: Int.self),
+        weights: try arrays("weights"), optimizers: try Parameter.Role.allCases.compactMap(optimizer),
         position: try decode("position", as: TrainingPosition.self), history: history,
         inputScaling: try scaling("input"), outputScaling: try scaling("output"))
     } catch let error as HDF5Error where error.exitStatus == 65 {
@@ -183,28 +188,27 @@ public struct Checkpoint: Sendable {
   ///
   /// - Throws: `TrainingError.mismatchedWeights` with every missing, unknown and misshapen name.
   public func load(into module: any Module) throws {
-    for (parameter, value) in zip(module.parameters, try arrays(weights, matching: module)) {
-      parameter.value = value
-    }
+    let named = module.namedParameters
+    let values = try Self.ordered(
+      weights, like: named.map { ($0.name, $0.parameter.value.shape) }, path: path)
+    for (parameter, value) in zip(named.map(\.parameter), values) { parameter.value = value }
   }
 
-  /// The arrays in the order of a model's parameters.
-  func arrays(
-    _ arrays: [(name: String, value: Tensor<Float>)], matching module: any Module
+  /// Arrays in the order of names that they must have, with the shapes that they must have.
+  static func ordered(
+    _ arrays: [(name: String, value: Tensor<Float>)], like shapes: [(name: String, shape: [Int])],
+    path: String
   ) throws -> [Tensor<Float>] {
-    let named = module.namedParameters
     let values = Dictionary(arrays.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
-    let known = Set(named.map(\.name))
-    let missing = named.map(\.name).filter { values[$0] == nil }
+    let known = Set(shapes.map(\.name))
+    let missing = shapes.map(\.name).filter { values[$0] == nil }
     let extra = arrays.map(\.name).filter { !known.contains($0) }
-    let misshapen = named.compactMap { name, parameter in
-      values[name].flatMap {
-        $0.shape == parameter.value.shape ? nil : "\(name) \($0.shape) instead of \(parameter.value.shape)"
-      }
+    let misshapen = shapes.compactMap { name, shape in
+      values[name].flatMap { $0.shape == shape ? nil : "\(name) \($0.shape) instead of \(shape)" }
     }
     guard missing.isEmpty, extra.isEmpty, misshapen.isEmpty else {
       throw TrainingError.mismatchedWeights(path: path, missing: missing, extra: extra, misshapen: misshapen)
     }
-    return named.compactMap { values[$0.name] }
+    return shapes.compactMap { values[$0.name] }
   }
 }

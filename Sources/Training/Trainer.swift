@@ -27,7 +27,7 @@ public final class Trainer {
 
   private let names: [String]
   private let parameters: [Parameter]
-  private var optimizer: Adam
+  private var groups: [ParameterGroup]
 
   /// A new run with fresh weights.
   public init(
@@ -42,7 +42,7 @@ public final class Trainer {
     let named = self.model.namedParameters
     names = named.map(\.name)
     parameters = named.map(\.parameter)
-    optimizer = Adam(configuration.optimizer, for: parameters)
+    groups = ParameterGroup.groups(of: self.model, configuration)
   }
 
   /// The run that a checkpoint holds, to be continued.
@@ -59,9 +59,13 @@ public final class Trainer {
     try checkpoint.load(into: model)
     position = checkpoint.position
     history = checkpoint.history
-    optimizer.stepCount = checkpoint.stepCount
-    optimizer.firstMoments = try checkpoint.arrays(checkpoint.firstMoments, matching: model)
-    optimizer.secondMoments = try checkpoint.arrays(checkpoint.secondMoments, matching: model)
+    for index in groups.indices {
+      guard let state = checkpoint.optimizers.first(where: { $0.role == groups[index].role }) else {
+        throw TrainingError.invalidCheckpoint(
+          path: checkpoint.path, reason: "there is no optimizer of the \(groups[index].role.rawValue)s")
+      }
+      try groups[index].restore(state, path: checkpoint.path)
+    }
   }
 
   /// All that is needed to continue from here, or to use the model.
@@ -71,9 +75,8 @@ public final class Trainer {
     Checkpoint(
       model: modelConfiguration, training: configuration,
       weights: zip(names, parameters).map { ($0, $1.value) },
-      firstMoments: Array(zip(names, optimizer.firstMoments)),
-      secondMoments: Array(zip(names, optimizer.secondMoments)), stepCount: optimizer.stepCount,
-      position: position, history: history, inputScaling: inputScaling, outputScaling: outputScaling)
+      optimizers: groups.map(\.state), position: position, history: history, inputScaling: inputScaling,
+      outputScaling: outputScaling)
   }
 
   /// True if no epoch had a smaller error than the last one: of the test samples, or without any of the
@@ -112,7 +115,8 @@ public final class Trainer {
       let report = EpochReport(
         epoch: position.epoch + 1, trainingError: position.errorSum / Double(training.sampleCount),
         testError: testErrors.map { $0.reduce(0, +) / Double($0.count) },
-        learningRate: learningRate(batch: steps - 1, of: steps), seconds: position.seconds)
+        learningRate: configuration.optimizer.learningRate * scheduleFactor(batch: steps - 1, of: steps),
+        seconds: position.seconds)
       history.append(report)
       position.epoch += 1
       (position.batch, position.errorSum, position.seconds) = (0, 0, 0)
@@ -162,8 +166,10 @@ public final class Trainer {
       throw TrainingError.diverged(epoch: position.epoch + 1, batch: position.batch + 1, loss: value)
     }
     tape.backward(from: loss.total)
-    let factor = learningRate(batch: position.batch, of: batches) / configuration.optimizer.learningRate
-    optimizer.step(parameters, learningRateFactor: factor)
+    let factor = scheduleFactor(batch: position.batch, of: batches)
+    for index in groups.indices {
+      groups[index].step(epoch: position.epoch, learningRateFactor: factor)
+    }
     return loss.samples
   }
 
@@ -186,11 +192,10 @@ public final class Trainer {
     (samples + configuration.batchSize - 1) / configuration.batchSize
   }
 
-  private func learningRate(batch: Int, of batches: Int) -> Double {
-    configuration.optimizer.learningRate
-      * configuration.schedule.factor(
-        epoch: position.epoch, fraction: Double(batch) / Double(batches), of: configuration.epochs,
-        stepsPerEpoch: batches)
+  private func scheduleFactor(batch: Int, of batches: Int) -> Double {
+    configuration.schedule.factor(
+      epoch: position.epoch, fraction: Double(batch) / Double(batches), of: configuration.epochs,
+      stepsPerEpoch: batches)
   }
 
   private func check(_ data: TrainingData) throws {

@@ -6,8 +6,10 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
   public var epochs: Int
   /// The samples of a step; the last batch of an epoch may be smaller.
   public var batchSize: Int
-  /// The optimiser's constants.
-  public var optimizer: Adam.Configuration
+  /// The optimizer of the weights.
+  public var optimizer: OptimizerConfiguration
+  /// The optimizer of the K-matrices of XD-operations; nil for that of the weights.
+  public var architectureOptimizer: OptimizerConfiguration?
   /// How the learning rate changes.
   public var schedule: Schedule
   /// The loss of a sample.
@@ -21,7 +23,8 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
 
   /// The papers' settings, unless told otherwise.
   public init(
-    epochs: Int = 500, batchSize: Int = 20, optimizer: Adam.Configuration = Adam.Configuration(),
+    epochs: Int = 500, batchSize: Int = 20, optimizer: OptimizerConfiguration = OptimizerConfiguration(),
+    architectureOptimizer: OptimizerConfiguration? = nil,
     schedule: Schedule = .step(factor: 0.5, epochs: 100), loss: FieldLossKind = .relativeL2,
     lossAxes: [DifferenceAxis] = [], lossReduction: LossReduction = .sum,
     seed: UInt64 = 0
@@ -29,6 +32,7 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     self.epochs = epochs
     self.batchSize = batchSize
     self.optimizer = optimizer
+    self.architectureOptimizer = architectureOptimizer
     self.schedule = schedule
     self.loss = loss
     self.lossAxes = lossAxes

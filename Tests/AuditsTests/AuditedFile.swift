@@ -53,6 +53,9 @@ enum AuditedFile {
     seed: 1
     output: data.h5
     """
+  static let logNormalDarcy = darcy.replacing("darcy}", with: "darcy, coefficient: log-normal}")
+  /// Every fourth point is stored.
+  static let coarseLogNormalDarcy = logNormalDarcy.replacing("grid: 33", with: "grid: 129\nstored_grid: 33")
   static let coarseDarcy = darcy.replacing("grid: 33", with: "grid: 129\nstored_grid: 33")
 
   /// Generates a dataset, altered, and states in it what `stated` says, by default the truth.

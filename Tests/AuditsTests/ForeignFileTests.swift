@@ -157,7 +157,7 @@ import Testing
       try AuditedFile.make(AuditedFile.darcy, at: path)
       let file = TruthValues(base: try DatasetFile(opening: path))
       func report(_ values: [Double]?) throws -> AuditReport {
-        let equation = AuditedDarcy(source: 1, solverGrid: 33, values: values)
+        let equation = AuditedDarcy(source: 1, solverGrid: 33, coefficient: values.map { .values($0) })
         return try Audit(
           of: file, equation: .known(equation), statements: CheckResult(.statements, .pass, message: "")
         ).report()

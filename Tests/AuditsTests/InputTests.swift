@@ -29,7 +29,7 @@ import Testing
       guard sample == 4 else { return }
       fields[0].withUnsafeMutableBuffer { values in for index in values.indices { values[index] += 0.1 } }
     }
-    #expect(report.finds(.inputs, sample: 4, "its mean is not zero"))
+    #expect(report.finds(.inputs, sample: 4, "it has not the stated mean"))
   }
 
   @Test func aCoefficientThatIsNotAsStatedIsFound() throws {
@@ -47,6 +47,37 @@ import Testing
     }
     #expect(negative.finds(.inputs, sample: 11, "a value is -3, not 3 or 12"))
     #expect(negative[.equation]?.samples == 19, "a coefficient that is not positive cannot be solved with")
+  }
+
+  @Test func aLogNormalCoefficientThatIsNotAsStatedIsFound() throws {
+    for config in [AuditedFile.logNormalDarcy, AuditedFile.coarseLogNormalDarcy] {
+      let right = try AuditedFile.audit(config)
+      #expect(right.complaints.isEmpty)
+      #expect(right[.inputs]?.verdict == .pass && right[.equation]?.verdict == .pass)
+      #expect(right[.maximumPrinciple]?.verdict == .pass && right[.parameter]?.verdict == .pass)
+      #expect(right[.inputs]?.message == "the logarithms of 'permeability' have the stated mean and spectrum")
+    }
+    // So smooth that the two means on faces agree better than the stored points do with the solver's.
+    let smooth = try AuditedFile.audit(AuditedFile.coarseLogNormalDarcy, ["prior.sigma=3"])
+    #expect(smooth.complaints.isEmpty)
+    let scaled = try AuditedFile.audit(AuditedFile.logNormalDarcy) { sample, fields in
+      if sample == 11 { for index in fields.indices { fields[index].multiply(by: 2) } }
+    }
+    #expect(scaled.finds(.inputs, sample: 11, "its logarithm has not the stated mean"))
+    #expect(scaled.samples(.inputs) == [11])
+    // Twice the logarithm: the stated median, but four times the power.
+    let steep = try AuditedFile.audit(AuditedFile.logNormalDarcy, stated: ["prior.sigma=5"])
+    #expect(steep[.inputs]?.failures == 20 && steep[.equation]?.verdict == .pass)
+    let slope = try AuditedFile.audit(AuditedFile.logNormalDarcy, stated: ["prior.alpha=2.2"])
+    #expect(slope[.inputs]?.verdict == .fail)
+    let negative = try AuditedFile.audit(AuditedFile.logNormalDarcy) { sample, fields in
+      if sample == 11 { fields[0][3, 3] = -3 }
+    }
+    #expect(negative.finds(.inputs, sample: 11, "the coefficient is -3, not positive"))
+    // A file of two values that claims to be log-normal.
+    let other = try AuditedFile.audit(
+      AuditedFile.darcy, stated: ["equation.coefficient=log-normal", "prior.sigma=10"])
+    #expect(other[.inputs]?.verdict == .fail)
   }
 
   @Test func outliersAreAWarning() throws {

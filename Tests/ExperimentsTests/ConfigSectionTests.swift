@@ -130,9 +130,6 @@ private func mistakes(
     #expect(
       mistakes("x: gren") { _ = $0.choice("x", of: Colour.self) }
         == "x.yaml:1: 'x' is gren; it must be one of red, green (did you mean 'green'?)")
-    #expect(
-      mistakes("x: blue") { _ = $0.choice("x", of: Colour.self, unavailable: ["blue"]) }
-        == "x.yaml:1: 'x' is blue, which is not available in this version; available: red, green")
   }
 
   @Test func rangesNameTheBound() {

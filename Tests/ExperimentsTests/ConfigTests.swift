@@ -1,4 +1,6 @@
+import Autodiff
 import Experiments
+import NeuralOperators
 import Solvers
 import Testing
 
@@ -132,12 +134,47 @@ private func mistakes(_ body: () throws -> Void) -> String {
     #expect(config.checkpointEvery == 1)
   }
 
+  @Test func anXDModelHasTwoOptimizers() throws {
+    let config = try TrainConfig(
+      ConfigSection(
+        parsing: text, path: "x.yaml",
+        overrides: [
+          "model.kind=xd", "model.depth.l=3", "model.circular_padding=exact",
+          "model.convolutions=[layers.1.convolution]", "architecture_optimizer.kind=sgd",
+          "architecture_optimizer.learning_rate=0.1", "architecture_optimizer.momentum=0.5",
+          "architecture_optimizer.warm_up_epochs=2",
+        ]))
+    #expect(config.model.conversion == XDConfiguration(depth: .init(l: 3), circularPadding: .exact))
+    #expect(config.model.convolutions == ["layers.1.convolution"])
+    let architecture = try #require(config.architectureOptimizer)
+    #expect(architecture.kind == .sgd && architecture.momentum == 0.5 && architecture.warmUpEpochs == 2)
+    #expect(config.optimizer.kind == .adam && config.optimizer.warmUpEpochs == 0)
+    let again = try TrainConfig(ConfigSection(parsing: config.resolvedYAML, path: "resolved"))
+    #expect(again.model == config.model && again.architectureOptimizer == config.architectureOptimizer)
+  }
+
   @Test func everyMistakeNamesKeyAndRange() {
     #expect(
       mistakesOf("model.wdth=3") == "command line: unknown key 'model.wdth' (did you mean 'model.width'?)")
     #expect(
+      mistakesOf("model.kind=xdd")
+        == "command line: 'model.kind' is xdd; it must be one of fno, cnn, xd (did you mean 'xd'?)")
+    #expect(
       mistakesOf("model.kind=xd")
-        == "command line: 'model.kind' is xd, which is not available in this version; available: fno")
+        == "x.yaml:1: 'architecture_optimizer.learning_rate' is missing; it must be a number")
+    #expect(
+      mistakesOf("model.kind=cnn", "model.modes=5")
+        == "command line: 'model.modes' is 5; it must be integers, each an even number, for kernels of one "
+        + "tap more")
+    #expect(
+      mistakesOf("model.kind=cnn", "model.padding=1").hasPrefix("command line: unknown key 'model.padding'"))
+    #expect(
+      mistakesOf("model.padding_mode=zeros").hasPrefix("command line: unknown key 'model.padding_mode'"))
+    #expect(mistakesOf("architecture_optimizer.learning_rate=1").contains("unknown key"))
+    #expect(mistakesOf("optimizer.momentum=0.5").contains("unknown key"))
+    #expect(
+      mistakesOf("model.kind=xd", "architecture_optimizer.learning_rate=1", "model.convolutions=[1, 2]")
+        == "command line: 'model.convolutions' is [1, 2]; it must be a list of texts, or all")
     #expect(
       mistakesOf("model.modes=[4, 0]")
         == "command line: 'model.modes' is [4, 0]; it must be integers, each at least 1")

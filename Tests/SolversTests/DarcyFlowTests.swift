@@ -179,12 +179,15 @@ import Testing
     for n in [85, 421, 1681] {
       let a = permeability(n, sample: 0)
       let reported = Mutex((iterations: 0, residual: 0.0))
+      let clock = ContinuousClock()
+      let start = clock.now
       let u = try DarcyFlow(grid: n).solve(a) { _, iterations, residual in
         reported.withLock { $0 = (iterations, residual) }
       }
+      let time = clock.now - start
       let (count, given) = reported.withLock { $0 }
       let residual = relativeResidual(a, u, n)
-      print("Darcy, n = \(n): \(count) iterations, true residual \(residual)")
+      print("Darcy, n = \(n): \(count) iterations, true residual \(residual), \(time)")
       // The same numbers in another order differ by what rounds in the residual, 2⁻⁵³ a |∇u| (n − 1) / f < 10⁻¹².
       #expect(given <= 1e-10 && residual <= 1.01e-10 && abs(residual - given) < 1e-12)
       iterations[n] = count

@@ -10,7 +10,7 @@ import Training
   @Test func followsTheFormula() {
     let start = randomTensor([37], sample: 1)
     let parameter = Parameter(start)
-    let settings = Adam.Configuration(learningRate: 0.01, weightDecay: 0.1)
+    let settings = OptimizerConfiguration(learningRate: 0.01, weightDecay: 0.1)
     var adam = Adam(settings, for: [parameter])
     var (w, m, v) = (
       start.scalars.map(Double.init), [Double](repeating: 0, count: 37), [Double](repeating: 0, count: 37)
@@ -37,7 +37,7 @@ import Training
   @Test func withoutAGradientNothingChanges() {
     let parameter = Parameter(randomTensor([5], sample: 1), isTrainable: false)
     let before = parameter.value
-    var adam = Adam(Adam.Configuration(), for: [parameter])
+    var adam = Adam(OptimizerConfiguration(), for: [parameter])
     adam.step([parameter])
     #expect(parameter.value == before)
   }

@@ -15,10 +15,16 @@ enum SmallProblem {
 
   static let model = ModelConfiguration.fno(.modern(dimensions: 1, width: 12, modes: 6))
 
-  static func configuration(epochs: Int, schedule: Schedule = .constant) -> TrainingConfiguration {
+  /// A convolutional network, and the same with its convolutions turned into XD-operations.
+  static let convolutional = ModelConfiguration.cnn(.backbone(dimensions: 1, width: 12, modes: 6))
+  static let xd = ModelConfiguration.xd(.init(backbone: convolutional, grid: [32]))
+
+  static func configuration(
+    epochs: Int, schedule: Schedule = .constant, architectureOptimizer: OptimizerConfiguration? = nil
+  ) -> TrainingConfiguration {
     TrainingConfiguration(
-      epochs: epochs, batchSize: 8, optimizer: Adam.Configuration(learningRate: 5e-3, weightDecay: 1e-5),
-      schedule: schedule, seed: 7)
+      epochs: epochs, batchSize: 8, optimizer: OptimizerConfiguration(learningRate: 5e-3, weightDecay: 1e-5),
+      architectureOptimizer: architectureOptimizer, schedule: schedule, seed: 7)
   }
 }
 
@@ -53,8 +59,12 @@ func sameState(_ left: Checkpoint, _ right: Checkpoint) -> Bool {
   {
     a.count == b.count && zip(a, b).allSatisfy { $0.name == $1.name && $0.value == $1.value }
   }
-  return equal(left.weights, right.weights) && equal(left.firstMoments, right.firstMoments)
-    && equal(left.secondMoments, right.secondMoments) && left.stepCount == right.stepCount
+  func equal(_ a: OptimizerState, _ b: OptimizerState) -> Bool {
+    a.role == b.role && a.stepCount == b.stepCount && a.memory.map(\.name) == b.memory.map(\.name)
+      && zip(a.memory, b.memory).allSatisfy { equal($0.arrays, $1.arrays) }
+  }
+  return equal(left.weights, right.weights) && left.optimizers.count == right.optimizers.count
+    && zip(left.optimizers, right.optimizers).allSatisfy(equal)
     && left.position.epoch == right.position.epoch && left.position.batch == right.position.batch
     && left.position.errorSum == right.position.errorSum
     && left.history.map(\.trainingError) == right.history.map(\.trainingError)

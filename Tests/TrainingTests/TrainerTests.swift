@@ -33,13 +33,15 @@ import Training
 
   @Test(arguments: [
     ModelConfiguration.fno(.modern(dimensions: 1, width: 12, modes: 6)),
-    .fno(.fno2020(dimensions: 1, width: 12, modes: 6)),
+    .fno(.fno2020(dimensions: 1, width: 12, modes: 6)), SmallProblem.xd,
   ])
   func aContinuedRunGivesTheSameBits(model: ModelConfiguration) throws {
     try withTemporaryFolder { folder in
       let (data, test) = (SmallProblem.data(samples: 20), SmallProblem.data(samples: 8, first: 50))
       let configuration = SmallProblem.configuration(
-        epochs: 6, schedule: .cosine(warmUpEpochs: 1, finalFactor: 0.01))
+        epochs: 6, schedule: .cosine(warmUpEpochs: 1, finalFactor: 0.01),
+        architectureOptimizer: OptimizerConfiguration(
+          .sgd(momentum: 0.5), learningRate: 0.01, warmUpEpochs: 1))
       let whole = Trainer(model, configuration: configuration)
       try whole.fit(data, test: test)
 
@@ -66,6 +68,61 @@ import Training
         return trainer
       }[0]
       #expect(sameState(third.checkpoint, whole.checkpoint))
+    }
+  }
+
+  /// While the K-matrices warm up, an XD model is trained as the convolutional network that it begins as.
+  @Test func twoOptimizersStepTogether() throws {
+    let data = SmallProblem.data(samples: 20)
+    func train(_ model: ModelConfiguration, epochs: Int, warmUp: Int) throws -> Trainer {
+      let trainer = Trainer(
+        model,
+        configuration: SmallProblem.configuration(
+          epochs: epochs,
+          architectureOptimizer: OptimizerConfiguration(
+            .sgd(momentum: 0.5), learningRate: 1e-3, weightDecay: 0, warmUpEpochs: warmUp)))
+      try trainer.fit(data)
+      return trainer
+    }
+    let cnn = try train(SmallProblem.convolutional, epochs: 2, warmUp: 0)
+    let resting = try train(SmallProblem.xd, epochs: 2, warmUp: 2)
+    for (left, right) in zip(cnn.history, resting.history) {
+      // Six steps, in which the two ways to convolve differ by rounding, which Adam enlarges at first.
+      #expect(abs(left.trainingError - right.trainingError) < 1e-3 * left.trainingError)
+    }
+    let start = SmallProblem.xd.makeModel(seed: 7).namedParameters
+    func changed(_ trainer: Trainer) -> Set<Parameter.Role> {
+      Set(
+        zip(start, trainer.model.namedParameters).filter { $0.parameter.value != $1.parameter.value }
+          .filter(\.1.parameter.isTrainable).map(\.1.parameter.role))
+    }
+    #expect(changed(resting) == [.weight])
+    #expect(resting.checkpoint.optimizers.map(\.stepCount) == [6, 0])
+    let both = try train(SmallProblem.xd, epochs: 2, warmUp: 1)
+    #expect(changed(both) == [.weight, .architecture])
+    #expect(both.checkpoint.optimizers.map(\.role) == [.weight, .architecture])
+    #expect(both.checkpoint.optimizers.map(\.stepCount) == [6, 3])
+    #expect(both.checkpoint.optimizers[1].memory.map(\.name) == ["velocity"])
+    #expect(cnn.checkpoint.optimizers.count == 1)
+  }
+
+  @Test func theStateOfAnotherOptimizerIsRefused() throws {
+    let trainer = Trainer(SmallProblem.xd, configuration: SmallProblem.configuration(epochs: 1))
+    var checkpoint = trainer.checkpoint
+    checkpoint.training.architectureOptimizer = OptimizerConfiguration(.sgd())
+    #expect(throws: TrainingError.self) { try Trainer(resuming: checkpoint) }
+    checkpoint = trainer.checkpoint
+    checkpoint.optimizers.removeLast()
+    #expect(throws: TrainingError.self) { try Trainer(resuming: checkpoint) }
+  }
+
+  @Test func anXDModelRefusesOtherGrids() throws {
+    let trainer = Trainer(SmallProblem.xd, configuration: SmallProblem.configuration(epochs: 1))
+    #expect {
+      try trainer.fit(SmallProblem.data(samples: 8, points: 16))
+    } throws: {
+      "\($0)"
+        == "the K-matrices of an XD model fit the grid that it was trained on, [32], and no other, such as [16]"
     }
   }
 

@@ -22,14 +22,22 @@ public struct AuditedDarcy: AuditedEquation {
   public let tolerance: Double
   /// The points per axis of the solver's grid; nil if the file does not say.
   public let solverGrid: Int?
-  /// The values that the permeability may have, if the file states them.
-  public let values: [Double]?
+  /// What the file states of the permeability, if anything.
+  public let coefficient: Coefficient?
+
+  /// What a permeability may be.
+  public enum Coefficient: Sendable, Equatable {
+    /// One of these values at every point.
+    case values([Double])
+    /// The median times the exponential of a Gaussian field with Neumann conditions.
+    case logNormal(median: Double, AuditedLaw)
+  }
 
   /// Darcy flow as a file states it; what it does not state is nil.
   public init(
     permeability: String = "permeability", pressure: String = "pressure", source: Double?,
     faceCoefficient: DarcyFlow.FaceCoefficient? = nil, tolerance: Double = 1e-6, solverGrid: Int? = nil,
-    values: [Double]? = nil
+    coefficient: Coefficient? = nil
   ) {
     self.permeability = permeability
     self.pressure = pressure
@@ -37,14 +45,16 @@ public struct AuditedDarcy: AuditedEquation {
     self.faceCoefficient = faceCoefficient
     self.tolerance = tolerance
     self.solverGrid = solverGrid
-    self.values = values
+    self.coefficient = coefficient
   }
 
   /// The coefficient.
   public var inputField: String? { permeability }
 
   /// The stated values of the coefficient, the smaller one first.
-  public var labels: [String: [Double]] { values.map { [permeability: $0.sorted()] } ?? [:] }
+  public var labels: [String: [Double]] {
+    if case .values(let values) = coefficient { [permeability: values.sorted()] } else { [:] }
+  }
 
   /// None: it is steady.
   public func trajectory(_ description: DatasetDescription) -> [Subject.FrameSource] { [] }
@@ -81,13 +91,28 @@ public struct AuditedDarcy: AuditedEquation {
     var checks: [any SampleCheck] = [
       BoundaryValues(subject: subject, field: pressure),
       PressureBounds(subject: subject, permeability: permeability, pressure: pressure, source: source ?? 1),
-      CoefficientValues(subject: subject, field: permeability, values: values),
+      inputCheck(subject),
     ]
     if let source, isComplete(subject) {
       let residual = DarcyResidual(self, source: source, subject)
       checks += [residual, DarcySourceFit(residual)]
     }
     return checks
+  }
+
+  private func inputCheck(_ subject: Subject) -> any SampleCheck {
+    switch coefficient {
+    case .values(let values): return CoefficientValues(subject: subject, field: permeability, values: values)
+    case .logNormal(let median, let law):
+      if let solverGrid, (solverGrid - 1) % (subject.description.grid[0] - 1) == 0 {
+        return InputLaw(
+          LogNormalModes(
+            subject: subject, field: permeability, drawnGrid: solverGrid, median: median,
+            power: law.neumannPower))
+      }
+    case nil: break
+    }
+    return CoefficientValues(subject: subject, field: permeability, values: nil)
   }
 
   /// Solves again where points were left out.
@@ -99,7 +124,7 @@ public struct AuditedDarcy: AuditedEquation {
   /// Why a check is not made.
   public func reason(without check: CheckName, _ subject: Subject) -> String {
     switch check {
-    case .spectrumTail: "a coefficient with jumps has no smooth solution; the equation itself is checked"
+    case .spectrumTail: "the coefficient may jump; the equation itself is checked"
     case .conservation, .energy: "the equation is steady"
     case .equation, .parameter: "the file does not state the source; give --set source=1"
     default: "not a property of Darcy flow"

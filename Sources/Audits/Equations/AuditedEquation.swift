@@ -82,7 +82,8 @@ public struct AuditedParameter: Sendable, Equatable {
   }
 }
 
-/// The law of Gaussian initial values, covariance σ² (−Δ + τ²)^(−α) on the unit torus.
+/// The law of a Gaussian field, covariance σ² (−Δ + τ²)^(−α) on the unit torus, or on the unit square with Neumann
+/// conditions.
 public struct AuditedLaw: Sendable, Equatable {
   /// σ.
   public var sigma: Double
@@ -101,5 +102,10 @@ public struct AuditedLaw: Sendable, Equatable {
   /// E |û_k|² by |k|².
   func power(_ squaredIndex: Double) -> Double {
     sigma * sigma * pow(4 * Double.pi * Double.pi * squaredIndex + tau * tau, -alpha)
+  }
+
+  /// The variance of the coefficient of a cosine of unit norm, by |k|².
+  func neumannPower(_ squaredIndex: Double) -> Double {
+    sigma * sigma * pow(Double.pi * Double.pi * squaredIndex + tau * tau, -alpha)
   }
 }

@@ -91,7 +91,7 @@ extension AuditedEvolution {
         })
     }
     if let law, let solverGrid, stride(subject) != nil, subject.trajectory.first?.time == 0 {
-      checks.append(InputLaw(subject: subject, drawnGrid: solverGrid, power: law.power))
+      checks.append(InputLaw(FourierModes(subject: subject, drawnGrid: solverGrid, power: law.power)))
     }
     return checks
   }

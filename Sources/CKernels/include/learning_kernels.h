@@ -129,6 +129,10 @@ struct ck_adam {
 void ck_adam_f32(size_t n, struct ck_adam settings, const float *gradient, float *first, float *second,
                  float *value);
 
+/// One step of gradient descent with momentum: velocity and value are updated in place.
+void ck_momentum_f32(size_t n, float rate, float momentum, float weight_decay, const float *gradient,
+                     float *velocity, float *value);
+
 // MARK: K-matrices
 
 /// A product of butterfly matrices of the size 2^levels: `depth` blocks of `levels` factors each.

@@ -54,14 +54,23 @@ extension DarcyConfiguration: AuditableConfiguration {
   static var placeholders: [(key: String, value: String)] { [] }
 
   func audited(_ statement: FileStatement) -> any AuditedEquation {
-    let areStated =
-      statement.states("equation.permeability_above") && statement.states("equation.permeability_below")
-    return AuditedDarcy(
+    AuditedDarcy(
       source: statement.stated("equation.source", source),
       faceCoefficient: statement.stated("solver.face_coefficient", faceCoefficient), tolerance: tolerance,
-      solverGrid: statement.solverGrid, values: areStated ? [permeabilityBelow, permeabilityAbove] : nil)
+      solverGrid: statement.solverGrid, coefficient: coefficient(statement))
+  }
+
+  /// What is stated of the permeability.
+  private func coefficient(_ statement: FileStatement) -> AuditedDarcy.Coefficient? {
+    switch coefficient {
+    case .piecewise(let above, let below):
+      statement.states("equation.permeability_above") && statement.states("equation.permeability_below")
+        ? .values([below, above]) : nil
+    case .logNormal(let median): statement.law(prior).map { .logNormal(median: median, $0) }
+    }
   }
 }
+
 extension DatasetDescription.Axis {
   /// The period of a periodic axis: the spacing times the number of points; nil if the file does not say.
   var periodicLength: Double? {

@@ -1,3 +1,5 @@
+import Autodiff
+import Foundation
 import NeuralOperators
 import Tensors
 import Training
@@ -15,11 +17,25 @@ extension Benchmark {
         name, .fno(configuration), grid: grid, operations: ArithmeticCost.forward(configuration, grid: grid),
         batchSize: isSmall ? 2 : 20)
     }
+    func cnn(_ name: String, _ grid: [Int], width: Int, modes: Int, isXD: Bool) -> Benchmark {
+      let configuration = CNN.Configuration.backbone(
+        dimensions: grid.count, width: isSmall ? 4 : width, modes: isSmall ? 4 : modes)
+      let grid = grid.map { isSmall ? max(16, $0 / 8) : $0 }
+      let model = ModelConfiguration.cnn(configuration)
+      return trainingStep(
+        name, isXD ? .xd(.init(backbone: model, grid: grid)) : model, grid: grid,
+        operations: ArithmeticCost.forward(configuration, grid: grid, isXD: isXD),
+        batchSize: isSmall ? 2 : 20)
+    }
     return [
       fno("fno-1d-1024", [1024], width: 64, modes: 16),
       fno("fno-1d-8192", [8192], width: 64, modes: 16),
       fno("fno-darcy", [85, 85], width: 32, modes: 12),
       fno("fno-darcy-padded", [85, 85], width: 32, modes: 12, padding: 9),
+      cnn("cnn-1d-1024", [1024], width: 64, modes: 16, isXD: false),
+      cnn("xd-1d-1024", [1024], width: 64, modes: 16, isXD: true),
+      cnn("cnn-darcy", [85, 85], width: 32, modes: 12, isXD: false),
+      cnn("xd-darcy", [85, 85], width: 32, modes: 12, isXD: true),
     ]
   }
 
@@ -86,5 +102,34 @@ enum ArithmeticCost {
     }
     let layer = skip + 2 * width * transform + 8 * modes * width * width
     return lifting + projection + Double(model.layers) * layer
+  }
+
+  /// The same for a convolutional network.
+  ///
+  /// Convolutions are counted as they are defined, which Fourier transforms can do with less. With
+  /// XD-operations, K-matrices count 16 per entry and factor, along the last axis only on lines that are not all
+  /// zero, and channels are mixed at every frequency.
+  static func forward(_ model: CNN.Configuration, grid: [Int], isXD: Bool) -> Double {
+    let points = Double(grid.reduce(1, *))
+    let width = Double(model.width)
+    let inputs = Double(model.inputChannels + (model.coordinates == .none ? 0 : model.dimensions))
+    let hidden = Double(model.projectionWidth)
+    let pointwise = 2 * points * (inputs * width + hidden * (width + Double(model.outputChannels)))
+    let skip = 2 * points * width * width
+    guard isXD else {
+      let taps = Double(model.kernel.reduce(1, *))
+      return pointwise + Double(model.layers) * (skip + 2 * points * width * width * taps)
+    }
+    let sizes = zip(grid, model.kernel).map { points, taps -> Double in
+      let isPowerOfTwo = points & (points - 1) == 0
+      return Double(ButterflyProduct.size(holding: isPowerOfTwo ? points : points + taps / 2))
+    }
+    var matrices = 0.0
+    for axis in grid.indices {
+      let lines = grid[..<axis].reduce(1) { $0 * Double($1) } * sizes[(axis + 1)...].reduce(1, *)
+      matrices += lines * 16 * sizes[axis] * log2(sizes[axis])
+    }
+    let mixing = 8 * sizes.reduce(1, *) * width * width
+    return pointwise + Double(model.layers) * (skip + 2 * width * matrices + mixing)
   }
 }

@@ -114,6 +114,17 @@ public final class ConfigSection {
     return entry(key) == nil ? nil : string(key)
   }
 
+  /// A list of texts, or a word that stands for all there are; nil for the word.
+  public func stringList(_ key: String, or word: String, default fallback: [String]?? = nil) -> [String]? {
+    let range = ConfigRange<[String]?>("a list of texts, or \(word)") { $0?.isEmpty != true }
+    return value(key, fallback, range, "a list of texts, or \(word)", nil) { node -> [String]?? in
+      if case .scalar(word, true) = node.content { return .some(nil) }
+      return list(of: textValue)(node).map { .some($0) }
+    } _: { texts in
+      texts.map { Node($0.map(textNode), .implicit, .flow) } ?? Node(word)
+    }
+  }
+
   /// `true` or `false`.
   public func bool(_ key: String, default fallback: Bool? = nil) -> Bool {
     value(key, fallback, ConfigRange("true or false") { _ in true }, "true or false", false) { node in
@@ -180,10 +191,8 @@ public final class ConfigSection {
   }
 
   /// One of a few words, or nil after recording that it is none of them.
-  ///
-  /// - Parameter unavailable: words that a later version will know; the message says so.
   public func choice<Choice: RawRepresentable & CaseIterable>(
-    _ key: String, of type: Choice.Type, default fallback: Choice? = nil, unavailable: [String] = []
+    _ key: String, of type: Choice.Type, default fallback: Choice? = nil
   ) -> Choice? where Choice.RawValue == String {
     declare(key)
     let words = type.allCases.map(\.rawValue)
@@ -200,18 +209,11 @@ public final class ConfigSection {
       record(key, textNode(text))
       return choice
     }
-    if let text, unavailable.contains(text) {
-      report(
-        node.origin,
-        "'\(qualified(key))' is \(text), which is not available in this version; "
-          + "available: \(words.joined(separator: ", "))")
-    } else {
-      let nearest = text.flatMap { Spelling.nearest(to: $0, among: words) }
-      report(
-        node.origin,
-        "'\(qualified(key))' is \(node.shown); it must be one of \(words.joined(separator: ", "))"
-          + (nearest.map { " (did you mean '\($0)'?)" } ?? ""))
-    }
+    let nearest = text.flatMap { Spelling.nearest(to: $0, among: words) }
+    report(
+      node.origin,
+      "'\(qualified(key))' is \(node.shown); it must be one of \(words.joined(separator: ", "))"
+        + (nearest.map { " (did you mean '\($0)'?)" } ?? ""))
     return nil
   }
 

@@ -27,8 +27,11 @@ public enum ShippedConfigs {
 
   /// The names of all of them, sorted; empty if their folder is not found.
   public static let names: [String] = {
-    let entries = folder.flatMap { try? FileManager.default.subpathsOfDirectory(atPath: $0) } ?? []
-    return entries.filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }.sorted()
+    guard let entries = folder.flatMap({ FileManager.default.enumerator(atPath: $0) }) else { return [] }
+    return entries.compactMap { entry in
+      guard let name = entry as? String, name.hasSuffix(".yaml") else { return nil }
+      return String(name.dropLast(5))
+    }.sorted()
   }()
 
   /// The folder of the running program's configurations.

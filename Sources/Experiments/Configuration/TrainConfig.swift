@@ -9,6 +9,10 @@ public struct TrainConfig: Sendable {
   public enum ModelKind: String, CaseIterable, Sendable {
     /// The Fourier neural operator.
     case fno
+    /// The convolutional network of the XD paper.
+    case cnn
+    /// The same with its convolutions turned into XD-operations.
+    case xd
   }
 
   /// The pointwise nonlinearities.
@@ -34,8 +38,10 @@ public struct TrainConfig: Sendable {
     /// The channels of every hidden layer.
     public let width: Int
     /// The Fourier modes that are kept along each axis; one number is for all axes.
+    ///
+    /// A convolution beside such a Fourier layer has one tap more.
     public let modes: [Int]
-    /// The number of Fourier layers.
+    /// The number of layers.
     public let layers: Int
     /// The channels of the hidden layer of the projection.
     public let projectionWidth: Int
@@ -43,10 +49,16 @@ public struct TrainConfig: Sendable {
     public let activation: Activation
     /// What follows each layer.
     public let normalization: FNO.Configuration.Normalization
-    /// Zeros added at the end of each axis, removed before the projection; one number is for all axes.
-    public let padding: [Int]
     /// The coordinate channels beside the input.
     public let coordinates: Coordinates
+    /// Of an FNO, zeros added at the end of each axis, removed before the projection; one number is for all.
+    public let padding: [Int]
+    /// Of a CNN and what it becomes, what convolutions see beyond the grid.
+    public let paddingMode: ConvolutionGeometry.Padding
+    /// Of an XD model, how its convolutions become XD-operations.
+    public let conversion: XDConfiguration
+    /// Of an XD model, which ones do; nil for all.
+    public let convolutions: [String]?
   }
 
   /// The data files and what is taken from them.
@@ -82,6 +94,8 @@ public struct TrainConfig: Sendable {
     public enum Kind: String, CaseIterable, Sendable {
       /// Adam (Kingma and Ba 2015), weight decay added to the gradient.
       case adam
+      /// Stochastic gradient descent with momentum.
+      case sgd
     }
     /// Which optimizer.
     public let kind: Kind
@@ -89,6 +103,10 @@ public struct TrainConfig: Sendable {
     public let learningRate: Double
     /// The factor of the weights that is added to their gradient.
     public let weightDecay: Double
+    /// Of gradient descent, how much of the last step is added to the next.
+    public let momentum: Double
+    /// For how many epochs at the start nothing is changed.
+    public let warmUpEpochs: Int
   }
 
   /// The model.
@@ -99,8 +117,10 @@ public struct TrainConfig: Sendable {
   public let epochs: Int
   /// The samples per optimizer step.
   public let batchSize: Int
-  /// The optimizer.
+  /// The optimizer of the weights.
   public let optimizer: Optimizer
+  /// The optimizer of an XD model's K-matrices.
+  public let architectureOptimizer: Optimizer?
   /// The learning rate's schedule.
   public let schedule: Schedule
   /// The loss of a sample.
@@ -123,7 +143,7 @@ public struct TrainConfig: Sendable {
   /// - Throws: `ConfigError`.
   public init(_ section: ConfigSection) throws {
     let modelSection = section.section("model")
-    guard let kind = modelSection.choice("kind", of: ModelKind.self, unavailable: ["cnn", "xd"]) else {
+    guard let kind = modelSection.choice("kind", of: ModelKind.self) else {
       throw modelSection.stop()
     }
     model = TrainConfig.model(kind, modelSection)
@@ -131,6 +151,8 @@ public struct TrainConfig: Sendable {
     epochs = section.int("epochs", in: .atLeast(1))
     batchSize = section.int("batch_size", default: 20, in: .atLeast(1))
     optimizer = TrainConfig.optimizer(section.section("optimizer"))
+    architectureOptimizer =
+      kind == .xd ? TrainConfig.optimizer(section.section("architecture_optimizer")) : nil
     schedule = try TrainConfig.schedule(section.section("schedule"))
     let lossSection = section.section("loss")
     loss = lossSection.choice("kind", of: FieldLossKind.self, default: .relativeL2) ?? .relativeL2
@@ -153,19 +175,38 @@ public struct TrainConfig: Sendable {
 
   private static func model(_ kind: ModelKind, _ section: ConfigSection) -> Model {
     let withoutNormalization = FNO.Configuration.Normalization.none
+    let isConvolutional = kind != .fno
+    let modes =
+      isConvolutional
+      ? ConfigRange("an even number, for kernels of one tap more") { $0 >= 0 && $0.isMultiple(of: 2) }
+      : ConfigRange.atLeast(1)
     return Model(
       kind: kind,
       width: section.int("width", in: .between(1, 4096)),
-      modes: section.intList("modes", in: .atLeast(1)),
+      modes: section.intList("modes", in: modes),
       layers: section.int("layers", default: 4, in: .between(1, 64)),
       projectionWidth: section.int("projection_width", default: 128, in: .between(1, 65_536)),
       activation: section.choice("activation", of: Activation.self, default: .gelu) ?? .gelu,
       normalization: section.choice(
         "normalization", of: FNO.Configuration.Normalization.self, default: withoutNormalization)
         ?? withoutNormalization,
-      padding: section.intList("padding", default: [0], in: .nonNegative),
       coordinates: section.choice("coordinates", of: Coordinates.self, default: .inclusive)
-        ?? .inclusive)
+        ?? .inclusive,
+      padding: isConvolutional ? [0] : section.intList("padding", default: [0], in: .nonNegative),
+      paddingMode: isConvolutional
+        ? section.choice("padding_mode", of: ConvolutionGeometry.Padding.self, default: .circular)
+          ?? .circular : .circular,
+      conversion: kind == .xd ? conversion(section) : XDConfiguration(),
+      convolutions: kind == .xd ? section.stringList("convolutions", or: "all", default: .some(nil)) : nil)
+  }
+
+  private static func conversion(_ section: ConfigSection) -> XDConfiguration {
+    let depths = section.section("depth")
+    func depth(_ key: String) -> Int { depths.int(key, default: 1, in: .between(1, 32)) }
+    return XDConfiguration(
+      depth: .init(k: depth("k"), l: depth("l"), m: depth("m")),
+      circularPadding: section.choice(
+        "circular_padding", of: XDConfiguration.CircularPadding.self, default: .zeros) ?? .zeros)
   }
 
   private static func data(_ section: ConfigSection) -> Data {
@@ -188,10 +229,13 @@ public struct TrainConfig: Sendable {
   }
 
   private static func optimizer(_ section: ConfigSection) -> Optimizer {
-    Optimizer(
-      kind: section.choice("kind", of: Optimizer.Kind.self, default: .adam) ?? .adam,
+    let kind = section.choice("kind", of: Optimizer.Kind.self, default: .adam) ?? .adam
+    return Optimizer(
+      kind: kind,
       learningRate: section.double("learning_rate", in: .positive),
-      weightDecay: section.double("weight_decay", default: 1e-4, in: .nonNegative))
+      weightDecay: section.double("weight_decay", default: 1e-4, in: .nonNegative),
+      momentum: kind == .sgd ? section.double("momentum", default: 0, in: .between(0, 1)) : 0,
+      warmUpEpochs: section.optionalInt("warm_up_epochs", in: .nonNegative) ?? 0)
   }
 
   private static func schedule(_ section: ConfigSection) throws -> Schedule {

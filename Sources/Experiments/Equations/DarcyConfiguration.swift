@@ -15,13 +15,25 @@ public struct DarcyConfiguration: EquationConfiguration {
   /// Both boundaries are grid points.
   public static let gridKind = GridKind.bounded
 
-  /// The permeability where the Gaussian field is not negative.
-  public let permeabilityAbove: Double
-  /// The permeability where the Gaussian field is negative.
-  public let permeabilityBelow: Double
+  /// How a Gaussian field becomes a permeability.
+  public enum Coefficient: Sendable, Equatable {
+    /// Two values, by the sign of the field.
+    case piecewise(above: Double, below: Double)
+    /// The exponential of the field, times the median.
+    case logNormal(median: Double)
+  }
+
+  private enum CoefficientKind: String, CaseIterable {
+    case piecewise
+    case logNormal = "log-normal"
+  }
+
+  /// The permeability, from the Gaussian field.
+  public let coefficient: Coefficient
   /// The source term f.
   public let source: Double
-  /// The law of the Gaussian field; by default (−Δ + 9)^(−2), that of the papers' data.
+  /// The law of the Gaussian field; by default (−Δ + 9)^(−2), that of the papers' data, for log-normal permeabilities
+  /// times 100, which makes the standard deviation of their logarithm 0.97.
   public let prior: FieldSettings
   /// How the permeability of two vertices becomes that of the face between them.
   public let faceCoefficient: DarcyFlow.FaceCoefficient
@@ -30,15 +42,25 @@ public struct DarcyConfiguration: EquationConfiguration {
 
   /// Reads the sections `equation`, `prior` and `solver`.
   ///
-  /// - Throws: `ConfigError` for a solver that there is not.
+  /// - Throws: `ConfigError` for a coefficient or a solver that there is not.
   public init(_ configuration: ConfigSection) throws {
     let equation = configuration.section("equation")
-    permeabilityAbove = equation.double("permeability_above", default: 12, in: .positive)
-    permeabilityBelow = equation.double("permeability_below", default: 3, in: .positive)
+    guard let kind = equation.choice("coefficient", of: CoefficientKind.self, default: .piecewise) else {
+      throw equation.stop()
+    }
+    switch kind {
+    case .piecewise:
+      coefficient = .piecewise(
+        above: equation.double("permeability_above", default: 12, in: .positive),
+        below: equation.double("permeability_below", default: 3, in: .positive))
+    case .logNormal:
+      coefficient = .logNormal(median: equation.double("permeability_median", default: 1, in: .positive))
+    }
     source = equation.double("source", default: 1)
     // The scale does not matter below a threshold.
     prior = FieldSettings(
-      configuration.section("prior"), dimensions: 2, defaults: (sigma: 1, tau: 3, alpha: 2))
+      configuration.section("prior"), dimensions: 2,
+      defaults: (sigma: kind == .piecewise ? 1 : 10, tau: 3, alpha: 2))
     let solver = configuration.section("solver")
     guard solver.choice("kind", of: Method.self, default: .finiteVolumes) != nil else { throw solver.stop() }
     faceCoefficient =
@@ -58,41 +80,61 @@ public struct DarcyConfiguration: EquationConfiguration {
       grid: grid.points, source: .constant(source), faceCoefficient: faceCoefficient, tolerance: tolerance)
     let field = NeumannGaussianField(
       grid: [grid.points, grid.points], sigma: prior.sigma, tau: prior.tau, alpha: prior.alpha)
-    return DarcySource(
-      problem, ThresholdedField(field, upper: permeabilityAbove, lower: permeabilityBelow),
-      stride: grid.stride, seed: seed)
+    return DarcySource(problem, field, coefficient, stride: grid.stride, seed: seed)
   }
 }
 
-/// Samples of the Darcy dataset: a permeability of two values, by the sign of a Gaussian random field, and
-/// the pressure.
+/// Samples of the Darcy dataset: a random permeability, and the pressure.
 private struct DarcySource: SampleSource {
   private let problem: DarcyFlow
-  private let permeability: ThresholdedField
+  private let field: NeumannGaussianField
+  private let coefficient: DarcyConfiguration.Coefficient
   private let stride: Int
   private let seed: UInt64
   private let residuals = ResidualRecord()
 
   let description: DatasetDescription
 
-  init(_ problem: DarcyFlow, _ permeability: ThresholdedField, stride: Int, seed: UInt64) {
+  init(
+    _ problem: DarcyFlow, _ field: NeumannGaussianField, _ coefficient: DarcyConfiguration.Coefficient,
+    stride: Int, seed: UInt64
+  ) {
     self.problem = problem
-    self.permeability = permeability
+    self.field = field
+    self.coefficient = coefficient
     self.stride = stride
     self.seed = seed
+    let permeability =
+      switch coefficient {
+      case .piecewise: "a random permeability of two values"
+      case .logNormal: "a log-normal random permeability"
+      }
     description = DatasetDescription(
-      name: "darcy", title: "Steady Darcy flow through a random permeability of two values",
-      problem: problem, stride: stride, times: [],
+      name: "darcy", title: "Steady Darcy flow through \(permeability)", problem: problem, stride: stride,
+      times: [],
       fields: [
         .init(name: "permeability", isTimeVarying: false), .init(name: "pressure", isTimeVarying: false),
       ])
   }
 
+  private func permeability(using random: inout Philox) -> Tensor<Double> {
+    switch coefficient {
+    case .piecewise(let above, let below):
+      ThresholdedField(field, upper: above, lower: below).sample(using: &random)
+    case .logNormal(let median): LogNormalField(field, median: median).sample(using: &random)
+    }
+  }
+
   /// Permeability and pressure of one sample, each `[x, y]`.
   func sample(_ index: Int) throws -> [Tensor<Double>] {
     var random = Philox(seed: seed, stream: .inputs, sample: index)
-    let grid = permeability.field.grid
-    let coefficient = permeability.sample(using: &random)
+    let grid = field.grid
+    let coefficient = permeability(using: &random)
+    guard coefficient.scalars.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+      throw SolverError.invalidProblem(
+        "the permeability of sample \(index) leaves the range of numbers: reduce prior.sigma (now "
+          + "\(Text.number(field.sigma)))")
+    }
     let pressure = try namingSample(index) {
       try problem.solve(coefficient.reshaped(to: [1, 1] + grid)) { _, _, residual in
         residuals.record(residual, sample: index)

@@ -10,27 +10,50 @@ extension TrainConfig {
   func modelConfiguration(inputChannels: Int, outputChannels: Int, grid: [Int]) throws -> ModelConfiguration {
     let axes = grid.count
     let modes = try perAxis(model.modes, "model.modes", axes: axes)
-    let padding = try perAxis(model.padding, "model.padding", axes: axes)
-    for axis in 0..<axes {
-      let points = grid[axis] + padding[axis]
-      // The last axis keeps one sign of the frequency, the others both.
-      let largest = axis == axes - 1 ? points / 2 + 1 : points / 2
-      guard modes[axis] <= largest else {
-        throw mistake(
-          "model.modes",
-          "is \(modes[axis]) along axis \(axis); the \(points) points there hold between 1 and \(largest)")
+    let configuration: ModelConfiguration
+    switch model.kind {
+    case .fno:
+      let padding = try perAxis(model.padding, "model.padding", axes: axes)
+      try checkModes(modes, points: zip(grid, padding).map(+))
+      configuration = .fno(
+        FNO.Configuration(
+          dimensions: axes, inputChannels: inputChannels, outputChannels: outputChannels,
+          width: model.width, modes: modes, layers: model.layers, projectionWidth: model.projectionWidth,
+          activation: model.activation.function, normalization: model.normalization, padding: padding,
+          coordinates: model.coordinates))
+    case .cnn, .xd:
+      let backbone = ModelConfiguration.cnn(
+        CNN.Configuration(
+          dimensions: axes, inputChannels: inputChannels, outputChannels: outputChannels,
+          width: model.width, kernel: modes.map { $0 + 1 }, layers: model.layers,
+          projectionWidth: model.projectionWidth, activation: model.activation.function,
+          normalization: model.normalization, paddingMode: model.paddingMode,
+          coordinates: model.coordinates))
+      let xd = XDModel.Configuration(
+        backbone: backbone, grid: grid, conversion: model.conversion, convolutions: model.convolutions)
+      if model.kind == .xd, backbone.problem(grid: grid) == nil, let problem = xd.problem {
+        throw mistake("model.convolutions", "does not fit the model: \(problem)")
       }
+      configuration = model.kind == .cnn ? backbone : .xd(xd)
     }
-    let configuration = ModelConfiguration.fno(
-      FNO.Configuration(
-        dimensions: axes, inputChannels: inputChannels, outputChannels: outputChannels, width: model.width,
-        modes: modes, layers: model.layers, projectionWidth: model.projectionWidth,
-        activation: model.activation.function, normalization: model.normalization, padding: padding,
-        coordinates: model.coordinates))
     if let problem = configuration.problem(grid: grid) {
       throw mistake("model", "does not fit the data: \(problem)")
     }
     return configuration
+  }
+
+  /// Checks that the points of every axis hold the modes.
+  private func checkModes(_ modes: [Int], points: [Int]) throws {
+    for axis in modes.indices {
+      // The last axis keeps one sign of the frequency, the others both.
+      let largest = axis == modes.count - 1 ? points[axis] / 2 + 1 : points[axis] / 2
+      guard modes[axis] <= largest else {
+        throw mistake(
+          "model.modes",
+          "is \(modes[axis]) along axis \(axis); the \(points[axis]) points there hold between 1 and "
+            + "\(largest)")
+      }
+    }
   }
 
   /// One number per axis, from a list of that length or of one number for all.
@@ -47,25 +70,18 @@ extension TrainConfig {
   /// - Throws: `ConfigError` if the loss needs more than the file says about its axes.
   func trainingConfiguration(_ axes: [DatasetDescription.Axis]) throws -> TrainingConfiguration {
     TrainingConfiguration(
-      epochs: epochs, batchSize: batchSize,
-      optimizer: Adam.Configuration(
-        learningRate: optimizer.learningRate, weightDecay: optimizer.weightDecay),
-      schedule: schedule, loss: loss,
-      lossAxes: loss == .relativeH1 ? try differenceAxes(axes) : [], lossReduction: lossReduction,
-      seed: UInt64(seed))
+      epochs: epochs, batchSize: batchSize, optimizer: optimizer.configuration,
+      architectureOptimizer: architectureOptimizer?.configuration, schedule: schedule,
+      lossReduction: lossReduction, seed: UInt64(seed))
   }
+}
 
-  /// The spacing of the points that the model sees.
-  private func differenceAxes(_ axes: [DatasetDescription.Axis]) throws -> [DifferenceAxis] {
-    try axes.map { axis in
-      guard let points = axis.coordinates, points.count > 1, let isPeriodic = axis.isPeriodic else {
-        throw mistake(
-          "loss.kind",
-          "is h1, which needs coordinates and boundaries; the data do not state those of axis "
-            + "\(axis.name)")
-      }
-      return DifferenceAxis(spacing: (points[1] - points[0]) * Double(data.stride), isPeriodic: isPeriodic)
-    }
+extension TrainConfig.Optimizer {
+  /// The settings of the optimizer.
+  fileprivate var configuration: OptimizerConfiguration {
+    OptimizerConfiguration(
+      kind == .adam ? .adam() : .sgd(momentum: momentum), learningRate: learningRate,
+      weightDecay: weightDecay, warmUpEpochs: warmUpEpochs)
   }
 }
 
@@ -73,15 +89,20 @@ extension TrainConfig {
   /// The trained model of a checkpoint, for data of some channels on a grid.
   ///
   /// - Throws: `ConfigError` if the grid does not hold the model's modes; `TrainingError.invalidCheckpoint` if
-  ///   the checkpoint is of another model than the configuration's; `HDF5Error`.
+  ///   the checkpoint is of another model than the configuration's, `TrainingError.invalidData` if the model is
+  ///   for another grid; `HDF5Error`.
   func surrogate(_ checkpoint: Checkpoint, mapping: FieldMapping, grid: [Int]) throws -> LearnedOperator {
+    // The configuration does not say on which grid a model was trained that is for one grid only.
+    var trainingGrid = grid
+    if case .xd(let configuration) = checkpoint.model { trainingGrid = configuration.grid }
     let model = try modelConfiguration(
-      inputChannels: mapping.inputs.count, outputChannels: mapping.targets.count, grid: grid)
+      inputChannels: mapping.inputs.count, outputChannels: mapping.targets.count, grid: trainingGrid)
     guard checkpoint.model == model else {
       throw TrainingError.invalidCheckpoint(
         path: checkpoint.path, reason: "is a checkpoint of another model than the run's config.yaml describes"
       )
     }
+    if let problem = model.problem(grid: grid) { throw TrainingError.invalidData(problem) }
     return try LearnedOperator(checkpoint)
   }
 }

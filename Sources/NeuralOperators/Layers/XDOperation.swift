@@ -95,7 +95,7 @@ public struct XDArchitecture {
 
   /// The architecture that with a convolution's weights is that convolution.
   ///
-  /// K and M are unitary Fourier transforms, L a plain one. Of size n is along every axis the smallest power
+  /// K and M are unitary Fourier transforms, L a plain one. Their size is along every axis the smallest power
   /// of two that holds the grid and, if the padding is with zeros, enough of them that nothing wraps around.
   /// - Throws: `XDError` if the convolution does not fit the grid.
   init(

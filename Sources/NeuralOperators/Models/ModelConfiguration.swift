@@ -1,17 +1,23 @@
 /// Any of the models, as configurations and checkpoints name it: the one place that maps a kind to a type.
 ///
 /// Encoded as the model's own configuration with a key `kind` beside its keys.
-public enum ModelConfiguration: Codable, Sendable, Equatable {
+public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
   /// A Fourier neural operator, `kind: fno`.
   case fno(FNO.Configuration)
+  /// A convolutional network, `kind: cnn`.
+  case cnn(CNN.Configuration)
+  /// A model whose convolutions have become XD-operations, `kind: xd`.
+  case xd(XDModel.Configuration)
 
   private enum Key: String, CodingKey { case kind }
-  private enum Kind: String, Codable { case fno }
+  private enum Kind: String, Codable { case fno, cnn, xd }
 
   /// Decodes the kind, then that model's configuration.
   public init(from decoder: any Decoder) throws {
     switch try decoder.container(keyedBy: Key.self).decode(Kind.self, forKey: .kind) {
     case .fno: self = .fno(try FNO.Configuration(from: decoder))
+    case .cnn: self = .cnn(try CNN.Configuration(from: decoder))
+    case .xd: self = .xd(try XDModel.Configuration(from: decoder))
     }
   }
 
@@ -22,6 +28,12 @@ public enum ModelConfiguration: Codable, Sendable, Equatable {
     case .fno(let configuration):
       try container.encode(Kind.fno, forKey: .kind)
       try configuration.encode(to: encoder)
+    case .cnn(let configuration):
+      try container.encode(Kind.cnn, forKey: .kind)
+      try configuration.encode(to: encoder)
+    case .xd(let configuration):
+      try container.encode(Kind.xd, forKey: .kind)
+      try configuration.encode(to: encoder)
     }
   }
 
@@ -29,6 +41,8 @@ public enum ModelConfiguration: Codable, Sendable, Equatable {
   public func makeModel(seed: UInt64) -> any Module {
     switch self {
     case .fno(let configuration): FNO(configuration, seed: seed)
+    case .cnn(let configuration): CNN(configuration, seed: seed)
+    case .xd(let configuration): configuration.makeModel(seed: seed)
     }
   }
 
@@ -36,6 +50,8 @@ public enum ModelConfiguration: Codable, Sendable, Equatable {
   public var inputChannels: Int {
     switch self {
     case .fno(let configuration): configuration.inputChannels
+    case .cnn(let configuration): configuration.inputChannels
+    case .xd(let configuration): configuration.backbone.inputChannels
     }
   }
 
@@ -43,6 +59,8 @@ public enum ModelConfiguration: Codable, Sendable, Equatable {
   public var outputChannels: Int {
     switch self {
     case .fno(let configuration): configuration.outputChannels
+    case .cnn(let configuration): configuration.outputChannels
+    case .xd(let configuration): configuration.backbone.outputChannels
     }
   }
 
@@ -50,6 +68,8 @@ public enum ModelConfiguration: Codable, Sendable, Equatable {
   public var problem: String? {
     switch self {
     case .fno(let configuration): configuration.problem
+    case .cnn(let configuration): configuration.problem
+    case .xd(let configuration): configuration.problem
     }
   }
 
@@ -57,6 +77,8 @@ public enum ModelConfiguration: Codable, Sendable, Equatable {
   public func problem(grid: [Int]) -> String? {
     switch self {
     case .fno(let configuration): configuration.problem(grid: grid)
+    case .cnn(let configuration): configuration.problem(grid: grid)
+    case .xd(let configuration): configuration.problem(grid: grid)
     }
   }
 }

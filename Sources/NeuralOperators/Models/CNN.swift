@@ -1,0 +1,130 @@
+import Autodiff
+import Tensors
+
+/// The convolutional network of the XD paper: an FNO with convolutions in place of the spectral ones.
+///
+/// Input `[sample, inputChannels, ...grid]`, output `[sample, outputChannels, ...grid]` in one to three
+/// dimensions, on any grid that holds half a kernel. Coordinates are appended to the input channels, the
+/// lifting maps them to `width` channels, the layers act, the last one without activation, and the projection
+/// maps each point through `projectionWidth` hidden channels to the output. Roberts et al., "Rethinking neural
+/// operations for diverse tasks", NeurIPS 2021, section 4.2.
+public struct CNN: Module {
+  /// What determines such a network but for its weights.
+  public struct Configuration: Codable, Sendable, Equatable {
+    /// The number of axes of the grid: 1 to 3.
+    public var dimensions: Int
+    /// The channels of the input, without coordinates.
+    public var inputChannels: Int
+    /// The channels of the output.
+    public var outputChannels: Int
+    /// The channels of every layer.
+    public var width: Int
+    /// The taps of the convolutions along every axis, odd numbers.
+    public var kernel: [Int]
+    /// The number of layers.
+    public var layers: Int
+    /// The hidden channels of the projection.
+    public var projectionWidth: Int
+    /// The activation of layers and projection.
+    public var activation: Activation
+    /// The normalisation of every layer.
+    public var normalization: FNO.Configuration.Normalization
+    /// What the convolutions see beyond the grid.
+    public var paddingMode: ConvolutionGeometry.Padding
+    /// The coordinates that are appended to the input channels.
+    public var coordinates: Coordinates
+
+    /// The paper's choices, unless told otherwise: ReLU, batch normalisation, circular padding.
+    public init(
+      dimensions: Int, inputChannels: Int = 1, outputChannels: Int = 1, width: Int, kernel: [Int],
+      layers: Int = 4, projectionWidth: Int = 128, activation: Activation = .relu,
+      normalization: FNO.Configuration.Normalization = .batch,
+      paddingMode: ConvolutionGeometry.Padding = .circular, coordinates: Coordinates = .inclusive
+    ) {
+      self.dimensions = dimensions
+      self.inputChannels = inputChannels
+      self.outputChannels = outputChannels
+      self.width = width
+      self.kernel = kernel
+      self.layers = layers
+      self.projectionWidth = projectionWidth
+      self.activation = activation
+      self.normalization = normalization
+      self.paddingMode = paddingMode
+      self.coordinates = coordinates
+    }
+
+    /// The backbone of the paper beside an FNO that keeps `modes`: kernels of one tap more.
+    public static func backbone(
+      dimensions: Int, inputChannels: Int = 1, outputChannels: Int = 1, width: Int, modes: Int
+    ) -> Configuration {
+      Configuration(
+        dimensions: dimensions, inputChannels: inputChannels, outputChannels: outputChannels, width: width,
+        kernel: Array(repeating: modes + 1, count: dimensions))
+    }
+
+    /// Why no model has this configuration, or nil if one has.
+    public var problem: String? {
+      guard (1...3).contains(dimensions) else { return "a CNN has 1 to 3 dimensions, not \(dimensions)" }
+      for (name, value) in [
+        ("inputChannels", inputChannels), ("outputChannels", outputChannels), ("width", width),
+        ("layers", layers), ("projectionWidth", projectionWidth),
+      ] where value < 1 {
+        return "\(name) must be at least 1, not \(value)"
+      }
+      if kernel.count != dimensions || kernel.contains(where: { $0 < 1 || $0.isMultiple(of: 2) }) {
+        return "kernel must be \(dimensions) odd numbers, not \(kernel)"
+      }
+      return nil
+    }
+
+    /// Why this model cannot be applied to fields on `grid`, or nil if it can.
+    public func problem(grid: [Int]) -> String? {
+      if let problem { return problem }
+      guard grid.count == dimensions else {
+        return "the model is for grids of \(dimensions) axes, not \(grid)"
+      }
+      return ConvolutionGeometry.same(kernel: kernel, paddingMode: paddingMode).problem(grid: grid)
+    }
+  }
+
+  /// What the model is made from.
+  public let configuration: Configuration
+  /// From the input and coordinate channels to `width` channels.
+  public let lifting: PointwiseLinear
+  /// The layers, in order.
+  public let layers: [ConvolutionLayer]
+  /// From `width` channels to the output.
+  public let projection: Perceptron
+
+  /// A model with fresh weights, the same for equal seeds.
+  public init(_ configuration: Configuration, seed: UInt64) {
+    if let problem = configuration.problem { preconditionFailure(problem) }
+    self.configuration = configuration
+    var initializer = Initializer(seed: seed)
+    let coordinateCount = configuration.coordinates == .none ? 0 : configuration.dimensions
+    lifting = PointwiseLinear(
+      inputs: configuration.inputChannels + coordinateCount, outputs: configuration.width,
+      using: &initializer)
+    layers = (0..<configuration.layers).map { index in
+      ConvolutionLayer(
+        width: configuration.width, kernel: configuration.kernel, paddingMode: configuration.paddingMode,
+        normalizes: configuration.normalization == .batch,
+        activation: index < configuration.layers - 1 ? configuration.activation : .identity,
+        using: &initializer)
+    }
+    projection = Perceptron(
+      inputs: configuration.width, hidden: configuration.projectionWidth,
+      outputs: configuration.outputChannels, activation: configuration.activation, using: &initializer)
+  }
+
+  /// The output fields.
+  public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
+    precondition(
+      u.shape.count == configuration.dimensions + 2 && u.shape[1] == configuration.inputChannels,
+      "a CNN for \(configuration.inputChannels) channels in \(configuration.dimensions)-d got \(u.shape)")
+    var v = lifting(appendCoordinates(u, configuration.coordinates), on: tape)
+    for layer in layers { v = layer(v, on: tape) }
+    return projection(v, on: tape)
+  }
+}
