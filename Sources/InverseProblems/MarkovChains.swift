@@ -175,7 +175,7 @@ public struct MarkovChains: Sendable, Equatable {
     }
     guard isKept else { return }
     keptDraws += 1
-    let fields = points.fields ?? problem.prior.makeFields(points.coordinates)
+    let fields = problem.transform(points.fields ?? problem.prior.makeFields(points.coordinates))
     fieldMoments.add(fields, number: keptDraws)
     coordinateMoments.add(points.coordinates, number: keptDraws)
     if (keptDraws - 1).isMultiple(of: thin) {

@@ -23,23 +23,6 @@ import Testing
     #expect(outcome.output.hasPrefix("phalarope 0."))
   }
 
-  @Test func aProgramWithoutItsConfigurationsRuns() throws {
-    try withTemporaryFolder { folder in
-      try FileManager.default.copyItem(atPath: Command.path, toPath: "\(folder)/alone")
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "\(folder)/alone")
-      process.arguments = ["generate", "burgers"]
-      process.currentDirectoryURL = URL(fileURLWithPath: folder)
-      let messages = Pipe()
-      process.standardError = messages
-      try process.run()
-      let text = String(decoding: messages.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-      process.waitUntilExit()
-      #expect(
-        process.terminationStatus == 66 && text == "error: burgers: No such file or directory\n", "\(text)")
-    }
-  }
-
   @Test(arguments: [
     ["fly"], ["generate"], ["generate", "a.yaml", "--fly"], ["doctor", "--threads", "0"],
     ["doctor", "--threads", "many"], ["bench", "--seconds", "0"],

@@ -6,7 +6,8 @@ extension Report {
   /// Shows an inversion: the recovered field beside the truth, its uncertainty, the data and the chains.
   mutating func showInversion(on page: inout HTMLPage) throws {
     let posterior = try StoredPosterior(contentsOf: "\(folder)/posterior.nc")
-    page.subtitle = "Initial vorticity recovered from noisy observations at \(posterior.sensorCount) sensors"
+    page.subtitle =
+      "\(posterior.title.capitalizedFirst) recovered from noisy observations at \(posterior.sensorCount) sensors"
     page.section("Summary")
     page.headlines(headlines(posterior))
     page.facts(settings + posterior.remarks)
@@ -23,9 +24,14 @@ extension Report {
     var headlines: [(name: String, value: String, note: String)] = []
     if let truth = posterior.truth {
       let error = EvaluatedSamples.relativeL2(posterior.mean.values, truth.values)
-      // The prior mean is zero, whose relative error is one: what the data improved on.
+      // That of the prior mean is what the data improved on: one, where it is zero.
+      let before =
+        posterior.priorMean.map { EvaluatedSamples.relativeL2($0.values, truth.values) } ?? 1
       headlines.append(
-        ("Error of the posterior mean", NumberFormat.short(error), "relative L2; prior mean (zero): 1"))
+        (
+          "Error of the posterior mean", NumberFormat.short(error),
+          "relative L2; prior mean: \(NumberFormat.short(before))"
+        ))
       let inside = posterior.coverage(of: truth)
       headlines.append(
         (
@@ -48,6 +54,7 @@ extension Report {
 
   private mutating func showFields(_ posterior: StoredPosterior, on page: inout HTMLPage) throws {
     page.section("Posterior")
+    guard !posterior.isLine else { return try showLines(posterior, on: &page) }
     func panel(
       _ field: HeatMap, _ title: String, _ subtitle: String, _ colors: ColorMap, _ range: ClosedRange<Double>
     ) -> FieldPanel {
@@ -55,7 +62,7 @@ extension Report {
         field, title: title, subtitle: subtitle, colorMap: colors, range: range,
         xExtent: posterior.xExtent, yExtent: posterior.yExtent)
     }
-    let name = "initial vorticity"
+    let name = posterior.title
     let shared = HeatMap.range(of: posterior.mean.values + (posterior.truth?.values ?? []))
     // Standard deviations start at zero and share one scale, so that prior and posterior compare.
     let largest = HeatMap.range(of: posterior.deviation.values + (posterior.priorDeviation?.values ?? []))
@@ -75,7 +82,7 @@ extension Report {
     }
     page.figures(
       try figures.panels(
-        "posterior", panels, summary: "Truth, posterior mean and uncertainty of the initial vorticity"))
+        "posterior", panels, summary: "Truth, posterior mean and uncertainty of the \(name)"))
     if let prior = posterior.priorDeviation {
       let reduction = HeatMap(
         values: zip(posterior.deviation.values, prior.values).map { $1 > 0 ? $0 / $1 : .nan },
@@ -94,6 +101,41 @@ extension Report {
               0...max(1, reduction.range.upperBound)),
           ], summary: "Standard deviation of the prior and of the posterior"))
     }
+  }
+
+  /// The same for a field along a line: mean and band, deviations, and the error in deviations.
+  private mutating func showLines(_ posterior: StoredPosterior, on page: inout HTMLPage) throws {
+    let x = posterior.line
+    let (mean, deviation) = (posterior.mean.values, posterior.deviation.values)
+    var field = LineChart(
+      title: "Posterior", x: .init("x"), y: .init(posterior.title),
+      series: [.init("posterior mean", x: x, y: mean)])
+    field.bands = [
+      .init(
+        "two deviations", x: x, lower: zip(mean, deviation).map { $0 - 2 * $1 },
+        upper: zip(mean, deviation).map { $0 + 2 * $1 })
+    ]
+    if let truth = posterior.truth {
+      field.series.append(.init("truth", x: x, y: truth.values, isDashed: true))
+    }
+    var deviations = LineChart(
+      title: "Standard deviation", x: .init("x"), y: .init("standard deviation"),
+      series: [.init("posterior", x: x, y: deviation)])
+    if let prior = posterior.priorDeviation {
+      deviations.series.append(.init("prior", x: x, y: prior.values, isDashed: true))
+    }
+    var shown = [
+      try figures.chart("posterior", field),
+      try figures.chart("prior-and-posterior-deviation", deviations),
+    ]
+    if let truth = posterior.truth {
+      var errors = LineChart(
+        title: "Standardized error", x: .init("x"), y: .init("|mean − truth| / deviation"),
+        series: [.init("", x: x, y: posterior.standardizedError(of: truth).values)])
+      errors.references = [.init("two deviations", at: 2)]
+      shown.append(try figures.chart("standardized-error", errors))
+    }
+    page.figures(shown, minimumWidth: 440)
   }
 
   /// How much of the truth lies within so many deviations, beside what a normal law has there.
@@ -119,6 +161,15 @@ extension Report {
   private mutating func showSamples(_ posterior: StoredPosterior, on page: inout HTMLPage) throws {
     guard !posterior.samples.isEmpty else { return }
     page.paragraph("Draws of the posterior: fields that the data leave possible, each about equally likely.")
+    guard !posterior.isLine else {
+      var chart = LineChart(
+        title: "Samples", x: .init("x"), y: .init(posterior.title),
+        series: posterior.samples.enumerated().map { number, sample in
+          .init("chain \(number + 1)", x: posterior.line, y: sample.values)
+        })
+      chart.subtitle = "last draw of each chain"
+      return page.figures([try figures.chart("samples", chart)], minimumWidth: 440)
+    }
     let range = HeatMap.range(of: posterior.samples.flatMap(\.values) + (posterior.truth?.values ?? []))
     page.figures(
       try figures.panels(
@@ -166,7 +217,7 @@ extension Report {
     if let (x, y) = posterior.sensors, x.count == observations.count {
       var panel = FieldPanel(
         posterior.mean, title: "Observations", subtitle: subtitle, range: HeatMap.range(of: observations),
-        valueLabel: "observed vorticity", xExtent: posterior.xExtent, yExtent: posterior.yExtent)
+        valueLabel: "observed values", xExtent: posterior.xExtent, yExtent: posterior.yExtent)
       panel.showsField = false
       panel.markers = observations.indices.map { .init(x: x[$0], y: y[$0], value: observations[$0]) }
       var csv = "sensor,x,y,observation\n"
@@ -176,10 +227,16 @@ extension Report {
       shown.append(HTMLPage.Figure(drawing))
     }
     var chart = LineChart(
-      title: "Observations by sensor", x: .init("sensor"), y: .init("observed vorticity"),
+      title: "Observations by sensor", x: .init("sensor"), y: .init("observed values"),
       series: [.init("", x: observations.indices.map(Double.init), y: observations, mark: .markers)])
     chart.references = [.init("", at: 0)]
     chart.subtitle = subtitle
+    if posterior.isLine, let x = posterior.sensorLine, x.count == observations.count {
+      chart = LineChart(
+        title: "Observations", x: .init("x"), y: .init("observed values"),
+        series: [.init("", x: x, y: observations, mark: .markers)])
+      chart.subtitle = subtitle
+    }
     shown.append(try figures.chart("observations-by-sensor", chart))
     page.figures(shown, minimumWidth: 440)
   }
@@ -188,7 +245,13 @@ extension Report {
 /// `posterior.nc` of an inversion, in ArviZ's schema.
 struct StoredPosterior {
   let mean, deviation: HeatMap
-  let truth, priorDeviation: HeatMap?
+  let truth, priorDeviation, priorMean: HeatMap?
+  /// What is recovered, in words.
+  let title: String
+  /// Whether the field has one axis, of one row in the maps, and where its points and the sensors are.
+  let isLine: Bool
+  let line: [Double]
+  let sensorLine: [Double]?
   let observations: [Double]?
   let sensors: (x: [Double], y: [Double])?
   /// The smallest and the largest standard deviation of the noise as stated.
@@ -214,22 +277,29 @@ struct StoredPosterior {
     func array(_ name: String) throws -> StoredArray? { try StoredArray(file, name) }
     func field(_ name: String) throws -> HeatMap? {
       guard let stored = try array(name) else { return nil }
-      guard stored.shape.count == 2, !stored.values.isEmpty else {
-        throw ReportError(path: path, reason: "\(name) has shape \(stored.shape); expected [x, y]")
+      guard (1...2).contains(stored.shape.count), !stored.values.isEmpty else {
+        throw ReportError(path: path, reason: "\(name) has shape \(stored.shape); expected [x] or [x, y]")
       }
-      return HeatMap(values: stored.values, xCount: stored.shape[0], yCount: stored.shape[1])
+      return HeatMap(
+        values: stored.values, xCount: stored.shape[0], yCount: stored.shape.count == 2 ? stored.shape[1] : 1)
     }
     // The moments of all draws lie in a group of their own; files of other tools may keep them with the draws.
     func moment(_ name: String) throws -> HeatMap? {
       try field("posterior_summary/\(name)") ?? field("posterior/\(name)")
     }
-    guard let mean = try moment("vorticity_mean"), let deviation = try moment("vorticity_std") else {
+    let variable = try Self.variable(file)
+    guard let mean = try moment("\(variable)_mean"), let deviation = try moment("\(variable)_std") else {
       throw ReportError(
-        path: path, reason: "must hold vorticity_mean and vorticity_std in the group posterior_summary")
+        path: path, reason: "must hold \(variable)_mean and \(variable)_std in the group posterior_summary")
     }
     (self.mean, self.deviation) = (mean, deviation)
-    (truth, priorDeviation) = (try field("constant_data/truth"), try field("prior/vorticity_std"))
-    for other in [deviation, truth, priorDeviation].compactMap({ $0 })
+    title = ["vorticity": "initial vorticity", "u": "initial state"][variable] ?? variable
+    isLine = mean.yCount == 1
+    line = try array("posterior/x")?.values ?? (0..<mean.xCount).map(Double.init)
+    sensorLine = try array("constant_data/sensor_x")?.values
+    truth = try field("constant_data/truth")
+    (priorDeviation, priorMean) = (try field("prior/\(variable)_std"), try field("prior/\(variable)_mean"))
+    for other in [deviation, truth, priorDeviation, priorMean].compactMap({ $0 })
     where other.xCount != mean.xCount || other.yCount != mean.yCount {
       throw ReportError(path: path, reason: "the fields have different grids")
     }
@@ -252,7 +322,7 @@ struct StoredPosterior {
       acceptance = try trace("sample_stats/acceptance_rate")
     }
     modes = try Self.modes(file)
-    samples = try Self.samples(file, xCount: mean.xCount, yCount: mean.yCount)
+    samples = try Self.samples(file, of: variable, xCount: mean.xCount, yCount: mean.yCount)
     spectrum = try StoredSpectrum(file)
     func extent(_ axis: String, _ count: Int) throws -> ClosedRange<Double> {
       for group in ["posterior/", "constant_data/", ""] {
@@ -278,6 +348,13 @@ struct StoredPosterior {
     convergence = try Self.convergenceTable(file)
   }
 
+  /// The name of the field that is recovered; files that do not say hold a vorticity.
+  private static func variable(_ file: HDF5File) throws -> String {
+    guard try file.root.member("posterior") == .group else { return "vorticity" }
+    let attributes = try file.root.group("posterior").attributes
+    return try attributes.contains("field") ? attributes.string("field") : "vorticity"
+  }
+
   /// The followed coefficients, if the file has them.
   private static func modes(_ file: HDF5File) throws -> [(name: String, values: StoredArray)] {
     guard let array = try StoredArray(file, "sample_stats/fourier_mode"), array.shape.count == 3,
@@ -293,13 +370,16 @@ struct StoredPosterior {
   }
 
   /// The last stored draw of each of the first four chains, if the file has draws.
-  private static func samples(_ file: HDF5File, xCount: Int, yCount: Int) throws -> [HeatMap] {
-    guard try file.root.member("posterior/vorticity") == .dataset else { return [] }
-    let dataset = try file.root.dataset("posterior/vorticity")
+  private static func samples(
+    _ file: HDF5File, of variable: String, xCount: Int, yCount: Int
+  ) throws -> [HeatMap] {
+    guard try file.root.member("posterior/\(variable)") == .dataset else { return [] }
+    let dataset = try file.root.dataset("posterior/\(variable)")
     let shape = try dataset.shape()
-    guard shape.count == 4, shape[1] > 0, shape[2] == xCount, shape[3] == yCount else { return [] }
+    let grid = shape.dropFirst(2)
+    guard (3...4).contains(shape.count), shape[1] > 0, grid.reduce(1, *) == xCount * yCount else { return [] }
     return try (0..<min(4, shape[0])).map { chain in
-      let slab = HDF5Slab(start: [chain, shape[1] - 1, 0, 0], count: [1, 1, xCount, yCount])
+      let slab = HDF5Slab(start: [chain, shape[1] - 1] + grid.map { _ in 0 }, count: [1, 1] + grid)
       return HeatMap(values: try dataset.read(as: Double.self, slab), xCount: xCount, yCount: yCount)
     }
   }
@@ -386,4 +466,9 @@ struct StoredSpectrum {
     posteriorMean = average { scales[$0] * scales[$0] * means[$0] * means[$0] }.map { $0.squareRoot() }
     varianceShare = average { variances[$0] }
   }
+}
+
+extension String {
+  /// The text with its first letter in upper case.
+  fileprivate var capitalizedFirst: String { prefix(1).uppercased() + dropFirst() }
 }

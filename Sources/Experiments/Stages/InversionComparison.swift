@@ -46,14 +46,15 @@ struct InversionComparison: Encodable {
   /// - Throws: what a forward map throws, unless it is the failure of a solver that is tried.
   init?(_ setup: InversionSetup, points: Tensor<Double>, solves: Int) throws {
     let (forward, grid) = (setup.forward, setup.forward.grid[0])
-    guard let training = forward.training, let reference = try setup.coarsened(to: 2 * grid, tolerance: nil)
+    guard let training = forward.training, let prior = setup.prior as? PeriodicGaussianField,
+      setup.problem.transform == .identity, let reference = try setup.coarsened(to: 2 * grid, tolerance: nil)
     else { return nil }
     let exact = try reference.whitened(points)
     func error(_ problem: CoarsenedProblem) throws -> Double {
       let differences = zip(try problem.whitened(points), exact).map(-)
       return (differences.reduce(0) { $0 + $1 * $1 } / Double(differences.count)).squareRoot()
     }
-    let own = CoarsenedProblem(setup.problem, prior: setup.prior)
+    let own = CoarsenedProblem(setup.problem, prior: prior)
     let surrogateError = try error(own)
     let surrogateTime = try own.secondsPerSolve(points)
     surrogate = Cost(
@@ -186,7 +187,7 @@ extension InversionSetup {
       let solver = try forward.solver(
         grid: grid, times: times, tolerance: tolerance ?? TimeStepping.defaultTolerance)
     else { return nil }
-    let prior = config.prior.periodicField(grid: [grid, grid])
+    let prior = config.prior.field.periodicField(grid: forward.grid.map { _ in grid })
     let sensors = zip(problem.observation.sensors, sensorTimes).map { sensor, time in
       PointObservation.Sensor(sensor.position, channel: times.firstIndex(of: time) ?? 0)
     }

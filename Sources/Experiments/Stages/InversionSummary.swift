@@ -14,6 +14,8 @@ struct InversionSummary: Encodable {
   let noise: Double
   /// The posterior mean of the noise's standard deviation over the stated one, if it was inferred.
   let noiseFactor: Double?
+  /// The posterior of the viscosity, if it was inferred.
+  let viscosity: Moments?
   let drawsPerChain: Int
   let acceptanceRates: [Double]
   let stepSizes: [Double]
@@ -43,6 +45,19 @@ struct InversionSummary: Encodable {
   /// What the classical solver would have cost, for a surrogate.
   let comparison: InversionComparison?
   let report: String
+
+  /// The posterior mean and standard deviation of a number.
+  struct Moments: Encodable {
+    let mean: Double
+    let standardDeviation: Double
+
+    init(_ draws: [Double]) {
+      let average = draws.reduce(0, +) / Double(draws.count)
+      mean = average
+      let squares = draws.reduce(0) { $0 + ($1 - average) * ($1 - average) }
+      standardDeviation = (squares / Double(max(1, draws.count - 1))).squareRoot()
+    }
+  }
 
   /// How well the chains know one quantity.
   struct Diagnostic: Encodable {
@@ -121,6 +136,13 @@ extension InversionSummary {
         ("posterior mean", "relative L2 distance \(Text.number(relativeL2)) from the truth"),
         ("coverage", "\(Text.number(100 * coverage, digits: 3)) % of the truth within two deviations"),
       ]
+    }
+    if let viscosity {
+      rows.append(
+        (
+          "viscosity",
+          "\(Text.number(viscosity.mean)), deviation \(Text.number(viscosity.standardDeviation, digits: 2))"
+        ))
     }
     if let noiseFactor {
       rows.append(

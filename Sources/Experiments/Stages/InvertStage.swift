@@ -4,7 +4,7 @@ import InverseProblems
 import Solvers
 import Tensors
 
-/// Recovers an initial vorticity from noisy observations, by sampling its posterior.
+/// Recovers an initial state or a coefficient from noisy observations, by sampling its posterior.
 public enum InvertStage {
   /// Samples the posterior and reports.
   ///
@@ -55,8 +55,9 @@ public enum InvertStage {
           try schedule.start(sampler)
         }
       }
+      let variances = prior.variances
       var record = InversionRecord(
-        field: ForwardMap.field,
+        field: forward.field,
         axes: forward.file.description.axes.enumerated().map { number, axis in
           // Where the positions of the points are not known, their numbers stand for them.
           InversionRecord.Axis(
@@ -65,9 +66,10 @@ public enum InvertStage {
               ?? (0..<forward.grid[number]).map(Double.init), isPeriodic: axis.isPeriodic ?? true)
         },
         truth: truth,
-        priorStandardDeviation: Tensor(shape: forward.grid, repeating: prior.pointVariance.squareRoot()),
+        priorStandardDeviation: problem.transform.priorStandardDeviation(variances),
         software: (Version.name, Version.number), createdAt: Manifest.timestamp(),
         attributes: [("forward_map", forward.name), ("config", config.resolvedYAML)])
+      record.priorMean = problem.transform.priorMean(variances)
       record.sensorTimes = setup.sensorTimes
       record.laplace = laplace
       record.surrogate = surrogate.map { ($0.chains, $0.history) }
@@ -149,6 +151,9 @@ public enum InvertStage {
       ? nil
       : history.keptTrace("noise_factor").flatMap { $0 }.reduce(0, +)
         / Double(chains.count * chains.keptDraws)
+    let viscosities = setup.problem.scalar.map { scalar in
+      history.keptTrace(scalar.coordinateName).flatMap { $0 }.map { scalar.median * exp($0) }
+    }
     let misfits = history.keptTrace("misfit").flatMap { $0 }
     let diagnostics = InversionDiagnostics(history)
     return InversionSummary(
@@ -156,6 +161,7 @@ public enum InvertStage {
       screening: forward.solver.map { _ in forward.name }, sampler: sampler.name,
       reference: config.sampler.reference.rawValue, observations: setup.problem.data.count,
       noise: noise.reduce(0, +) / Double(noise.count), noiseFactor: noiseFactor,
+      viscosity: viscosities.map(InversionSummary.Moments.init),
       drawsPerChain: chains.keptDraws, acceptanceRates: history.acceptanceRates, stepSizes: chains.stepSizes,
       misfit: misfits.reduce(0, +) / Double(misfits.count), converged: diagnostics.haveConverged,
       convergenceProblems: diagnostics.complaints.map { "\($0.quantity): \($0.reason)" },
@@ -173,7 +179,8 @@ public enum InvertStage {
       relativeL2: recovery?.relativeL2, coverage: recovery?.coverage,
       map: laplace.map { laplace in
         .init(
-          misfit: laplace.misfit, relativeL2: truth.map { InversionSummary.relativeL2(laplace.mode, $0) },
+          misfit: laplace.misfit,
+          relativeL2: truth.map { InversionSummary.relativeL2(setup.problem.transform(laplace.mode), $0) },
           iterations: laplace.search.iterations, solves: laplace.solves,
           converged: laplace.search.hasConverged,
           informedDirections: laplace.reference.eigenvalues.count { $0 >= 1 })
