@@ -356,8 +356,9 @@ private struct ViscosityFamily: ParametricOperator {
   let makeSolver: @Sendable (Double) throws -> any SolutionOperator
 
   func solutions(_ inputs: Tensor<Double>, parameters: [Double]) throws -> Tensor<Double> {
-    let parts = try parameters.enumerated().map { sample, parameter in
-      try makeSolver(parameter)(inputs[first: sample..<sample + 1])
+    let parts = try parameters.enumerated().map { sample, parameter -> Tensor<Double> in
+      let solver = try makeSolver(parameter)
+      return try solver(inputs[first: sample..<sample + 1])
     }
     return Tensor(
       shape: [parts.count] + parts[0].shape.dropFirst(), scalars: parts.flatMap(\.scalars))
