@@ -19,6 +19,31 @@ public protocol DifferentiableOperator: SolutionOperator {
   func vectorJacobianProducts(
     _ inputs: Tensor<Double>, _ cotangents: (Tensor<Double>, Range<Int>) throws -> Tensor<Double>
   ) throws -> (solutions: Tensor<Double>, products: Tensor<Double>)
+
+  /// The solution of one input, and the products of the transposed Jacobian there with several cotangents.
+  ///
+  /// By default as many solves as there are cotangents; a classical solver shares them.
+  ///
+  /// - Parameters:
+  ///   - input: w, `[1, channel, ...grid]`.
+  ///   - cotangents: from the solution, `[1, ...]`, to v, `[cotangent, output channel, ...grid]`; called once.
+  /// - Returns: the solution, `[1, ...]`, and a product for every cotangent, `[cotangent, channel, ...grid]`.
+  /// - Throws: as `callAsFunction`, and what `cotangents` throws.
+  func vectorJacobianProducts(
+    at input: Tensor<Double>, _ cotangents: (Tensor<Double>) throws -> Tensor<Double>
+  ) throws -> (solution: Tensor<Double>, products: Tensor<Double>)
+}
+
+extension DifferentiableOperator {
+  /// Every cotangent with a solve of its own.
+  public func vectorJacobianProducts(
+    at input: Tensor<Double>, _ cotangents: (Tensor<Double>) throws -> Tensor<Double>
+  ) throws -> (solution: Tensor<Double>, products: Tensor<Double>) {
+    let solution = try self(input)
+    let weights = try cotangents(solution)
+    let inputs = Tensor.concatenating(Array(repeating: input, count: weights.shape[0]))
+    return (solution, try vectorJacobianProducts(inputs) { _, range in weights[first: range] }.products)
+  }
 }
 
 /// A differentiable operator that also has directional derivatives.

@@ -29,7 +29,7 @@ import Tensors
 /// **Good values.** ν = 10⁻³, t ≤ 50, 64² to 256²; ν = 10⁻⁴, t ≤ 30, 128² to 256²; ν = 10⁻⁵, t ≤ 20, 256² and more.
 ///
 /// Reference: Li et al., "Fourier neural operator", ICLR 2021; Kovachki et al., JMLR 2023, section 6.4.
-public struct NavierStokes: EvolutionProblem {
+public struct NavierStokes: SpectralProblem {
   /// What drives the flow: f, constant in time.
   public enum Forcing: Sendable, Equatable {
     /// f = 0.1 (sin 2π(x + y) + cos 2π(x + y)), that of the papers.
@@ -120,42 +120,18 @@ public struct NavierStokes: EvolutionProblem {
   /// Periodic.
   public var boundaryCondition: BoundaryCondition { .periodic }
 
-  /// The vorticity `[sample, time, n, n]` for initial vorticities `[sample, 1, n, n]`.
-  ///
-  /// - Throws: `SolverError`, of the lowest sample that fails.
-  public func callAsFunction(_ inputs: Tensor<Double>) throws -> Tensor<Double> {
-    try checkInputs(inputs, of: "initial vorticity")
-    switch dealiasing {
-    case .productOnly:
-      return try solve(inputs) {
-        PublishedVorticityScheme(grid: grid, viscosity: viscosity, forcing: forcingValues)
+  /// The solver of the discretisation that `dealiasing` asks for.
+  public func makeEvolution() -> Evolution {
+    Evolution(
+      input: "initial vorticity", times: times, timeStepping: timeStepping, gridShape: gridShape
+    ) {
+      if dealiasing == .productOnly {
+        return PublishedVorticityScheme(grid: grid, viscosity: viscosity, forcing: forcingValues)
       }
-    case .twoThirds, .none:
       let isDealiased = dealiasing == .twoThirds
-      return try solve(inputs) {
-        VorticitySpectrum(
-          grid: grid, largest: isDealiased ? (grid - 1) / 3 : grid / 2 - 1, dealiased: isDealiased,
-          viscosity: viscosity, forcing: forcingValues, negligible: 0.1 * timeStepping.tolerance)
-      }
-    }
-  }
-
-  private func solve<System: VorticitySystem>(
-    _ inputs: Tensor<Double>, by makeSystem: () -> System
-  ) throws -> Tensor<Double> {
-    let points = grid * grid
-    return try solveEachSample(of: inputs, outputShape: [times.count, grid, grid]) {
-      TimeStepper(makeSystem(), timeStepping: timeStepping, times: times)
-    } solve: { stepper, sample, input, output in
-      stepper.system.transform(input, into: stepper.state.start)
-      try stepper.run(sample: sample) { frame in
-        let target = output + frame * points
-        if times[frame] == 0 {
-          target.update(from: input, count: points)
-        } else {
-          stepper.system.evaluate(stepper.state.start, into: target)
-        }
-      }
+      return VorticitySpectrum(
+        grid: grid, largest: isDealiased ? (grid - 1) / 3 : grid / 2 - 1, dealiased: isDealiased,
+        viscosity: viscosity, forcing: forcingValues, negligible: 0.1 * timeStepping.tolerance)
     }
   }
 

@@ -17,7 +17,7 @@ import Tensors
 /// the tolerance. The chosen step of the other schemes is 0.002 ‖u‖/‖u_t‖ at most. Both keep step times
 /// |symbol of N| · max|derivative of the polynomial| below a constant, for all modes that L does not damp at
 /// half that rate at least. A linear equation is solved exactly, in one step, by `etdrk4`.
-public protocol SemilinearEquation: EvolutionProblem {
+public protocol SemilinearEquation: SpectralProblem {
   /// The number of points per axis, even.
   var grid: Int { get }
   /// The number of axes, 1 or 2.
@@ -69,26 +69,14 @@ extension SemilinearEquation {
     try timeStepping.check(times: times)
   }
 
-  /// The solutions `[sample, time, ...grid]` for initial values `[sample, 1, ...grid]`.
+  /// The solver of the equation's Fourier coefficients.
   ///
-  /// - Throws: `SolverError`, of the lowest sample that fails.
-  public func callAsFunction(_ inputs: Tensor<Double>) throws -> Tensor<Double> {
+  /// - Throws: as `checkProblem`.
+  public func makeEvolution() throws -> Evolution {
     try checkProblem()
-    try checkInputs(inputs, of: "initial value")
-    let points = gridShape.reduce(1, *)
-    return try solveEachSample(of: inputs, outputShape: [times.count] + gridShape) {
-      TimeStepper(PeriodicSpectrum(self), timeStepping: timeStepping, times: times)
-    } solve: { stepper, sample, input, output in
-      stepper.system.transform(input, into: stepper.state.start)
-      try stepper.run(sample: sample) { frame in
-        let target = output + frame * points
-        if times[frame] == 0 {
-          target.update(from: input, count: points)
-        } else {
-          stepper.system.evaluate(stepper.state.start, into: target)
-        }
-      }
-    }
+    return Evolution(
+      input: "initial value", times: times, timeStepping: timeStepping, gridShape: gridShape
+    ) { PeriodicSpectrum(self) }
   }
 }
 

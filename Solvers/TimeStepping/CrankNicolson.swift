@@ -9,21 +9,18 @@ import Tensors
 final class CrankNicolson: SteppingMethod {
   private let system: any SpectralSystem
   private let scheme: TimeScheme
-  private let symbol: [Complex]
-  private let keep: Workspace  // (1 + hL/2) / (1 − hL/2)
-  private let gain: Workspace  // 1 / (1 − hL/2)
+  private let coefficients: CrankNicolsonCoefficients
   private let previous: Workspace  // N at the last step, or at Heun's prediction
-  private var preparedStep = 0.0
   private var lastStep: Double?  // nil: no previous value of N
 
   init(_ system: any SpectralSystem, scheme: TimeScheme) {
     self.system = system
     self.scheme = scheme
-    symbol = system.linearSymbol
-    keep = Workspace(count: 2 * symbol.count)
-    gain = Workspace(count: 2 * symbol.count)
-    previous = Workspace(count: 2 * symbol.count)
+    coefficients = CrankNicolsonCoefficients(system.linearSymbol)
+    previous = Workspace(count: 2 * system.linearSymbol.count)
   }
+
+  var memory: Workspace? { scheme.isMultistep ? previous : nil }
 
   func restart() {
     lastStep = nil
@@ -34,11 +31,11 @@ final class CrankNicolson: SteppingMethod {
     _ state: UnsafePointer<Double>, term: UnsafePointer<Double>, by step: Double,
     into next: UnsafeMutablePointer<Double>
   ) {
-    prepare(step)
-    let modes = system.activeModes
+    let (modes, k) = (system.activeModes, coefficients)
+    k.prepare(step)
     func update(_ a: Double, _ b: Double) {
       SolverKernels.diagonalUpdate(
-        modes: modes, keep.start, state, gain.start, a, term, b, previous.start, output: next)
+        modes: modes, k.keep.start, state, k.gain.start, a, term, b, previous.start, output: next)
     }
     switch (scheme, lastStep) {
     case (.eulerCrankNicolson, _):
@@ -56,8 +53,23 @@ final class CrankNicolson: SteppingMethod {
     (previous.start + 2 * modes).update(repeating: 0, count: previous.count - 2 * modes)
     lastStep = step
   }
+}
 
-  private func prepare(_ step: Double) {
+/// The coefficients of `CrankNicolson` for the step that was prepared last.
+final class CrankNicolsonCoefficients {
+  let keep: Workspace  // (1 + hL/2) / (1 − hL/2)
+  let gain: Workspace  // 1 / (1 − hL/2)
+
+  private let symbol: [Complex]
+  private var preparedStep = 0.0
+
+  init(_ linearSymbol: [Complex]) {
+    symbol = linearSymbol
+    keep = Workspace(count: 2 * symbol.count)
+    gain = Workspace(count: 2 * symbol.count)
+  }
+
+  func prepare(_ step: Double) {
     guard step != preparedStep else { return }
     for (mode, rate) in symbol.enumerated() {
       let half = 0.5 * step * rate
@@ -67,5 +79,128 @@ final class CrankNicolson: SteppingMethod {
       (keep.start[2 * mode], keep.start[2 * mode + 1]) = (kept.real, kept.imaginary)
     }
     preparedStep = step
+  }
+}
+
+/// The derivative of a step of `CrankNicolson` and its adjoint.
+///
+/// For Adams–Bashforth the variables are the state and the last value of N.
+final class CrankNicolsonDerivative: StepDerivative {
+  let variableCount: Int
+
+  /// The last step that was linearised: with one evaluation of N, or with two (Heun's).
+  private enum Step {
+    /// N* = a N(u) + b N(u⁻), both weights times h.
+    case one(a: Double, b: Double)
+    case two(h: Double)
+  }
+
+  private let system: any FieldSystem
+  private let scheme: TimeScheme
+  private let coefficients: CrankNicolsonCoefficients
+  private let conjugates: CrankNicolsonCoefficients
+  private let stateCount: Int
+  private let points: [Workspace]  // u and, for Heun's steps, the prediction
+  private let terms: [Workspace]
+  private let prediction: Workspace
+  private let result: Workspace
+  private var step = (size: 0.0, kind: Step.one(a: 0, b: 0))
+
+  init(_ system: any FieldSystem, scheme: TimeScheme) {
+    self.system = system
+    self.scheme = scheme
+    let symbol = system.linearSymbol
+    coefficients = CrankNicolsonCoefficients(symbol)
+    conjugates = CrankNicolsonCoefficients(symbol.map { Complex($0.real, -$0.imaginary) })
+    stateCount = 2 * symbol.count
+    variableCount = scheme.isMultistep ? 2 * stateCount : stateCount
+    let count = stateCount
+    points = (0..<2).map { _ in Workspace(count: system.linearizationCount) }
+    terms = (0..<2).map { _ in Workspace(count: count) }
+    (prediction, result) = (Workspace(count: count), Workspace(count: count))
+  }
+
+  func linearize(
+    at variables: UnsafeMutablePointer<Double>, step size: Double, previousStep: Double?,
+    into next: UnsafeMutablePointer<Double>?
+  ) {
+    switch (scheme, previousStep) {
+    case (.eulerCrankNicolson, _): step = (size, .one(a: size, b: 0))
+    case (.adamsBashforthCrankNicolson, .some(let previousStep)):
+      let ratio = size / previousStep
+      step = (size, .one(a: size * (1 + 0.5 * ratio), b: -0.5 * ratio * size))
+    default: step = (size, .two(h: size))
+    }
+    takeStep(variables, into: next) { stage, state in
+      system.linearize(state, into: points[stage].start)
+      system.evaluateNonlinearity(at: points[stage].start, into: terms[stage].start)
+    }
+  }
+
+  func applyTangent(to direction: UnsafeMutablePointer<Double>) {
+    takeStep(direction, into: direction) { stage, state in
+      system.applyTangent(at: points[stage].start, to: state, into: terms[stage].start)
+    }
+  }
+
+  /// A step from u, given what stands for N there; `next` may be `u`.
+  private func takeStep(
+    _ u: UnsafeMutablePointer<Double>, into next: UnsafeMutablePointer<Double>?,
+    _ evaluate: (_ stage: Int, _ state: UnsafeMutablePointer<Double>) -> Void
+  ) {
+    let (modes, k) = (system.activeModes, coefficients)
+    k.prepare(step.size)
+    let (term, second) = (terms[0].start, terms[1].start)
+    func update(_ a: Double, _ b: Double, _ other: UnsafePointer<Double>, _ output: Workspace) {
+      SolverKernels.diagonalUpdate(
+        modes: modes, k.keep.start, u, k.gain.start, a, term, b, other, output: output.start)
+    }
+    evaluate(0, u)
+    switch step.kind {
+    case .one(let a, let b):
+      guard next != nil else { return }
+      update(a, b, scheme.isMultistep ? u + stateCount : term, result)
+    case .two(let h):
+      update(h, 0, term, prediction)
+      evaluate(1, prediction.start)
+      guard next != nil else { return }
+      update(0.5 * h, 0.5 * h, second, result)
+    }
+    guard let next else { return }
+    next.update(from: result.start, count: 2 * modes)
+    if scheme.isMultistep { (next + stateCount).update(from: term, count: 2 * modes) }
+  }
+
+  func applyAdjoint(to cotangent: UnsafeMutablePointer<Double>) {
+    let (modes, k) = (system.activeModes, conjugates)
+    k.prepare(step.size)
+    let (ofTerm, ofStage) = (terms[0].start, terms[1].start)
+    let memory = scheme.isMultistep ? cotangent + stateCount : nil
+    SolverKernels.multiply(modes: modes, factor: k.gain.start, cotangent, prediction.start)
+    ofTerm.update(from: prediction.start, count: 2 * modes)
+    switch step.kind {
+    case .one(let a, let b):
+      Double.scale(2 * modes, a, ofTerm)
+      if let memory {
+        Double.axpy(2 * modes, 1, memory, ofTerm)
+        memory.update(from: prediction.start, count: 2 * modes)
+        Double.scale(2 * modes, b, memory)
+      }
+    case .two(let h):
+      Double.scale(2 * modes, 0.5 * h, ofTerm)
+      system.applyAdjoint(at: points[1].start, to: ofTerm, into: ofStage)
+      // The prediction is u (1 + hL/2) / (1 − hL/2) and N(u).
+      Double.axpy(2 * modes, 1, ofStage, cotangent)
+      Double.scale(2 * modes, h, ofStage)
+      SolverKernels.multiplyAdd(modes: modes, factor: k.gain.start, ofStage, ofTerm)
+      if let memory {
+        Double.axpy(2 * modes, 1, memory, ofTerm)
+        memory.update(repeating: 0, count: 2 * modes)
+      }
+    }
+    system.applyAdjoint(at: points[0].start, to: ofTerm, into: ofStage)
+    SolverKernels.multiply(modes: modes, factor: k.keep.start, cotangent, result.start)
+    cotangent.update(from: result.start, count: 2 * modes)
+    Double.axpy(2 * modes, 1, ofStage, cotangent)
   }
 }

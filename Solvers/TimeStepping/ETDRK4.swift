@@ -22,27 +22,17 @@ import Tensors
 /// Commun. 2013.
 final class ETDRK4: SteppingMethod {
   private let system: any SpectralSystem
-  private let symbol: Workspace
-  private let e: Workspace
-  private let half: Workspace
-  private let q: Workspace
-  private let f1: Workspace
-  private let f2: Workspace
-  private let f3: Workspace
+  private let coefficients: ETDRK4Coefficients
   private let a: Workspace
   private let b: Workspace  // and c
   private let termA: Workspace
   private let termB: Workspace
   private let termC: Workspace
-  /// What the coefficients are for.
-  private var prepared = (step: 0.0, modes: 0)
 
   init(_ system: any SpectralSystem) {
     self.system = system
-    symbol = interleaved(system.linearSymbol)
-    let count = symbol.count
-    (e, half, q) = (Workspace(count: count), Workspace(count: count), Workspace(count: count))
-    (f1, f2, f3) = (Workspace(count: count), Workspace(count: count), Workspace(count: count))
+    coefficients = ETDRK4Coefficients(system.linearSymbol)
+    let count = 2 * system.linearSymbol.count
     (a, b) = (Workspace(count: count), Workspace(count: count))
     (termA, termB, termC) = (Workspace(count: count), Workspace(count: count), Workspace(count: count))
   }
@@ -54,31 +44,159 @@ final class ETDRK4: SteppingMethod {
     into next: UnsafeMutablePointer<Double>
   ) {
     let modes = system.activeModes
-    prepare(step, modes)
+    let k = coefficients
+    k.prepare(step, modes)
     SolverKernels.diagonalUpdate(
-      modes: modes, half.start, state, q.start, 1, term, 0, term, output: a.start)
+      modes: modes, k.half.start, state, k.q.start, 1, term, 0, term, output: a.start)
     system.evaluateNonlinearity(a.start, into: termA.start)
     SolverKernels.diagonalUpdate(
-      modes: modes, half.start, state, q.start, 1, termA.start, 0, termA.start, output: b.start)
+      modes: modes, k.half.start, state, k.q.start, 1, termA.start, 0, termA.start, output: b.start)
     system.evaluateNonlinearity(b.start, into: termB.start)
     SolverKernels.diagonalUpdate(
-      modes: modes, half.start, a.start, q.start, 2, termB.start, -1, term, output: b.start)
+      modes: modes, k.half.start, a.start, k.q.start, 2, termB.start, -1, term, output: b.start)
     system.evaluateNonlinearity(b.start, into: termC.start)
     SolverKernels.etdrk4Update(
-      modes: modes, e: e.start, state, f1: f1.start, term, f2: f2.start, termA.start, termB.start,
-      f3: f3.start, termC.start, output: next)
+      modes: modes, e: k.e.start, state, f1: k.f1.start, term, f2: k.f2.start, termA.start, termB.start,
+      f3: k.f3.start, termC.start, output: next)
   }
 
   /// The estimated error of the last step, squared and summed over the coefficients; `nextTerm` is N(u⁺).
   func squaredError(nextTerm: UnsafePointer<Double>) -> Double {
-    SolverKernels.weightedDistance(modes: system.activeModes, f3.start, termC.start, nextTerm)
+    SolverKernels.weightedDistance(modes: system.activeModes, coefficients.f3.start, termC.start, nextTerm)
+  }
+}
+
+/// The coefficients of `ETDRK4` for the step that was prepared last.
+final class ETDRK4Coefficients {
+  let e: Workspace
+  let half: Workspace
+  let q: Workspace
+  let f1: Workspace
+  let f2: Workspace
+  let f3: Workspace
+
+  private let symbol: Workspace
+  private var prepared = (step: 0.0, modes: 0)
+
+  init(_ linearSymbol: [Complex]) {
+    symbol = interleaved(linearSymbol)
+    let count = symbol.count
+    (e, half, q) = (Workspace(count: count), Workspace(count: count), Workspace(count: count))
+    (f1, f2, f3) = (Workspace(count: count), Workspace(count: count), Workspace(count: count))
   }
 
-  private func prepare(_ step: Double, _ modes: Int) {
+  func prepare(_ step: Double, _ modes: Int) {
     guard step != prepared.step || modes > prepared.modes else { return }
     SolverKernels.etdrk4Coefficients(
       modes: modes, step: step, symbol: symbol.start, e: e.start, half: half.start, q: q.start,
       f1: f1.start, f2: f2.start, f3: f3.start)
     prepared = (step, modes)
+  }
+}
+
+/// The derivative of a step of `ETDRK4` and its adjoint.
+///
+/// With N′ at the four stages, and ′ for tangents:
+///
+///     a′ = e^{hL/2} u′ + Q N′(u) u′,  b′ = e^{hL/2} u′ + Q N′(a) a′,  c′ = e^{hL/2} a′ + Q (2 N′(b) b′ − N′(u) u′)
+///     u⁺′ = e^{hL} u′ + f₁ N′(u) u′ + f₂ (N′(a) a′ + N′(b) b′) + f₃ N′(c) c′
+///
+/// The adjoint goes through the same lines from the last to the first, with conjugate coefficients.
+final class ETDRK4Derivative: StepDerivative {
+  let variableCount: Int
+
+  private let system: any FieldSystem
+  private let coefficients: ETDRK4Coefficients
+  private let conjugates: ETDRK4Coefficients  // those of the conjugate symbol
+  private let points: [Workspace]  // u, a, b, c: what N′ needs there
+  private let a: Workspace
+  private let b: Workspace
+  private let terms: [Workspace]  // N at the stages, their tangents or cotangents
+  private let result: Workspace
+  private var step = 0.0
+
+  init(_ system: any FieldSystem) {
+    self.system = system
+    let symbol = system.linearSymbol
+    coefficients = ETDRK4Coefficients(symbol)
+    conjugates =
+      symbol.allSatisfy { $0.imaginary == 0 }
+      ? coefficients : ETDRK4Coefficients(symbol.map { Complex($0.real, -$0.imaginary) })
+    let count = 2 * symbol.count
+    variableCount = count
+    points = (0..<4).map { _ in Workspace(count: system.linearizationCount) }
+    (a, b) = (Workspace(count: count), Workspace(count: count))
+    terms = (0..<4).map { _ in Workspace(count: count) }
+    result = Workspace(count: count)
+  }
+
+  func linearize(
+    at variables: UnsafeMutablePointer<Double>, step: Double, previousStep: Double?,
+    into next: UnsafeMutablePointer<Double>?
+  ) {
+    self.step = step
+    takeStages(variables, into: next) { stage, state in
+      system.linearize(state, into: points[stage].start)
+      // N at the last stage goes into the new state only.
+      if stage < 3 || next != nil {
+        system.evaluateNonlinearity(at: points[stage].start, into: terms[stage].start)
+      }
+    }
+  }
+
+  func applyTangent(to direction: UnsafeMutablePointer<Double>) {
+    takeStages(direction, into: result.start) { stage, state in
+      system.applyTangent(at: points[stage].start, to: state, into: terms[stage].start)
+    }
+    direction.update(from: result.start, count: 2 * system.activeModes)
+  }
+
+  /// The stages of a step, given what stands for N there.
+  private func takeStages(
+    _ u: UnsafeMutablePointer<Double>, into next: UnsafeMutablePointer<Double>?,
+    _ evaluate: (_ stage: Int, _ state: UnsafeMutablePointer<Double>) -> Void
+  ) {
+    let (modes, k) = (system.activeModes, coefficients)
+    k.prepare(step, modes)
+    let n = (terms[0].start, terms[1].start, terms[2].start, terms[3].start)
+    evaluate(0, u)
+    SolverKernels.diagonalUpdate(
+      modes: modes, k.half.start, u, k.q.start, 1, n.0, 0, n.0, output: a.start)
+    evaluate(1, a.start)
+    SolverKernels.diagonalUpdate(
+      modes: modes, k.half.start, u, k.q.start, 1, n.1, 0, n.1, output: b.start)
+    evaluate(2, b.start)
+    SolverKernels.diagonalUpdate(
+      modes: modes, k.half.start, a.start, k.q.start, 2, n.2, -1, n.0, output: b.start)
+    evaluate(3, b.start)
+    guard let next else { return }
+    SolverKernels.etdrk4Update(
+      modes: modes, e: k.e.start, u, f1: k.f1.start, n.0, f2: k.f2.start, n.1, n.2, f3: k.f3.start, n.3,
+      output: next)
+  }
+
+  func applyAdjoint(to cotangent: UnsafeMutablePointer<Double>) {
+    let (modes, k) = (system.activeModes, conjugates)
+    k.prepare(step, modes)
+    // The cotangents of N at a stage, of u there, and of the stages a, b and c.
+    let (ofTerm, ofStage, gamma) = (terms[0].start, terms[1].start, terms[2].start)
+    let (alpha, beta) = (a.start, b.start)
+    SolverKernels.multiply(modes: modes, factor: k.f3.start, cotangent, ofTerm)
+    system.applyAdjoint(at: points[3].start, to: ofTerm, into: gamma)
+    // c′ is made of a′ and the terms at b and u.
+    SolverKernels.diagonalUpdate(
+      modes: modes, k.f2.start, cotangent, k.q.start, 2, gamma, 0, gamma, output: ofTerm)
+    system.applyAdjoint(at: points[2].start, to: ofTerm, into: beta)
+    SolverKernels.diagonalUpdate(
+      modes: modes, k.f2.start, cotangent, k.q.start, 1, beta, 0, beta, output: ofTerm)
+    system.applyAdjoint(at: points[1].start, to: ofTerm, into: alpha)
+    SolverKernels.multiplyAdd(modes: modes, factor: k.half.start, gamma, alpha)
+    SolverKernels.diagonalUpdate(
+      modes: modes, k.f1.start, cotangent, k.q.start, 1, alpha, -1, gamma, output: ofTerm)
+    system.applyAdjoint(at: points[0].start, to: ofTerm, into: ofStage)
+    SolverKernels.diagonalUpdate(
+      modes: modes, k.e.start, cotangent, k.half.start, 1, alpha, 1, beta, output: result.start)
+    cotangent.update(from: result.start, count: 2 * modes)
+    Double.axpy(2 * modes, 1, ofStage, cotangent)
   }
 }

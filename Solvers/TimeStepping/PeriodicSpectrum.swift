@@ -5,7 +5,7 @@ import Tensors
 ///
 /// With K the largest wave number kept: û_k for 0 ≤ k ≤ K in one dimension; in two, `[n, K + 1]` coefficients
 /// û_kl, rows in FFT order, 0 ≤ l ≤ K, where the rows |k| > K stay zero. The others follow from symmetry.
-final class PeriodicSpectrum: SpectralSystem {
+final class PeriodicSpectrum: FieldSystem {
   let linearSymbol: [Complex]
 
   /// Transforms between all or the first few coefficients and a grid that is fine enough for the products.
@@ -25,11 +25,13 @@ final class PeriodicSpectrum: SpectralSystem {
   private let levels: [Level]
   private var level = 0
   private let nonlinearSymbol: Workspace  // zero where a coefficient is not kept
+  private let adjointSymbol: Workspace  // its conjugate
   private let strengths: [Double]  // |nonlinearSymbol|
   private let isHeld: [Bool]
   private let values: Workspace  // the field on the grid
   private let spectrum: Workspace  // its half spectrum
   private let turned: Workspace  // two dimensions: [n, columns] before or after the transforms along x
+  private let weighted: Workspace  // a cotangent times the adjoint symbol
   private let product: Workspace  // two dimensions: [n, columns], the spectrum of the polynomial
   private let columnsForward: FourierTransform<Double>?
   private let columnsBackward: FourierTransform<Double>?
@@ -64,6 +66,7 @@ final class PeriodicSpectrum: SpectralSystem {
     }
     linearSymbol = linear
     nonlinearSymbol = interleaved(nonlinear)
+    adjointSymbol = interleaved(nonlinear.map { Complex($0.real, -$0.imaginary) })
     strengths = nonlinear.map(\.magnitude)
     isHeld = held
     self.tail = tail
@@ -84,6 +87,7 @@ final class PeriodicSpectrum: SpectralSystem {
     spectrum = Workspace(count: (n + 2) * rows)
     turned = Workspace(count: isFlat ? 0 : 2 * n * columns)
     product = Workspace(count: turned.count)
+    weighted = Workspace(count: 2 * linear.count)
     let makeColumns = { [columns] (kind: FourierTransformKind) in
       FourierTransform<Double>(kind, shape: [n], batch: columns, interleaved: true)
     }
@@ -94,6 +98,8 @@ final class PeriodicSpectrum: SpectralSystem {
   var activeModes: Int { isFlat ? levels[level].largest + 1 : linearSymbol.count }
 
   // MARK: - Fields
+
+  var pointCount: Int { values.count }
 
   /// The coefficients of the values at `field`, truncated.
   func transform(_ field: UnsafePointer<Double>, into state: UnsafeMutablePointer<Double>) {
@@ -159,10 +165,18 @@ final class PeriodicSpectrum: SpectralSystem {
       return
     }
     transformBackward(state)
-    let points = isFlat ? grid.points : values.count
-    steepest = Double(points) * SolverKernels.polynomial(points, grid.polynomial, values.start)
+    evaluateTerm(into: term)
+  }
+
+  /// From the values on the grid to the coefficients of N.
+  private func evaluateTerm(into term: UnsafeMutablePointer<Double>) {
+    let polynomial = levels[level].polynomial
+    steepest = Double(points) * SolverKernels.polynomial(points, polynomial, values.start)
     SolverKernels.multiply(modes: activeModes, factor: nonlinearSymbol.start, transformForward(), term)
   }
+
+  /// How many points evaluate N at present.
+  private var points: Int { isFlat ? levels[level].points : values.count }
 
   func stepBound(_ scheme: TimeScheme, timeScale: Double) -> Double {
     let fastest = (0..<activeModes).reduce(0.0) { fastest, mode in
@@ -230,5 +244,64 @@ final class PeriodicSpectrum: SpectralSystem {
       return true
     }
     return false
+  }
+
+  // MARK: - Derivative
+
+  /// The level.
+  var resolution: Int {
+    get { level }
+    set { level = newValue }
+  }
+
+  /// The values on the grid.
+  var linearizationCount: Int { values.count }
+
+  func linearize(_ state: UnsafeMutablePointer<Double>, into point: UnsafeMutablePointer<Double>) {
+    transformBackward(state)
+    point.update(from: values.start, count: points)
+  }
+
+  func evaluateNonlinearity(at point: UnsafePointer<Double>, into term: UnsafeMutablePointer<Double>) {
+    guard !levels[level].polynomial.isEmpty else {
+      term.update(repeating: 0, count: 2 * linearSymbol.count)
+      return
+    }
+    values.start.update(from: point, count: points)
+    evaluateTerm(into: term)
+  }
+
+  func applyTangent(
+    at point: UnsafePointer<Double>, to direction: UnsafeMutablePointer<Double>,
+    into result: UnsafeMutablePointer<Double>
+  ) {
+    guard !levels[level].polynomial.isEmpty else {
+      result.update(repeating: 0, count: 2 * linearSymbol.count)
+      return
+    }
+    transformBackward(direction)
+    SolverKernels.polynomialDerivative(points, levels[level].polynomial, at: point, values.start)
+    SolverKernels.multiply(modes: activeModes, factor: nonlinearSymbol.start, transformForward(), result)
+  }
+
+  /// The factors of the tangent in reverse.
+  func applyAdjoint(
+    at point: UnsafePointer<Double>, to cotangent: UnsafeMutablePointer<Double>,
+    into result: UnsafeMutablePointer<Double>
+  ) {
+    guard !levels[level].polynomial.isEmpty else {
+      result.update(repeating: 0, count: 2 * linearSymbol.count)
+      return
+    }
+    SolverKernels.multiply(modes: activeModes, factor: adjointSymbol.start, cotangent, weighted.start)
+    transformBackward(weighted.start)
+    SolverKernels.polynomialDerivative(points, levels[level].polynomial, at: point, values.start)
+    result.update(from: transformForward(), count: 2 * activeModes)
+    if !isFlat { clearUnheld(result) }
+  }
+
+  /// Zeros where a coefficient is not kept: the transform from the grid finds some there.
+  private func clearUnheld(_ state: UnsafeMutablePointer<Double>) {
+    for mode in isHeld.indices where !isHeld[mode] { (state[2 * mode], state[2 * mode + 1]) = (0, 0) }
   }
 }

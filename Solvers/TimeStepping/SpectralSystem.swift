@@ -27,6 +27,8 @@ protocol SpectralSystem: AnyObject {
   ///
   /// - Returns: whether `activeModes` changed.
   func adaptResolution(_ state: UnsafePointer<Double>) -> Bool
+  /// Which coefficients are in use: what `adaptResolution` changes.
+  var resolution: Int { get set }
 }
 
 extension SpectralSystem {
@@ -34,6 +36,41 @@ extension SpectralSystem {
   var activeModes: Int { linearSymbol.count }
   /// Nothing to do: all coefficients are always in use.
   func adaptResolution(_ state: UnsafePointer<Double>) -> Bool { false }
+  /// There is one resolution.
+  var resolution: Int {
+    get { 0 }
+    set { precondition(newValue == 0, "there is one resolution only") }
+  }
+}
+
+/// A spectral system for one real periodic field, with the derivative of N.
+///
+/// **Inner product.** Coefficients û_kl with 0 < l below the Nyquist wave number stand for two modes, the others for
+/// one. Counted so, by Parseval's theorem, the product of two states is the mean of the product of their fields,
+/// and adjoints are those of the field's own derivatives: that of a transform is the transform back, that of
+/// multiplication by a symbol is multiplication by the conjugate one.
+protocol FieldSystem: SpectralSystem {
+  /// The number of points of the field.
+  var pointCount: Int { get }
+  /// The coefficients of the real field at `field`; all of them are then in use.
+  func transform(_ field: UnsafePointer<Double>, into state: UnsafeMutablePointer<Double>)
+  /// Writes the real field of `state` into `field`.
+  func evaluate(_ state: UnsafeMutablePointer<Double>, into field: UnsafeMutablePointer<Double>)
+
+  /// The count of numbers in which `linearize` keeps what N and its derivative need of a state.
+  var linearizationCount: Int { get }
+  /// Writes what N and its derivative need of `state` into `point`.
+  func linearize(_ state: UnsafeMutablePointer<Double>, into point: UnsafeMutablePointer<Double>)
+  /// Writes the active coefficients of N at `point` into `term`: the numbers of `evaluateNonlinearity`.
+  func evaluateNonlinearity(at point: UnsafePointer<Double>, into term: UnsafeMutablePointer<Double>)
+  /// Writes the active coefficients of N′ d at `point` into `result`.
+  func applyTangent(
+    at point: UnsafePointer<Double>, to direction: UnsafeMutablePointer<Double>,
+    into result: UnsafeMutablePointer<Double>)
+  /// Writes the active coefficients of N′* c at `point` into `result`.
+  func applyAdjoint(
+    at point: UnsafePointer<Double>, to cotangent: UnsafeMutablePointer<Double>,
+    into result: UnsafeMutablePointer<Double>)
 }
 
 /// A scheme at work on a system: its coefficients for the last step used, and its stages.
@@ -44,6 +81,34 @@ protocol SteppingMethod: AnyObject {
     into next: UnsafeMutablePointer<Double>)
   /// Forgets earlier steps: another sample begins.
   func restart()
+  /// What the next step needs of the last one, as many numbers as a state has; nil for a one-step method.
+  var memory: Workspace? { get }
+}
+
+extension SteppingMethod {
+  /// None.
+  var memory: Workspace? { nil }
+}
+
+/// The derivative of one step of a scheme, sizes and resolution held fixed, and its adjoint.
+///
+/// A step maps variables to variables: the state, and after it what a multi-step method remembers. Only the
+/// active coefficients are read and written. Linearising once serves any number of directions and cotangents.
+protocol StepDerivative: AnyObject {
+  /// How many numbers the variables are.
+  var variableCount: Int { get }
+  /// Takes a step from `variables`, keeping what the derivative needs.
+  ///
+  /// - Parameters:
+  ///   - previousStep: the size of the step before; nil for the first one.
+  ///   - next: where the variables after the step are to go, the same bits as when solving; nil if nowhere.
+  func linearize(
+    at variables: UnsafeMutablePointer<Double>, step: Double, previousStep: Double?,
+    into next: UnsafeMutablePointer<Double>?)
+  /// direction ← derivative of the step · direction.
+  func applyTangent(to direction: UnsafeMutablePointer<Double>)
+  /// cotangent ← adjoint of the derivative · cotangent.
+  func applyAdjoint(to cotangent: UnsafeMutablePointer<Double>)
 }
 
 /// Complex numbers as interleaved reals.

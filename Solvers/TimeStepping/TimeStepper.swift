@@ -1,18 +1,20 @@
 import Foundation
 import Tensors
 
-/// Advances a `SpectralSystem` from recorded time to recorded time, which are hit exactly.
+/// Advances a `FieldSystem` from recorded time to recorded time, which are hit exactly.
 ///
 /// What remains of an interval is divided into equal steps, none longer than a limit, and divided anew when
 /// the limit falls below the step or well above it. The limit is the given step; or what stability and the
 /// rate of change allow, reconsidered every 16 steps; or, for `etdrk4`, what the estimated error of every step
 /// allows.
-final class TimeStepper<System: SpectralSystem> {
+final class TimeStepper {
   /// The norm and the resolution are checked this often.
   static var stepsBetweenChecks: Int { 16 }
 
-  let system: System
+  let system: any FieldSystem
   private(set) var state: Workspace
+  /// Where steps and states are to be kept, if anywhere.
+  var trajectory: Trajectory?
 
   private let timeStepping: TimeStepping
   private let times: [Double]
@@ -29,7 +31,7 @@ final class TimeStepper<System: SpectralSystem> {
   private var termIsCurrent = false
   private var initialNorm = 0.0
 
-  init(_ system: System, timeStepping: TimeStepping, times: [Double]) {
+  init(_ system: any FieldSystem, timeStepping: TimeStepping, times: [Double]) {
     self.system = system
     self.timeStepping = timeStepping
     self.times = times
@@ -54,18 +56,27 @@ final class TimeStepper<System: SpectralSystem> {
     max(1, Int((interval / step * (1 - 1e-12) - 1e-9).rounded(.up)))
   }
 
-  /// Integrates from `state` at t = 0, calling `record` at every recorded time, t = 0 included.
-  func run(sample: Int, record: (_ frame: Int) -> Void) throws {
+  /// Integrates from an initial field; writes the fields at the recorded times, `[time, ...grid]`.
+  func solve(_ input: UnsafePointer<Double>, sample: Int, into output: UnsafeMutablePointer<Double>) throws {
     method.restart()
     time = 0
     taken = 0
     limit = timeStepping.timeStep ?? 0
     termIsCurrent = false
+    system.transform(input, into: state.start)
     initialNorm = system.norm(state.start)
     while adaptResolution() {}
+    trajectory?.restart()
+    trajectory?.append(state, method.memory, resolution: system.resolution)
     for (frame, end) in times.enumerated() {
       try advance(to: end, sample: sample)
-      record(frame)
+      trajectory?.markFrame()
+      let target = output + frame * system.pointCount
+      if end == 0 {
+        target.update(from: input, count: system.pointCount)
+      } else {
+        system.evaluate(state.start, into: target)
+      }
     }
   }
 
@@ -77,7 +88,7 @@ final class TimeStepper<System: SpectralSystem> {
       if timeStepping.timeStep == nil, !isRetry,
         left == 0 || taken.isMultiple(of: Self.stepsBetweenChecks)
       {
-        chooseLimit()
+        chooseLimit(interval: end - time)
       }
       guard limit > shortest else {
         throw SolverError.blowUp(
@@ -97,6 +108,8 @@ final class TimeStepper<System: SpectralSystem> {
       time = left == 0 ? end : end - Double(left) * step
       if left == 0 || taken.isMultiple(of: Self.stepsBetweenChecks) { try check(sample: sample) }
       _ = adaptResolution()
+      trajectory?.append(step: step)
+      trajectory?.append(state, method.memory, resolution: system.resolution)
     }
   }
 
@@ -117,16 +130,16 @@ final class TimeStepper<System: SpectralSystem> {
   }
 
   /// The longest step by the system's rule; where errors are estimated, the rule is a bound only.
-  private func chooseLimit() {
+  private func chooseLimit(interval: Double) {
     let bound = system.stepBound(timeStepping.scheme, timeScale: timeScale)
     guard estimator != nil else {
       limit = bound
       return
     }
-    // The first step is a cautious guess; the next ones may be up to four times as long. L alone is solved
-    // exactly.
+    // The first step is a cautious guess; the next ones may be up to four times as long. What starts from next
+    // to nothing changes fast at first, relative to itself, and may be no worse for it. L alone is solved exactly.
     let isLinear = Double.dot(2 * system.activeModes, term.start, term.start) == 0
-    limit = min(bound, taken > 0 ? limit : isLinear ? .infinity : 0.01 * timeScale)
+    limit = min(bound, taken > 0 ? limit : isLinear ? .infinity : max(0.01 * timeScale, 1e-8 * interval))
   }
 
   /// ‖u‖ / ‖u_t‖, from the current term.

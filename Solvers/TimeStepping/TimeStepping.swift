@@ -22,6 +22,9 @@ public enum TimeScheme: String, Sendable, CaseIterable, Codable {
     }
   }
 
+  /// Whether a step needs more of the past than the state.
+  var isMultistep: Bool { self == .adamsBashforthCrankNicolson }
+
   /// The largest product of step and frequency of an undamped oscillation that a chosen step allows.
   ///
   /// No explicit scheme of order one or two is stable on the imaginary axis: |amplification| − 1 is C⁴/4 for

@@ -10,13 +10,14 @@ import Tensors
 /// State: ŵ_kl as numpy's `rfft2` orders it, divided by n²: `[n, n/2 + 1]`.
 ///
 /// Reference: `data_generation/navier_stokes/ns_2d.py` of the Fourier neural operator's repository.
-final class PublishedVorticityScheme: VorticitySystem {
+final class PublishedVorticityScheme: FieldSystem {
   let linearSymbol: [Complex]
 
   private let n: Int
   private let columns: Int
   private let factors: [Workspace]  // of ŵ: those of u, w_x, v, w_y
-  private let fields: [Workspace]  // u, w_x, v, w_y on the grid
+  private let fields: Workspace  // u, w_x, v, w_y on the grid
+  private let differences: Workspace  // the same of a tangent or a cotangent
   private let mask: [Double]  // −1/n² for the wave numbers that the product keeps
   private let forcing: Workspace
   private var growthRate = 0.0
@@ -51,7 +52,8 @@ final class PublishedVorticityScheme: VorticitySystem {
     linearSymbol = symbol
     self.mask = mask
     self.factors = factors.map(interleaved)
-    fields = (0..<4).map { _ in Workspace(count: grid * grid) }
+    fields = Workspace(count: 4 * grid * grid)
+    differences = Workspace(count: 4 * grid * grid)
     forcing = Workspace(count: 2 * modes)
     spectrum = Workspace(count: 2 * modes)
     turned = Workspace(count: 2 * modes)
@@ -63,6 +65,8 @@ final class PublishedVorticityScheme: VorticitySystem {
     values.withUnsafeBuffer { transform($0.baseAddress!, into: forcing.start) }
     growthRate = norm(forcing.start)
   }
+
+  var pointCount: Int { n * n }
 
   /// The coefficients of the real field at `field`.
   func transform(_ field: UnsafePointer<Double>, into state: UnsafeMutablePointer<Double>) {
@@ -81,19 +85,17 @@ final class PublishedVorticityScheme: VorticitySystem {
   func evaluateNonlinearity(
     _ state: UnsafeMutablePointer<Double>, into term: UnsafeMutablePointer<Double>
   ) {
-    for (factor, field) in zip(factors, fields) {
+    findFields(state, fields.start)
+    evaluateNonlinearity(at: fields.start, into: term)
+  }
+
+  /// From ŵ to u, w_x, v, w_y on the grid.
+  private func findFields(_ state: UnsafePointer<Double>, _ fields: UnsafeMutablePointer<Double>) {
+    for (index, factor) in factors.enumerated() {
       SolverKernels.multiply(modes: n * columns, factor: factor.start, state, spectrum.start)
       columnsBackward(spectrum.start, turned.start)
       // The last axis ignores imaginary parts that no real field has, as PyTorch and numpy do.
-      rowsBackward(turned.start, field.start)
-    }
-    fastest = SolverKernels.advectionProduct(
-      points: n * n, u: fields[0].start, slopeX: fields[1].start, v: fields[2].start,
-      slopeY: fields[3].start, product: product.start)
-    forward(product.start, spectrum.start)
-    for mode in 0..<n * columns {
-      term[2 * mode] = forcing.start[2 * mode] + mask[mode] * spectrum.start[2 * mode]
-      term[2 * mode + 1] = forcing.start[2 * mode + 1] + mask[mode] * spectrum.start[2 * mode + 1]
+      rowsBackward(turned.start, fields + index * n * n)
     }
   }
 
@@ -117,4 +119,60 @@ final class PublishedVorticityScheme: VorticitySystem {
 
   /// Nothing to check: an unresolved flow is a matter of accuracy, not of failure.
   func checkResolution(_ state: UnsafeMutablePointer<Double>, time: Double, sample: Int) throws {}
+
+  // MARK: - Derivative
+
+  /// u, w_x, v, w_y.
+  var linearizationCount: Int { 4 * n * n }
+
+  func linearize(_ state: UnsafeMutablePointer<Double>, into point: UnsafeMutablePointer<Double>) {
+    findFields(state, point)
+  }
+
+  func evaluateNonlinearity(at point: UnsafePointer<Double>, into term: UnsafeMutablePointer<Double>) {
+    let points = n * n
+    fastest = SolverKernels.advectionProduct(
+      points: points, u: point, slopeX: point + points, v: point + 2 * points, slopeY: point + 3 * points,
+      product: product.start)
+    forward(product.start, spectrum.start)
+    for mode in 0..<n * columns {
+      term[2 * mode] = forcing.start[2 * mode] + mask[mode] * spectrum.start[2 * mode]
+      term[2 * mode + 1] = forcing.start[2 * mode + 1] + mask[mode] * spectrum.start[2 * mode + 1]
+    }
+  }
+
+  func applyTangent(
+    at point: UnsafePointer<Double>, to direction: UnsafeMutablePointer<Double>,
+    into result: UnsafeMutablePointer<Double>
+  ) {
+    findFields(direction, differences.start)
+    SolverKernels.advectionProductTangent(
+      points: n * n, fields: point, direction: differences.start, product: product.start)
+    forward(product.start, spectrum.start)
+    for mode in 0..<n * columns {
+      result[2 * mode] = mask[mode] * spectrum.start[2 * mode]
+      result[2 * mode + 1] = mask[mode] * spectrum.start[2 * mode + 1]
+    }
+  }
+
+  /// The factors of the tangent in reverse.
+  func applyAdjoint(
+    at point: UnsafePointer<Double>, to cotangent: UnsafeMutablePointer<Double>,
+    into result: UnsafeMutablePointer<Double>
+  ) {
+    // The factors of ŵ are imaginary: their conjugates are their negatives, and the mask takes the sign.
+    for mode in 0..<n * columns {
+      spectrum.start[2 * mode] = -mask[mode] * cotangent[2 * mode]
+      spectrum.start[2 * mode + 1] = -mask[mode] * cotangent[2 * mode + 1]
+    }
+    columnsBackward(spectrum.start, turned.start)
+    rowsBackward(turned.start, product.start)
+    SolverKernels.advectionProductAdjoint(
+      points: n * n, fields: point, product.start, cotangent: differences.start)
+    result.update(repeating: 0, count: 2 * n * columns)
+    for (index, factor) in factors.enumerated() {
+      forward(differences.start + index * n * n, spectrum.start)
+      SolverKernels.multiplyAdd(modes: n * columns, factor: factor.start, spectrum.start, result)
+    }
+  }
 }

@@ -1,13 +1,5 @@
 import Tensors
 
-/// A discretisation of the vorticity equation.
-protocol VorticitySystem: SpectralSystem {
-  /// The coefficients of the real field at `field`, `[n, n]`.
-  func transform(_ field: UnsafePointer<Double>, into state: UnsafeMutablePointer<Double>)
-  /// Writes the real field of `state` into `field`.
-  func evaluate(_ state: UnsafeMutablePointer<Double>, into field: UnsafeMutablePointer<Double>)
-}
-
 /// The vorticity equation for Fourier coefficients ŵ_kl, |k| ≤ K along x, 0 ≤ l ≤ K along y.
 ///
 /// The other half of the plane follows from symmetry. The advection term is computed as (∂xx − ∂yy)(uv) + ∂xy(v² − u²):
@@ -20,7 +12,7 @@ protocol VorticitySystem: SpectralSystem {
 ///
 /// Reference: Basdevant, "Technical improvements for direct numerical simulation of homogeneous
 /// three-dimensional turbulence", J. Comput. Phys. 1983 (fewer transforms for the advection term).
-final class VorticitySpectrum: VorticitySystem {
+final class VorticitySpectrum: FieldSystem {
   let linearSymbol: [Complex]
 
   /// The first coefficients, and transforms between them and a grid that is fine enough for the products.
@@ -48,6 +40,7 @@ final class VorticitySpectrum: VorticitySystem {
   private let ofProduct: Workspace  // multiplies the spectrum of uv
   private let ofDifference: Workspace  // multiplies that of v² − u²
   private let forcing: Workspace
+  private let noForcing: Workspace  // zeros: what the derivative has in its place
   private var growthRate = 0.0  // ‖f‖, what the forcing may add to the norm per unit of time
   private let positions: [Int]  // of the coefficients in a half spectrum of the whole grid
   private let onAxis: [Int]  // the coefficients l = 0, both k and −k
@@ -107,6 +100,7 @@ final class VorticitySpectrum: VorticitySystem {
     positions = waves.map { ($0.k < 0 ? $0.k + grid : $0.k) * (grid / 2 + 1) + $0.l }
     onAxis = waves.indices.filter { waves[$0].l == 0 }
     forcing = Workspace(count: 2 * modes)
+    noForcing = Workspace(count: 2 * modes)
     let (points, columns) = (sizes[0].0, largest + 1)
     pair = Workspace(count: 4 * points * columns)
     turned = Workspace(count: 4 * points * columns)
@@ -158,6 +152,8 @@ final class VorticitySpectrum: VorticitySystem {
 
   // MARK: - Fields
 
+  var pointCount: Int { n * n }
+
   /// The coefficients of the real field at `field`, truncated and without the mean.
   func transform(_ field: UnsafePointer<Double>, into state: UnsafeMutablePointer<Double>) {
     level = 0
@@ -188,26 +184,58 @@ final class VorticitySpectrum: VorticitySystem {
   func evaluateNonlinearity(
     _ state: UnsafeMutablePointer<Double>, into term: UnsafeMutablePointer<Double>
   ) {
+    findVelocity(state)
+    fastest = SolverKernels.velocityProducts(points: squaredPoints, physical.start)
+    findTendency(forcing, term)
+  }
+
+  private var squaredPoints: Int { levels[level].points * levels[level].points }
+
+  /// From the coefficients of a vorticity to its velocity u + i v in `physical`.
+  private func findVelocity(_ vorticity: UnsafePointer<Double>) {
     let grid = levels[level]
-    let (points, columns) = (grid.points, grid.columns)
-    let empty = points - 2 * grid.largest - 1
-    (pair.start + 4 * columns * columns).update(repeating: 0, count: 4 * columns * empty)
+    clearUnusedRows()
     SolverKernels.velocitySpectra(
-      runs: grid.runs, columns: columns, alongX: alongX.start, alongY: alongY.start, vorticity: state,
-      pair: pair.start)
+      runs: grid.runs, columns: grid.columns, alongX: alongX.start, alongY: alongY.start,
+      vorticity: vorticity, pair: pair.start)
+    transformToGrid()
+  }
+
+  /// From the products uv + i (v² − u²) in `physical` to the coefficients of their derivatives and a forcing.
+  private func findTendency(_ forcing: Workspace, _ term: UnsafeMutablePointer<Double>) {
+    let grid = levels[level]
+    transformFromGrid()
+    SolverKernels.vorticityTendency(
+      runs: grid.runs, columns: grid.columns, scale: scale, p: ofProduct.start, q: ofDifference.start,
+      forcing: forcing.start, pair: pair.start, tendency: term)
+  }
+
+  /// FFTW does not normalise.
+  private var scale: Double { 1 / Double(squaredPoints) }
+
+  /// Zeros where `pair` has wave numbers that the level does not hold.
+  private func clearUnusedRows() {
+    let (grid, columns) = (levels[level], levels[level].columns)
+    let unused = grid.points - 2 * grid.largest - 1
+    (pair.start + 4 * columns * columns).update(repeating: 0, count: 4 * columns * unused)
+  }
+
+  /// From two half spectra in `pair` to the fields in `physical`, one real, one imaginary.
+  private func transformToGrid() {
+    let grid = levels[level]
     grid.columnsBackward(pair.start, turned.start)
     SolverKernels.joinHalfSpectra(
-      rows: points, length: points, columns: columns, pair: turned.start, joined: joined.start)
+      rows: grid.points, length: grid.points, columns: grid.columns, pair: turned.start, joined: joined.start)
     grid.rowsBackward(joined.start, physical.start)
-    fastest = SolverKernels.velocityProducts(points: points * points, physical.start)
+  }
+
+  /// The reverse and, as it drops what a level does not hold, the adjoint.
+  private func transformFromGrid() {
+    let grid = levels[level]
     grid.rowsForward(physical.start, joined.start)
     SolverKernels.splitHalfSpectra(
-      rows: points, length: points, columns: columns, joined: joined.start, pair: turned.start)
+      rows: grid.points, length: grid.points, columns: grid.columns, joined: joined.start, pair: turned.start)
     grid.columnsForward(turned.start, pair.start)
-    // FFTW does not normalise.
-    SolverKernels.vorticityTendency(
-      runs: grid.runs, columns: columns, scale: 1 / Double(points * points), p: ofProduct.start,
-      q: ofDifference.start, forcing: forcing.start, pair: pair.start, tendency: term)
   }
 
   func stepBound(_ scheme: TimeScheme, timeScale: Double) -> Double {
@@ -241,6 +269,55 @@ final class VorticitySpectrum: VorticitySystem {
       return true
     }
     return false
+  }
+
+  // MARK: - Derivative
+
+  /// The level.
+  var resolution: Int {
+    get { level }
+    set { level = newValue }
+  }
+
+  /// The velocity on the finest grid, complex.
+  var linearizationCount: Int { 2 * levels[0].points * levels[0].points }
+
+  func linearize(_ state: UnsafeMutablePointer<Double>, into point: UnsafeMutablePointer<Double>) {
+    findVelocity(state)
+    point.update(from: physical.start, count: 2 * squaredPoints)
+  }
+
+  func evaluateNonlinearity(at point: UnsafePointer<Double>, into term: UnsafeMutablePointer<Double>) {
+    physical.start.update(from: point, count: 2 * squaredPoints)
+    fastest = SolverKernels.velocityProducts(points: squaredPoints, physical.start)
+    findTendency(forcing, term)
+  }
+
+  func applyTangent(
+    at point: UnsafePointer<Double>, to direction: UnsafeMutablePointer<Double>,
+    into result: UnsafeMutablePointer<Double>
+  ) {
+    findVelocity(direction)
+    SolverKernels.velocityProductsTangent(points: squaredPoints, at: point, physical.start)
+    findTendency(noForcing, result)
+  }
+
+  /// The factors of the tangent in reverse.
+  func applyAdjoint(
+    at point: UnsafePointer<Double>, to cotangent: UnsafeMutablePointer<Double>,
+    into result: UnsafeMutablePointer<Double>
+  ) {
+    let grid = levels[level]
+    clearUnusedRows()
+    SolverKernels.vorticityTendencyAdjoint(
+      runs: grid.runs, columns: grid.columns, scale: scale, p: ofProduct.start, q: ofDifference.start,
+      tendency: cotangent, pair: pair.start)
+    transformToGrid()
+    SolverKernels.velocityProductsAdjoint(points: squaredPoints, at: point, physical.start)
+    transformFromGrid()
+    SolverKernels.velocitySpectraAdjoint(
+      runs: grid.runs, columns: grid.columns, alongX: alongX.start, alongY: alongY.start, pair: pair.start,
+      vorticity: result)
   }
 
   /// Σ |ŵ|² over a range of coefficients.

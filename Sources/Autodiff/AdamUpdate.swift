@@ -15,7 +15,8 @@ public struct AdamUpdate: Sendable {
     step: Int, learningRate: Double, beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double
   ) {
     settings = ck_adam(
-      rate: Float(learningRate), beta1: Float(beta1), beta2: Float(beta2), epsilon: Float(epsilon),
+      rate: Float(learningRate), beta1: Float(beta1), beta1_complement: Float(1 - beta1),
+      beta2: Float(beta2), beta2_complement: Float(1 - beta2), epsilon: Float(epsilon),
       weight_decay: Float(weightDecay), first_correction: Float(1 / (1 - pow(beta1, Double(step)))),
       second_correction: Float(1 / (1 - pow(beta2, Double(step))).squareRoot()))
   }

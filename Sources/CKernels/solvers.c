@@ -90,6 +90,57 @@ CK_MULTIVERSION void ck_vorticity_tendency_f64(
   }
 }
 
+CK_MULTIVERSION void ck_velocity_products_tangent_f64(
+    size_t points, const double *restrict z, double *restrict dz) {
+  for (size_t i = 0; i < points; i++) {
+    double u = z[2 * i], v = z[2 * i + 1], du = dz[2 * i], dv = dz[2 * i + 1];
+    dz[2 * i] = v * du + u * dv;
+    dz[2 * i + 1] = 2 * (v * dv - u * du);
+  }
+}
+
+CK_MULTIVERSION void ck_velocity_products_adjoint_f64(
+    size_t points, const double *restrict z, double *restrict gz) {
+  for (size_t i = 0; i < points; i++) {
+    double u = z[2 * i], v = z[2 * i + 1], p = gz[2 * i], q = 2 * gz[2 * i + 1];
+    gz[2 * i] = v * p - u * q;
+    gz[2 * i + 1] = u * p + v * q;
+  }
+}
+
+CK_MULTIVERSION void ck_vorticity_tendency_adjoint_f64(
+    size_t runs, const int32_t *run, size_t columns, double scale, const double *restrict p,
+    const double *restrict q, const double *restrict tendency, double *restrict pair) {
+  for (size_t r = 0; r < runs; r++, run += 3) {
+    double *a = pair + 2 * (size_t)run[1], *b = a + 2 * columns;
+    const double *t = tendency + 2 * (size_t)run[0], *pr = p + run[0], *qr = q + run[0];
+    size_t count = (size_t)run[2];
+    for (size_t c = 0; c < count; c++) {
+      a[2 * c] = scale * pr[c] * t[2 * c];
+      a[2 * c + 1] = scale * pr[c] * t[2 * c + 1];
+    }
+    for (size_t c = 0; c < count; c++) {
+      b[2 * c] = scale * qr[c] * t[2 * c];
+      b[2 * c + 1] = scale * qr[c] * t[2 * c + 1];
+    }
+  }
+}
+
+CK_MULTIVERSION void ck_velocity_spectra_adjoint_f64(
+    size_t runs, const int32_t *run, size_t columns, const double *restrict along_x,
+    const double *restrict along_y, const double *restrict pair, double *restrict vorticity) {
+  for (size_t r = 0; r < runs; r++, run += 3) {
+    double *w = vorticity + 2 * (size_t)run[0];
+    const double *gx = along_x + run[0], *gy = along_y + run[0];
+    const double *u = pair + 2 * (size_t)run[1], *v = u + 2 * columns;
+    size_t count = (size_t)run[2];
+    for (size_t c = 0; c < count; c++) {
+      w[2 * c] = gx[c] * u[2 * c + 1] + gy[c] * v[2 * c + 1];
+      w[2 * c + 1] = -gx[c] * u[2 * c] - gy[c] * v[2 * c];
+    }
+  }
+}
+
 CK_MULTIVERSION double ck_advection_product_f64(
     size_t points, const double *restrict u, const double *restrict slope_x, const double *restrict v,
     const double *restrict slope_y, double *restrict product) {
@@ -99,4 +150,23 @@ CK_MULTIVERSION double ck_advection_product_f64(
     product[i] = u[i] * slope_x[i] + v[i] * slope_y[i];
   }
   return magnitude_of_bits(fastest);
+}
+
+CK_MULTIVERSION void ck_advection_product_tangent_f64(
+    size_t points, const double *restrict fields, const double *restrict direction, double *restrict product) {
+  const double *u = fields, *slope_x = u + points, *v = slope_x + points, *slope_y = v + points;
+  const double *du = direction, *dslope_x = du + points, *dv = dslope_x + points, *dslope_y = dv + points;
+  for (size_t i = 0; i < points; i++)
+    product[i] = du[i] * slope_x[i] + u[i] * dslope_x[i] + dv[i] * slope_y[i] + v[i] * dslope_y[i];
+}
+
+CK_MULTIVERSION void ck_advection_product_adjoint_f64(
+    size_t points, const double *restrict fields, const double *restrict g, double *restrict cotangent) {
+  // The cotangent of each factor is g times the other one: u and slope_x, v and slope_y.
+  static const size_t other[4] = {1, 0, 3, 2};
+  for (size_t field = 0; field < 4; field++) {
+    const double *factor = fields + other[field] * points;
+    double *target = cotangent + field * points;
+    for (size_t i = 0; i < points; i++) target[i] = g[i] * factor[i];
+  }
 }

@@ -134,6 +134,14 @@ CK_MULTIVERSION void ck_complex_multiply_f64(
   }
 }
 
+CK_MULTIVERSION void ck_complex_multiply_add_f64(
+    size_t modes, const double *restrict factor, const double *restrict input, double *restrict output) {
+  for (size_t m = 0; m < modes; m++) {
+    output[2 * m] += factor[2 * m] * input[2 * m] - factor[2 * m + 1] * input[2 * m + 1];
+    output[2 * m + 1] += factor[2 * m] * input[2 * m + 1] + factor[2 * m + 1] * input[2 * m];
+  }
+}
+
 CK_MULTIVERSION double ck_polynomial_f64(
     size_t n, size_t degree, const double *restrict coefficients, double *restrict u) {
   enum { block = 256 };
@@ -153,6 +161,20 @@ CK_MULTIVERSION double ck_polynomial_f64(
     memcpy(x, value, count * sizeof *x);
   }
   return magnitude_of_bits(steepest);
+}
+
+CK_MULTIVERSION void ck_polynomial_derivative_f64(
+    size_t n, size_t degree, const double *restrict coefficients, const double *restrict u, double *restrict d) {
+  enum { block = 256 };
+  double slope[block];
+  for (size_t start = 0; start < n; start += block) {
+    size_t count = n - start < block ? n - start : block;
+    const double *x = u + start;
+    for (size_t j = 0; j < count; j++) slope[j] = 0;
+    for (size_t p = degree; p > 0; p--)
+      for (size_t j = 0; j < count; j++) slope[j] = slope[j] * x[j] + (double)p * coefficients[p];
+    for (size_t j = 0; j < count; j++) d[start + j] *= slope[j];
+  }
 }
 
 CK_MULTIVERSION double ck_largest_magnitude_f64(size_t n, const double *restrict x) {

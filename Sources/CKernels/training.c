@@ -38,8 +38,8 @@ CK_MULTIVERSION void ck_adam_f32(size_t n, struct ck_adam s, const float *restri
                                  float *restrict first, float *restrict second, float *restrict value) {
   for (size_t i = 0; i < n; i++) {
     float g = gradient[i] + s.weight_decay * value[i];
-    first[i] = s.beta1 * first[i] + (1 - s.beta1) * g;
-    second[i] = s.beta2 * second[i] + (1 - s.beta2) * g * g;
+    first[i] = s.beta1 * first[i] + s.beta1_complement * g;
+    second[i] = s.beta2 * second[i] + s.beta2_complement * g * g;
     float size = __builtin_sqrtf(second[i]) * s.second_correction + s.epsilon;
     value[i] -= s.rate * s.first_correction * first[i] / size;
   }

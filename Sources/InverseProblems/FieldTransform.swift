@@ -27,13 +27,18 @@ public enum FieldTransform: Sendable, Equatable {
   }
 
   /// Cotangents of the transformed fields to those of the Gaussian ones, by the derivative there.
+  ///
+  /// One field may serve several cotangents.
   func pullBack(_ cotangents: Tensor<Double>, at fields: Tensor<Double>) -> Tensor<Double> {
     switch self {
     case .identity: return cotangents
     case .exponential(let median):
-      return Tensor(
-        shape: cotangents.shape,
-        scalars: zip(cotangents.scalars, fields.scalars).map { $0 * median * exp($1) })
+      var result = cotangents
+      let slopes = fields.scalars.map { median * exp($0) }
+      result.withUnsafeMutableBuffer { values in
+        for index in values.indices { values[index] *= slopes[index % slopes.count] }
+      }
+      return result
     case .levels: preconditionFailure("a level set has no derivative")
     }
   }

@@ -98,7 +98,7 @@ public struct InverseProblem: Sendable {
         let residuals = residuals(solutions)
         misfits += residuals.map(misfit)
         // Φ = ½|r|² with r = Γ^(−½)(O(G(w)) − y).
-        return cotangents(residuals.map(noise.whitenAdjoint), like: solutions)
+        return cotangents(residuals.map(noise.whitenAdjoint), channels: solutions.shape[1])
       }.products
       var gradients = prior.applyAdjoint(transform.pullBack(products, at: fields))
       let count = prior.coordinateCount
@@ -124,16 +124,12 @@ public struct InverseProblem: Sendable {
     guard let forward = differentiableForward else {
       preconditionFailure("the forward map has no derivative")
     }
-    let field = prior.makeField(coordinates)
-    let fields = Tensor.stacking(Array(repeating: field, count: data.count))
-      .reshaped(to: [data.count, 1] + prior.grid)
-    var residual: [Double] = []
-    let products = try forward.vectorJacobianProducts(transform(fields)) { solutions, samples in
-      if samples.lowerBound == 0 { residual = residuals(solutions[first: 0..<1])[0] }
-      let units = samples.map { row in noise.whitenAdjoint(data.indices.map { $0 == row ? 1 : 0 }) }
-      return cotangents(units, like: solutions)
-    }.products
-    return (residual, prior.applyAdjoint(transform.pullBack(products, at: fields)))
+    let field = prior.makeField(coordinates).reshaped(to: [1, 1] + prior.grid)
+    let units = data.indices.map { row in noise.whitenAdjoint(data.indices.map { $0 == row ? 1 : 0 }) }
+    let (solution, products) = try forward.vectorJacobianProducts(at: transform(field)) { solution in
+      cotangents(units, channels: solution.shape[1])
+    }
+    return (residuals(solution)[0], prior.applyAdjoint(transform.pullBack(products, at: field)))
   }
 
   /// Γ^(−½)(O(u) − y) for every solution of a batch.
@@ -156,11 +152,10 @@ public struct InverseProblem: Sendable {
     return misfit.isFinite ? misfit : .infinity
   }
 
-  /// What the observation's adjoint makes of `values`, one list per solution of a batch.
-  private func cotangents(_ values: [[Double]], like solutions: Tensor<Double>) -> Tensor<Double> {
-    let channels = solutions.shape[1]
+  /// What the observation's adjoint makes of `values`, one list per field of the result.
+  private func cotangents(_ values: [[Double]], channels: Int) -> Tensor<Double> {
     let points = observation.grid.reduce(1, *)
-    var result = Tensor<Double>(shape: solutions.shape)
+    var result = Tensor<Double>(shape: [values.count, channels] + observation.grid)
     result.withUnsafeMutableBuffer { result in
       for (sample, values) in values.enumerated() {
         observation.addAdjoint(

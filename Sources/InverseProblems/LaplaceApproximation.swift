@@ -16,8 +16,10 @@ public struct LaplaceApproximation: Sendable {
   public let misfit: Double
   /// How the search for the mode went.
   public let search: LBFGS.Result
-  /// The solutions by the forward map that it took all in all, adjoint solves not counted.
+  /// The solutions by the forward map that it took all in all.
   public let solves: Int
+  /// The adjoint solves: one for every solution of the search, and one per observation at the mode.
+  public let adjointSolves: Int
 
   private let prior: any Prior
 
@@ -54,7 +56,8 @@ public struct LaplaceApproximation: Sendable {
     let support = jacobian.shape[1]
     misfit = 0.5 * residuals.reduce(0) { $0 + $1 * $1 }
     let rows = residuals.count
-    solves = search.evaluations + rows
+    solves = search.evaluations + 1
+    adjointSolves = search.evaluations + rows
     let gram = Tensor<Double>(shape: [rows, rows]) { gram in
       withPointers(jacobian) { jacobian in
         Double.gemm(

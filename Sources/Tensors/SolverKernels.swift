@@ -56,9 +56,21 @@ public enum SolverKernels {
     ck_complex_multiply_f64(modes, factor, input, output)
   }
 
+  /// output ← output + factor · input, complex.
+  public static func multiplyAdd(modes: Int, factor: Source, _ input: Source, _ output: Target) {
+    ck_complex_multiply_add_f64(modes, factor, input, output)
+  }
+
   /// u ← Σ c[p] u^p; returns the largest |derivative| of the polynomial at the values before.
   public static func polynomial(_ count: Int, _ coefficients: [Double], _ u: Target) -> Double {
     ck_polynomial_f64(count, coefficients.count - 1, coefficients, u)
+  }
+
+  /// d ← p'(u) d: the derivative of `polynomial`, and its transpose.
+  public static func polynomialDerivative(
+    _ count: Int, _ coefficients: [Double], at u: Source, _ d: Target
+  ) {
+    ck_polynomial_derivative_f64(count, coefficients.count - 1, coefficients, u, d)
   }
 
   /// The largest |x|.
@@ -95,6 +107,16 @@ public enum SolverKernels {
     ck_velocity_products_f64(points, z)
   }
 
+  /// dz = du + i dv becomes v du + u dv + i (2 v dv − 2 u du), in place: the derivative of `velocityProducts`.
+  public static func velocityProductsTangent(points: Int, at z: Source, _ dz: Target) {
+    ck_velocity_products_tangent_f64(points, z, dz)
+  }
+
+  /// gz = p + i q becomes v p − 2 u q + i (u p + 2 v q), in place: the transpose of `velocityProductsTangent`.
+  public static func velocityProductsAdjoint(points: Int, at z: Source, _ gz: Target) {
+    ck_velocity_products_adjoint_f64(points, z, gz)
+  }
+
   /// tendency ← forcing + scale (p · a + q · b) for the pair (a, b) of spectra; p and q are real.
   ///
   /// Runs as in `velocitySpectra`.
@@ -105,10 +127,38 @@ public enum SolverKernels {
     ck_vorticity_tendency_f64(runs.count / 3, runs, columns, scale, p, q, forcing, pair, tendency)
   }
 
+  /// pair ← (scale · p · tendency, scale · q · tendency): the adjoint of `vorticityTendency` without a forcing.
+  public static func vorticityTendencyAdjoint(
+    runs: [Int32], columns: Int, scale: Double, p: Source, q: Source, tendency: Source, pair: Target
+  ) {
+    ck_vorticity_tendency_adjoint_f64(runs.count / 3, runs, columns, scale, p, q, tendency, pair)
+  }
+
+  /// ŵ ← −i (alongX · a + alongY · b) for the pair (a, b) of spectra: the adjoint of `velocitySpectra`.
+  public static func velocitySpectraAdjoint(
+    runs: [Int32], columns: Int, alongX: Source, alongY: Source, pair: Source, vorticity: Target
+  ) {
+    ck_velocity_spectra_adjoint_f64(runs.count / 3, runs, columns, alongX, alongY, pair, vorticity)
+  }
+
   /// product ← u · slopeX + v · slopeY; returns the largest |u| + |v|.
   public static func advectionProduct(
     points: Int, u: Source, slopeX: Source, v: Source, slopeY: Source, product: Target
   ) -> Double {
     ck_advection_product_f64(points, u, slopeX, v, slopeY, product)
+  }
+
+  /// product ← the derivative of `advectionProduct` along `direction`.
+  ///
+  /// `fields` and `direction` hold u, slopeX, v and slopeY one after another: `[4, points]`.
+  public static func advectionProductTangent(
+    points: Int, fields: Source, direction: Source, product: Target
+  ) {
+    ck_advection_product_tangent_f64(points, fields, direction, product)
+  }
+
+  /// The transpose of `advectionProductTangent`: the cotangents `[4, points]` of a cotangent g of the product.
+  public static func advectionProductAdjoint(points: Int, fields: Source, _ g: Source, cotangent: Target) {
+    ck_advection_product_adjoint_f64(points, fields, g, cotangent)
   }
 }

@@ -117,15 +117,25 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
   /// The tensors one after another along a new first axis; all must have the same shape.
   public static func stacking(_ tensors: [Tensor]) -> Tensor {
     precondition(!tensors.isEmpty, "nothing to stack")
-    let shape = tensors[0].shape
-    let stride = tensors[0].count
-    return Tensor(shape: [tensors.count] + shape) { target in
-      for (index, tensor) in tensors.enumerated() {
-        precondition(tensor.shape == shape, "cannot stack shapes \(shape) and \(tensor.shape)")
+    return concatenating(tensors.map { $0.reshaped(to: [1] + $0.shape) })
+  }
+
+  /// The tensors one after another along their first axis; their other axes must agree.
+  public static func concatenating(_ tensors: [Tensor]) -> Tensor {
+    precondition(!tensors.isEmpty, "nothing to concatenate")
+    guard tensors.count > 1 else { return tensors[0] }
+    let shape = Array(tensors[0].shape.dropFirst())
+    return Tensor(shape: [tensors.reduce(0) { $0 + $1.shape[0] }] + shape) { target in
+      var start = 0
+      for tensor in tensors {
+        precondition(
+          Array(tensor.shape.dropFirst()) == shape,
+          "cannot join shapes \(tensors[0].shape) and \(tensor.shape)")
         tensor.withUnsafeBuffer { source in
-          _ = UnsafeMutableBufferPointer(rebasing: target[index * stride..<(index + 1) * stride])
+          _ = UnsafeMutableBufferPointer(rebasing: target[start..<start + source.count])
             .update(fromContentsOf: source)
         }
+        start += tensor.count
       }
     }
   }

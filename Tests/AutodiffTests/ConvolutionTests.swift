@@ -44,6 +44,17 @@ struct ConvolutionCase: CustomTestStringConvertible, Sendable {
     ConvolutionCase(
       inputs: 2, outputs: 2, grid: [4, 5, 3], geometry: .init(kernel: [3, 3, 3], padding: [1, 2, 1])),
   ]
+
+  /// Kernels of many taps: on a line, in planes with and without margins, in space.
+  static let large: [ConvolutionCase] = [
+    ConvolutionCase(grid: [64], geometry: .same(kernel: [17], paddingMode: .circular)),
+    ConvolutionCase(
+      inputs: 20, outputs: 18, grid: [37], geometry: .same(kernel: [17], paddingMode: .circular)),
+    ConvolutionCase(grid: [30, 32], geometry: .same(kernel: [13, 9], paddingMode: .circular)),
+    ConvolutionCase(grid: [17, 23], geometry: .same(kernel: [13, 13], paddingMode: .circular)),
+    ConvolutionCase(grid: [17, 23], geometry: .same(kernel: [13, 13], paddingMode: .zeros)),
+    ConvolutionCase(grid: [8, 9, 7], geometry: .same(kernel: [5, 7, 5], paddingMode: .circular)),
+  ]
 }
 
 @Suite struct ConvolutionTests {
@@ -112,6 +123,43 @@ struct ConvolutionCase: CustomTestStringConvertible, Sendable {
       convolution($0(u), weight: $0(weight), bias: $0(bias), problem.geometry)
     }
     #expect(errors.allSatisfy { $0 < 1e-4 }, "\(errors)")
+  }
+
+  /// Both ways on grids that are and are not sizes of fast transforms; the same sums in another order.
+  @Test(arguments: ConvolutionCase.all + ConvolutionCase.large)
+  func fourierTransformsGiveTheSame(problem: ConvolutionCase) {
+    func run(_ method: ConvolutionMethod) -> [Tensor<Float>] {
+      let parameters = [
+        Parameter(randomTensor([3, problem.inputs] + problem.grid, sample: 1)),
+        Parameter(randomTensor(problem.weightShape, sample: 2)),
+        Parameter(randomTensor([problem.outputs], sample: 3)),
+      ]
+      let tape = Tape()
+      let result = convolution(
+        tape(parameters[0]), weight: tape(parameters[1]), bias: tape(parameters[2]), problem.geometry,
+        method: method)
+      tape.backward(from: result, gradient: randomTensor(result.shape, sample: 4))
+      return [result.value] + parameters.map { $0.gradient ?? Tensor(shape: []) }
+    }
+    for (fourier, direct) in zip(run(.fourier), run(.direct)) {
+      // Rounding of single precision, which transforms of some thousand points enlarge little.
+      #expect(relativeError(fourier, direct) < 2e-6)
+    }
+  }
+
+  @Test func fourierTransformsOfOneSampleOnAnyNumberOfThreads() throws {
+    let problem = ConvolutionCase.large[1]
+    let u = randomTensor([4, problem.inputs] + problem.grid, sample: 1)
+    let weight = Parameter(randomTensor(problem.weightShape, sample: 2))
+    let runs = withThreadCounts([1, 2, 3]) { () -> [Tensor<Float>] in
+      weight.gradient = nil
+      let tape = Tape()
+      let result = convolution(
+        Variable(u), weight: tape(weight), bias: nil, problem.geometry, method: .fourier)
+      tape.backward(from: result, gradient: result.value)
+      return [result.value, weight.gradient ?? result.value]
+    }
+    #expect(runs[0] == runs[1] && runs[0] == runs[2])
   }
 
   @Test func circularPaddingHasTheAdjointOfItsCopies() {

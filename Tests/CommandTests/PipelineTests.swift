@@ -133,10 +133,23 @@ import Testing
       #expect(comparison["solves"] as? Int == 50 * 2 * 3 && comparison["training_seconds"] is Double)
       #expect(learned.output.contains("The chains have not converged: means and deviations may be wrong."))
       #expect(learned.output.contains("break-even"))
+      // The solver has a gradient too: mode, Laplace approximation and Langevin proposals by its adjoint.
+      for sampler in [["sampler.kind=mala"], ["sampler.kind=pcn", "sampler.reference=laplace"]] {
+        let followed = try Command.run(
+          ["invert", "invert.yaml", "output=followed", "--overwrite", "--json"] + sampler, in: folder)
+        #expect(followed.status == 0, "\(followed.messages)")
+        let (summary, isMala) = (try json(followed), sampler.count == 1)
+        #expect(summary["adjoint_solves"] as? Int == (isMala ? summary["forward_solves"] as? Int : 0))
+        let mode = try #require(summary["map"] as? [String: Any])
+        #expect(mode["converged"] as? Bool == true)
+        // One per observation at the mode, which share one solve.
+        let solves = try #require(mode["solves"] as? Int)
+        #expect(mode["adjoint_solves"] as? Int == solves - 1 + 9)
+      }
       let impossible = try Command.run(
-        ["invert", "invert.yaml", "sampler.kind=mala", "output=x"], in: folder)
+        ["invert", "invert.yaml", "sampler.kind=delayed-acceptance", "output=x"], in: folder)
       #expect(impossible.status == 64)
-      #expect(impossible.messages.contains("'sampler.kind' is mala; with 'surrogate: solver' it must be pcn"))
+      #expect(impossible.messages.contains("'sampler.kind' is delayed-acceptance; with 'surrogate: solver'"))
       let evaluated = try Command.run(["evaluate", "learned"], in: folder)
       #expect(evaluated.status == 66)
       #expect(

@@ -241,9 +241,11 @@ private func mistakes(_ body: () throws -> Void) -> String {
     #expect(mistakesOf("noise=0") == "command line: 'noise' is 0; it must be greater than 0")
     #expect(mistakesOf("noise=-1") == "command line: 'noise' is -1; it must be greater than 0")
     #expect(
-      mistakesOf("sampler.kind=mala")
-        == "command line: 'sampler.kind' is mala; with 'surrogate: solver' it must be pcn; the others need a "
-        + "trained surrogate")
+      mistakesOf("sampler.kind=delayed-acceptance")
+        == "command line: 'sampler.kind' is delayed-acceptance; with 'surrogate: solver' it must be pcn or "
+        + "mala: a trained surrogate would have to screen")
+    #expect(mistakesOf("sampler.kind=mala") == "")
+    #expect(mistakesOf("sampler.reference=laplace") == "")
     #expect(
       mistakesOf("sampler.kind=nuts")
         == "command line: 'sampler.kind' is nuts; it must be one of pcn, mala, delayed-acceptance")

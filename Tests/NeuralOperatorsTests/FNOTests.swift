@@ -46,8 +46,8 @@ import Testing
       FNO(.modern(dimensions: 1, width: 64, modes: 16), seed: 3).parameters.map(\.value)
         == model.parameters.map(\.value))
     #expect(
-      FNO(.modern(dimensions: 1, width: 64, modes: 16), seed: 4).lifting.weight.value
-        != model.lifting.weight.value)
+      FNO(.modern(dimensions: 1, width: 64, modes: 16), seed: 4).parameters[0].value
+        != model.parameters[0].value)
   }
 
   private static let small: [FNO.Configuration] = [

@@ -58,6 +58,19 @@ import Testing
     #expect(observedOrders(errors).allSatisfy { abs($0 - 2) < 0.02 }, "\(errors)")
   }
 
+  @Test(arguments: [0, 1e-12])
+  func flowsStartFromRestByThemselves(_ scale: Double) throws {
+    // With chosen steps, from nothing and from next to nothing: neither has a time scale of its own.
+    let (n, viscosity, time) = (16, 0.02, 1.5)
+    let rate = 2 * tau * tau * viscosity
+    let exact = field(n) { x, y in
+      0.1 * (sin(tau * (x + y)) + cos(tau * (x + y))) * (1 - exp(-rate * time)) / rate
+    }
+    let solver = try NavierStokes(grid: n, viscosity: viscosity, times: [time])
+    // Nothing but L and a constant acts, both exactly: round-off, and what is left of the start.
+    #expect(relativeError(try solver(randomField(n, scale: scale)), exact) < 1e-11)
+  }
+
   /// ψ = c exp(cos 2πx + sin 2πy), analytic but of infinitely many modes, kept steady by its own forcing.
   ///
   /// With g = cos 2πx + sin 2πy: all derivatives are polynomials in cosines and sines times ψ.

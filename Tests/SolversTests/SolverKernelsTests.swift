@@ -78,4 +78,102 @@ import Testing
     let speeds = pairs.map { (u: Double, v: Double) -> Double in abs(u) + abs(v) }
     #expect(fastest == speeds.max())
   }
+
+  // MARK: - Derivatives
+
+  /// Σ a b.
+  private func product(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+
+  /// The change of `function` along a direction, to the rounding of a quadratic function: it has no third derivative.
+  private func difference(_ z: [Double], _ d: [Double], _ function: ([Double]) -> [Double]) -> [Double] {
+    let (forward, backward) = (zip(z, d).map { $0 + $1 }, zip(z, d).map { $0 - $1 })
+    return zip(function(forward), function(backward)).map { 0.5 * ($0 - $1) }
+  }
+
+  @Test(arguments: [1, 4, 7, 64])
+  func velocityProductsDerivative(_ points: Int) {
+    let (z, d) = (numbers(2 * points, seed: 30).scalars, numbers(2 * points, seed: 31).scalars)
+    let tangent = result(2 * points) { target in
+      target.update(from: d, count: 2 * points)
+      SolverKernels.velocityProductsTangent(points: points, at: z, target)
+    }
+    let expected = difference(z, d) { z in
+      result(2 * points) { target in
+        target.update(from: z, count: 2 * points)
+        _ = SolverKernels.velocityProducts(points: points, target)
+      }
+    }
+    #expect(close(tangent, expected))
+    let g = numbers(2 * points, seed: 32).scalars
+    let adjoint = result(2 * points) { target in
+      target.update(from: g, count: 2 * points)
+      SolverKernels.velocityProductsAdjoint(points: points, at: z, target)
+    }
+    #expect(abs(product(tangent, g) - product(d, adjoint)) < 1e-12)
+  }
+
+  @Test(arguments: [1, 5, 64])
+  func advectionProductDerivative(_ points: Int) {
+    let (fields, d) = (numbers(4 * points, seed: 33).scalars, numbers(4 * points, seed: 34).scalars)
+    let tangent = result(points) {
+      SolverKernels.advectionProductTangent(points: points, fields: fields, direction: d, product: $0)
+    }
+    let expected = difference(fields, d) { fields in
+      result(points) { target in
+        fields.withUnsafeBufferPointer { fields in
+          let u = fields.baseAddress!
+          _ = SolverKernels.advectionProduct(
+            points: points, u: u, slopeX: u + points, v: u + 2 * points, slopeY: u + 3 * points,
+            product: target)
+        }
+      }
+    }
+    #expect(close(tangent, expected))
+    let g = numbers(points, seed: 35).scalars
+    let adjoint = result(4 * points) {
+      SolverKernels.advectionProductAdjoint(points: points, fields: fields, g, cotangent: $0)
+    }
+    #expect(abs(product(tangent, g) - product(d, adjoint)) < 1e-12)
+  }
+
+  @Test(arguments: [1, 256, 300], [[3.0, -1.5], [0.5, 1, -2, 0.25]])
+  func polynomialDerivative(_ count: Int, _ coefficients: [Double]) {
+    let (u, d) = (numbers(count, seed: 36).scalars, numbers(count, seed: 37).scalars)
+    let tangent = result(count) { target in
+      target.update(from: d, count: count)
+      SolverKernels.polynomialDerivative(count, coefficients, at: u, target)
+    }
+    let expected = zip(u, d).map { u, d in
+      d * (1..<coefficients.count).reduce(0) { $0 + Double($1) * coefficients[$1] * pow(u, Double($1 - 1)) }
+    }
+    #expect(zip(tangent, expected).allSatisfy { abs($0 - $1) < 1e-13 * max(1, abs($1)) })
+  }
+
+  /// The two steps between coefficients and pairs of spectra, and their adjoints, for two runs of coefficients.
+  @Test func spectraOfVelocityAndTendencyAreTransposed() {
+    let (columns, rows, modes) = (3, 2, 5)
+    let runs: [Int32] = [0, 0, 3, 3, Int32(2 * columns), 2]
+    let size = 4 * rows * columns
+    let (p, q) = (numbers(modes, seed: 38).scalars, numbers(modes, seed: 39).scalars)
+    let (w, pair) = (numbers(2 * modes, seed: 40).scalars, numbers(size, seed: 41).scalars)
+    let spectra = result(size) {
+      SolverKernels.velocitySpectra(
+        runs: runs, columns: columns, alongX: p, alongY: q, vorticity: w, pair: $0)
+    }
+    let fromSpectra = result(2 * modes) {
+      SolverKernels.velocitySpectraAdjoint(
+        runs: runs, columns: columns, alongX: p, alongY: q, pair: pair, vorticity: $0)
+    }
+    #expect(abs(product(spectra, pair) - product(w, fromSpectra)) < 1e-13)
+    let zeros = [Double](repeating: 0, count: 2 * modes)
+    let tendency = result(2 * modes) {
+      SolverKernels.vorticityTendency(
+        runs: runs, columns: columns, scale: 0.5, p: p, q: q, forcing: zeros, pair: pair, tendency: $0)
+    }
+    let fromTendency = result(size) {
+      SolverKernels.vorticityTendencyAdjoint(
+        runs: runs, columns: columns, scale: 0.5, p: p, q: q, tendency: w, pair: $0)
+    }
+    #expect(abs(product(tendency, w) - product(pair, fromTendency)) < 1e-13)
+  }
 }

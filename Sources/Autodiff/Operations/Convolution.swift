@@ -86,23 +86,46 @@ public struct ConvolutionGeometry: Codable, Sendable, Equatable {
   }
 }
 
+/// How a convolution is computed; the results differ by rounding.
+public enum ConvolutionMethod: Sendable {
+  /// By whichever way is faster, which depends on the shapes only.
+  case fastest
+  /// By matrix products, one for every tap of the leading axes, after the windows along the last axis have
+  /// been copied side by side.
+  case direct
+  /// By Fourier transforms: for large kernels.
+  case fourier
+}
+
 /// A convolution of fields: y_o[t] = Σ_i Σ_j w_oi[j] x_i[stride·t + dilation·j − padding] + b_o.
 ///
 /// Shapes: u `[sample, I, ...grid]`, weight `[O, I/groups, ...kernel]`, bias `[O]`, result
-/// `[sample, O, ...outputGrid]`: PyTorch's. A correlation, strictly, as everywhere in machine learning. By
-/// matrix products, one for every tap of the leading axes, after the windows along the last axis have been
-/// copied side by side.
+/// `[sample, O, ...outputGrid]`: PyTorch's. A correlation, strictly, as everywhere in machine learning.
 public func convolution(
-  _ u: Variable, weight: Variable, bias: Variable?, _ geometry: ConvolutionGeometry
+  _ u: Variable, weight: Variable, bias: Variable?, _ geometry: ConvolutionGeometry,
+  method: ConvolutionMethod = .fastest
 ) -> Variable {
   let kernel = ConvolutionKernel(geometry, input: FieldShape(u.shape), weight: weight.shape)
-  let value = kernel.forward(u.value, weight.value, bias: bias?.value)
+  let fourier = FourierConvolution(geometry, input: kernel.input, outputs: kernel.outputs)
+  let inputs = [u, weight] + (bias.map { [$0] } ?? [])
   let hasBias = bias != nil
-  return Variable(value, from: [u, weight] + (bias.map { [$0] } ?? [])) {
-    [u = u.value, weight = weight.value, needsInput = u.needsGradient] gradient in
-    let gradients = kernel.adjoint(gradient, u, weight, ofInput: needsInput)
-    return [gradients.u, gradients.weight]
-      + (hasBias ? [channelSums(gradient, FieldShape(gradient.shape))] : [])
+  func biasGradient(_ gradient: Tensor<Float>) -> [Tensor<Float>?] {
+    hasBias ? [channelSums(gradient, FieldShape(gradient.shape))] : []
+  }
+  guard method == .fourier || method == .fastest && fourier.isFaster else {
+    let value = kernel.forward(u.value, weight.value, bias: bias?.value)
+    return Variable(value, from: inputs) {
+      [u = u.value, weight = weight.value, needsInput = u.needsGradient] gradient in
+      let gradient = gradient
+      let gradients = kernel.adjoint(gradient, u, weight, ofInput: needsInput)
+      return [gradients.u, gradients.weight] + biasGradient(gradient)
+    }
+  }
+  let (value, spectrum) = fourier.forward(u.value, weight.value, bias: bias?.value)
+  return Variable(value, from: inputs) { [weight = weight.value, needsInput = u.needsGradient] gradient in
+    let gradient = gradient
+    let gradients = fourier.adjoint(gradient, weight, spectrum: spectrum, ofInput: needsInput)
+    return [gradients.u, gradients.weight] + biasGradient(gradient)
   }
 }
 
@@ -118,7 +141,7 @@ func channelSums(_ field: Tensor<Float>, _ shape: FieldShape) -> Tensor<Float> {
   return sumOverFirstAxis(terms, shape: [shape.channels])
 }
 
-/// Both directions of a convolution for one batch.
+/// Both directions of a convolution by matrix products, for one batch.
 private struct ConvolutionKernel {
   let geometry: ConvolutionGeometry
   let input: FieldShape

@@ -1,58 +1,100 @@
 import CKernels
 import Tensors
 
-/// L w for the filters of an XD-operation: the filter's taps are placed in vectors of zeros and multiplied by
-/// one K-matrix per axis.
+/// The filters of an operation that multiplies spectra: taps along every axis, a spectrum of other sizes.
+struct FilterShape {
+  /// O, the channels of the output.
+  let outputs: Int
+  /// I/groups, the channels of the input that a filter meets.
+  let groupInputs: Int
+  /// The number of taps along every axis.
+  let taps: [Int]
+  /// The number of positions of the spectrum along every axis.
+  let size: [Int]
+  /// Whether filters are complex, with a last axis of length 2.
+  let hasComplexFilter: Bool
+
+  /// The number of filters.
+  var filters: Int { groupInputs * outputs }
+
+  /// Whether the array that meets the matrix of an axis has real and imaginary parts.
+  func isComplex(_ axis: Int) -> Bool { hasComplexFilter || axis < taps.count - 1 }
+
+  /// The length of the sums along an axis.
+  func inner(_ axis: Int) -> Int { taps[axis] * (isComplex(axis) ? 2 : 1) }
+
+  /// The number of tuples of positions of the axes behind one.
+  func slabs(behind axis: Int) -> Int { size[(axis + 1)...].reduce(1, *) }
+
+  /// The number of tuples of taps of the axes before one.
+  func leads(before axis: Int) -> Int { taps[..<axis].reduce(1, *) }
+
+  /// From `[O, I/groups, taps]` to `[taps, I/groups, O]`, where the axis of taps includes that of complex numbers.
+  func filterMajor(_ weight: Tensor<Float>) -> Tensor<Float> {
+    transposed(weight, taps: weight.count / filters, toFilters: true)
+  }
+
+  /// The inverse of `filterMajor`.
+  func weightMajor(_ array: Tensor<Float>) -> Tensor<Float> {
+    transposed(array, taps: array.count / filters, toFilters: false).reshaped(
+      to: [outputs, groupInputs] + taps + (hasComplexFilter ? [2] : []))
+  }
+
+  private func transposed(_ array: Tensor<Float>, taps: Int, toFilters: Bool) -> Tensor<Float> {
+    array.start { from in
+      .filled([array.count]) { to in
+        for output in 0..<outputs {
+          for input in 0..<groupInputs {
+            let (row, column) = ((output * groupInputs + input) * taps, input * outputs + output)
+            for tap in 0..<taps {
+              if toFilters {
+                to[tap * filters + column] = from[row + tap]
+              } else {
+                to[row + tap] = from[tap * filters + column]
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/// The spectra of filters: each filter's taps multiplied by the columns of a matrix per axis that belong to
+/// them.
 ///
-/// Only the columns of L that meet a tap are computed; what remains is a matrix product per axis. The last of
-/// them, along axis 0, is left to be done tile by tile (`tile`), because L w as a whole is the largest array
-/// of the operation: inputs × outputs × frequencies. Between the products the array is
-/// `[frequencies of axes a..., taps of axes ...a, re/im, I/groups, O]`.
+/// A matrix product per axis. The last of them, along axis 0, is left to be done tile by tile (`tile`), because
+/// the spectra as a whole are the largest array of the operation: inputs × outputs × positions. Between the
+/// products the array is `[positions of axes a..., taps of axes ...a, re/im, I/groups, O]`.
 struct FilterSpectrum {
-  let geometry: XDGeometry
+  let shape: FilterShape
+  /// The floats between two positions of the columns.
+  private let widths: [Int]
   /// The factors of the products, row-major: of axis 0 `[2n, inner]`, of the others `[2, n, inner]`.
   private let matrices: [Tensor<Float>]
   /// The arrays before each product; `arrays[a]` meets `matrices[a]`, so the last is the filter itself.
   private let arrays: [Tensor<Float>]
 
-  init(_ geometry: XDGeometry, weight: Tensor<Float>, l: [Tensor<Float>]) {
-    self.geometry = geometry
-    let axes = 0..<geometry.grid.count
-    matrices = axes.map { axis in
-      var columns = FilterSpectrum.unitVectors(geometry, axis)
-      let width = FilterSpectrum.width(geometry, axis)
-      columns.withUnsafeMutableBuffer { columns in
-        l[axis].start { ck_butterfly_multiply(geometry.l[axis].kernel, width, $0, columns.baseAddress!) }
-      }
-      return FilterSpectrum.matrix(geometry, axis, columns)
-    }
-    var arrays = [geometry.filterMajor(weight)]
-    for axis in axes.dropFirst().reversed() {
-      arrays.append(FilterSpectrum.product(geometry, axis, arrays[arrays.count - 1], matrices[axis]))
+  /// - Parameter columns: of every axis `[position, re/im, tap]`, with room for more taps than there are.
+  init(_ shape: FilterShape, weight: Tensor<Float>, columns: [Tensor<Float>]) {
+    self.shape = shape
+    widths = columns.map { $0.shape[2] }
+    matrices = columns.indices.map { FilterSpectrum.matrix(shape, $0, columns[$0]) }
+    var arrays = [shape.filterMajor(weight)]
+    for axis in columns.indices.dropFirst().reversed() {
+      arrays.append(FilterSpectrum.product(shape, axis, arrays[arrays.count - 1], matrices[axis]))
     }
     self.arrays = arrays.reversed()
   }
 
-  // MARK: - The columns of L
-
-  private static func width(_ geometry: XDGeometry, _ axis: Int) -> Int {
-    LaneBlock(lanes: geometry.taps[axis].count).width
-  }
-
-  /// The lines whose vector j is 1 at the position of tap j.
-  private static func unitVectors(_ geometry: XDGeometry, _ axis: Int) -> Tensor<Float> {
-    let width = width(geometry, axis)
-    var line = Tensor<Float>(shape: [geometry.size[axis], 2, width])
-    for (tap, position) in geometry.taps[axis].enumerated() { line[position, 0, tap] = 1 }
-    return line
-  }
+  // MARK: - The columns
 
   /// The columns as the left factor of a product with real numbers, or with complex ones as pairs.
   private static func matrix(
-    _ geometry: XDGeometry, _ axis: Int, _ columns: Tensor<Float>
+    _ shape: FilterShape, _ axis: Int, _ columns: Tensor<Float>
   ) -> Tensor<Float> {
-    let (size, taps, width) = (geometry.size[axis], geometry.taps[axis].count, width(geometry, axis))
-    let (inner, isComplex) = (geometry.inner(axis), geometry.isComplex(axis))
+    let (size, taps, width) = (shape.size[axis], shape.taps[axis], columns.shape[2])
+    let (inner, isComplex) = (shape.inner(axis), shape.isComplex(axis))
     return columns.start { line in
       .filled(axis == 0 ? [size, 2, inner] : [2, size, inner]) { matrix in
         for position in 0..<size {
@@ -76,9 +118,9 @@ struct FilterSpectrum {
 
   /// The gradient of the columns from that of the matrix.
   private func columnGradient(_ axis: Int, _ gradient: Tensor<Float>) -> Tensor<Float> {
-    let (size, taps) = (geometry.size[axis], geometry.taps[axis].count)
-    let (width, inner) = (Self.width(geometry, axis), geometry.inner(axis))
-    let isComplex = geometry.isComplex(axis)
+    let (size, taps) = (shape.size[axis], shape.taps[axis])
+    let (width, inner) = (widths[axis], shape.inner(axis))
+    let isComplex = shape.isComplex(axis)
     return gradient.start { gradient in
       .filled([size, 2, width]) { line in
         line.update(repeating: 0, count: size * 2 * width)
@@ -105,10 +147,10 @@ struct FilterSpectrum {
 
   /// The array that meets the matrix of the axis before this one.
   private static func product(
-    _ geometry: XDGeometry, _ axis: Int, _ array: Tensor<Float>, _ matrix: Tensor<Float>
+    _ shape: FilterShape, _ axis: Int, _ array: Tensor<Float>, _ matrix: Tensor<Float>
   ) -> Tensor<Float> {
-    let (size, inner, filters) = (geometry.size[axis], geometry.inner(axis), geometry.filters)
-    let (slabs, leads) = (geometry.slabs(behind: axis), geometry.leads(before: axis))
+    let (size, inner, filters) = (shape.size[axis], shape.inner(axis), shape.filters)
+    let (slabs, leads) = (shape.slabs(behind: axis), shape.leads(before: axis))
     return withPointers(array, matrix) { array, matrix in
       .filled([size, slabs, leads, 2, filters]) { result in
         parallelFor(slabs * leads) { range in
@@ -126,16 +168,16 @@ struct FilterSpectrum {
     }
   }
 
-  /// The gradients of the array and of the matrix of an axis, from that of their product.
+  /// The gradients of the array and, if wanted, of the matrix of an axis, from that of their product.
   private func productGradient(
-    _ axis: Int, _ gradient: Tensor<Float>
-  ) -> (array: Tensor<Float>, matrix: Tensor<Float>) {
-    let (size, inner, filters) = (geometry.size[axis], geometry.inner(axis), geometry.filters)
-    let items = geometry.slabs(behind: axis) * geometry.leads(before: axis)
+    _ axis: Int, _ gradient: Tensor<Float>, ofMatrix: Bool
+  ) -> (array: Tensor<Float>, matrix: Tensor<Float>?) {
+    let (size, inner, filters) = (shape.size[axis], shape.inner(axis), shape.filters)
+    let items = shape.slabs(behind: axis) * shape.leads(before: axis)
     var terms: Tensor<Float>?
     let array = withPointers(gradient, arrays[axis], matrices[axis]) { gradient, array, matrix in
       Tensor<Float>.filled(arrays[axis].shape) { arrayGradient in
-        terms = .filled([items, 2, size, inner]) { terms in
+        terms = .filled([ofMatrix ? items : 0, 2, size, inner]) { terms in
           parallelFor(items) { range in
             for item in range {
               for part in 0..<2 {
@@ -145,6 +187,7 @@ struct FilterSpectrum {
                     rows: inner, columns: filters, inner: size, left: .transpose,
                     rightStride: items * 2 * filters), 1, matrix + part * size * inner, given,
                   part == 0 ? 0 : 1, arrayGradient + item * inner * filters)
+                guard ofMatrix else { continue }
                 Float.gemm(
                   MatrixProduct(
                     rows: size, columns: inner, inner: filters, right: .transpose,
@@ -156,20 +199,20 @@ struct FilterSpectrum {
         }
       }
     }
-    return (array, sumOverFirstAxis(terms ?? gradient, shape: [2, size, inner]))
+    return (array, ofMatrix ? terms.map { sumOverFirstAxis($0, shape: [2, size, inner]) } : nil)
   }
 
   // MARK: - Tiles
 
   /// The positions along axis 0 that are computed at once: what half a megabyte holds.
-  var tileLength: Int { min(geometry.size[0], max(8, 65_536 / geometry.filters)) }
+  var tileLength: Int { min(shape.size[0], max(8, 65_536 / shape.filters)) }
 
   /// The floats of a tile, `[position, re/im, I/groups, O]`.
-  var tileCount: Int { tileLength * 2 * geometry.filters }
+  var tileCount: Int { tileLength * 2 * shape.filters }
 
-  /// L w for some positions along axis 0 of one slab: one tuple of positions along the other axes.
+  /// The spectra at some positions along axis 0 of one slab: one tuple of positions along the other axes.
   func tile(slab: Int, positions: Range<Int>, into tile: UnsafeMutablePointer<Float>) {
-    let (inner, filters) = (geometry.inner(0), geometry.filters)
+    let (inner, filters) = (shape.inner(0), shape.filters)
     withPointers(matrices[0], arrays[0]) { matrix, array in
       Float.gemm(
         MatrixProduct(rows: 2 * positions.count, columns: filters, inner: inner), 1,
@@ -178,47 +221,91 @@ struct FilterSpectrum {
   }
 
   /// The shapes of the gradients that `adjointTile` adds to: of the matrix of axis 0 and what it meets.
-  var matrixShape: [Int] { [2 * geometry.size[0], geometry.inner(0)] }
-  var arrayShape: [Int] { [geometry.slabs(behind: 0), geometry.inner(0), geometry.filters] }
+  var matrixShape: [Int] { [2 * shape.size[0], shape.inner(0)] }
+  var arrayShape: [Int] { [shape.slabs(behind: 0), shape.inner(0), shape.filters] }
 
-  /// Adds a tile's contribution to the gradients, from the gradient of its L w.
+  /// Adds a tile's contribution to the gradients, from the gradient of its spectra; nil for a matrix whose
+  /// gradient is not wanted.
   func adjointTile(
     slab: Int, positions: Range<Int>, gradient: UnsafePointer<Float>,
-    matrixGradient: UnsafeMutablePointer<Float>, arrayGradient: UnsafeMutablePointer<Float>
+    matrixGradient: UnsafeMutablePointer<Float>?, arrayGradient: UnsafeMutablePointer<Float>
   ) {
-    let (inner, rows, filters) = (geometry.inner(0), 2 * positions.count, geometry.filters)
+    let (inner, rows, filters) = (shape.inner(0), 2 * positions.count, shape.filters)
     withPointers(matrices[0], arrays[0]) { matrix, array in
-      Float.gemm(
-        MatrixProduct(rows: rows, columns: inner, inner: filters, right: .transpose), 1, gradient,
-        array + slab * inner * filters, 1, matrixGradient + positions.lowerBound * 2 * inner)
+      if let matrixGradient {
+        Float.gemm(
+          MatrixProduct(rows: rows, columns: inner, inner: filters, right: .transpose), 1, gradient,
+          array + slab * inner * filters, 1, matrixGradient + positions.lowerBound * 2 * inner)
+      }
       Float.gemm(
         MatrixProduct(rows: inner, columns: filters, inner: rows, left: .transpose), 1,
         matrix + positions.lowerBound * 2 * inner, gradient, 1, arrayGradient + slab * inner * filters)
     }
   }
 
-  /// The gradients of the filter and of the twiddles of L, from those of axis 0.
+  /// The gradients of the filter and, if that of the matrix of axis 0 is given, of the columns.
   func gradients(
-    matrix: Tensor<Float>, array: Tensor<Float>, l: [Tensor<Float>]
-  ) -> (weight: Tensor<Float>, l: [Tensor<Float>]) {
+    matrix: Tensor<Float>?, array: Tensor<Float>
+  ) -> (weight: Tensor<Float>, columns: [Tensor<Float>]?) {
     var matrixGradients = [matrix]
     var array = array
-    for axis in 1..<geometry.grid.count {
-      let gradients = productGradient(axis, array)
+    for axis in 1..<shape.taps.count {
+      let gradients = productGradient(axis, array, ofMatrix: matrix != nil)
       array = gradients.array
       matrixGradients.append(gradients.matrix)
     }
-    let twiddles = geometry.grid.indices.map { axis in
-      twiddleGradient(axis, columnGradient(axis, matrixGradients[axis]), l[axis])
+    let columns = matrixGradients.enumerated().compactMap { axis, gradient in
+      gradient.map { columnGradient(axis, $0) }
     }
-    return (geometry.weightMajor(array), twiddles)
+    return (shape.weightMajor(array), matrix == nil ? nil : columns)
+  }
+}
+
+// MARK: - XD-operations
+
+/// L w: the columns are those of K-matrices at the positions of the taps; only these are computed.
+extension FilterSpectrum {
+  init(_ geometry: XDGeometry, weight: Tensor<Float>, l: [Tensor<Float>]) {
+    let columns = l.indices.map { axis in
+      var columns = FilterSpectrum.unitVectors(geometry, axis)
+      let width = FilterSpectrum.width(geometry, axis)
+      columns.withUnsafeMutableBuffer { columns in
+        l[axis].start { ck_butterfly_multiply(geometry.l[axis].kernel, width, $0, columns.baseAddress!) }
+      }
+      return columns
+    }
+    self.init(geometry.filterShape, weight: weight, columns: columns)
   }
 
-  private func twiddleGradient(
-    _ axis: Int, _ gradient: Tensor<Float>, _ twiddle: Tensor<Float>
+  private static func width(_ geometry: XDGeometry, _ axis: Int) -> Int {
+    LaneBlock(lanes: geometry.taps[axis].count).width
+  }
+
+  /// The lines whose vector j is 1 at the position of tap j.
+  private static func unitVectors(_ geometry: XDGeometry, _ axis: Int) -> Tensor<Float> {
+    let width = width(geometry, axis)
+    var line = Tensor<Float>(shape: [geometry.size[axis], 2, width])
+    for (tap, position) in geometry.taps[axis].enumerated() { line[position, 0, tap] = 1 }
+    return line
+  }
+
+  /// The gradients of the filter and of the twiddles of L, from those of axis 0.
+  func gradients(
+    matrix: Tensor<Float>, array: Tensor<Float>, _ geometry: XDGeometry, l: [Tensor<Float>]
+  ) -> (weight: Tensor<Float>, l: [Tensor<Float>]) {
+    let gradients = gradients(matrix: matrix, array: array)
+    let columns = gradients.columns ?? []
+    return (
+      gradients.weight,
+      columns.indices.map { Self.twiddleGradient(geometry, $0, columns[$0], l[$0]) }
+    )
+  }
+
+  private static func twiddleGradient(
+    _ geometry: XDGeometry, _ axis: Int, _ gradient: Tensor<Float>, _ twiddle: Tensor<Float>
   ) -> Tensor<Float> {
-    let (kernel, width) = (geometry.l[axis].kernel, Self.width(geometry, axis))
-    let unit = Self.unitVectors(geometry, axis)
+    let (kernel, width) = (geometry.l[axis].kernel, width(geometry, axis))
+    let unit = unitVectors(geometry, axis)
     var gradient = gradient
     var result = Tensor<Float>(shape: twiddle.shape)
     let states = Tensor<Float>.filled([Int(ck_butterfly_passes(kernel)) + 1, unit.count]) { states in

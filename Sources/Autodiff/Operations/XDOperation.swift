@@ -84,47 +84,11 @@ public struct XDGeometry: Sendable, Equatable {
   /// One filter per channel: products of vectors instead of matrices.
   var isDepthwise: Bool { groups > 1 && groups == inputs && groups == outputs }
 
-  // MARK: - The arrays on the way to L w, see `FilterSpectrum`
-
-  /// Whether the array that meets the matrix of an axis has real and imaginary parts.
-  func isComplex(_ axis: Int) -> Bool { hasComplexFilter || axis < grid.count - 1 }
-
-  /// The length of the sums along an axis.
-  func inner(_ axis: Int) -> Int { taps[axis].count * (isComplex(axis) ? 2 : 1) }
-
-  /// The number of tuples of frequencies of the axes behind one.
-  func slabs(behind axis: Int) -> Int { size[(axis + 1)...].reduce(1, *) }
-
-  /// The number of tuples of taps of the axes before one.
-  func leads(before axis: Int) -> Int { taps[..<axis].reduce(1) { $0 * $1.count } }
-
-  /// From `[O, I/groups, taps]` to `[taps, I/groups, O]`, where the axis of taps includes that of complex numbers.
-  func filterMajor(_ weight: Tensor<Float>) -> Tensor<Float> {
-    transposed(weight, taps: weight.count / filters, toFilters: true)
-  }
-
-  /// The inverse of `filterMajor`.
-  func weightMajor(_ array: Tensor<Float>) -> Tensor<Float> {
-    transposed(array, taps: array.count / filters, toFilters: false).reshaped(to: weightShape)
-  }
-
-  private func transposed(_ array: Tensor<Float>, taps: Int, toFilters: Bool) -> Tensor<Float> {
-    array.start { from in
-      .filled([array.count]) { to in
-        for output in 0..<outputs {
-          for input in 0..<groupInputs {
-            let (row, column) = ((output * groupInputs + input) * taps, input * outputs + output)
-            for tap in 0..<taps {
-              if toFilters {
-                to[tap * filters + column] = from[row + tap]
-              } else {
-                to[row + tap] = from[tap * filters + column]
-              }
-            }
-          }
-        }
-      }
-    }
+  /// The filters and the sizes of their spectra L w.
+  var filterShape: FilterShape {
+    FilterShape(
+      outputs: outputs, groupInputs: groupInputs, taps: taps.map(\.count), size: size,
+      hasComplexFilter: hasComplexFilter)
   }
 }
 
@@ -182,7 +146,7 @@ private struct XDKernel {
   private var size: [Int] { geometry.size }
   /// The positions of a spectrum, and of all axes but the first.
   private var positions: Int { size.reduce(1, *) }
-  private var slabs: Int { geometry.slabs(behind: 0) }
+  private var slabs: Int { geometry.filterShape.slabs(behind: 0) }
 
   init(
     _ geometry: XDGeometry, input: FieldShape, weight: Tensor<Float>, k: [Tensor<Float>],
@@ -552,7 +516,7 @@ private struct XDKernel {
     }
     let gradients = filter.gradients(
       matrix: sumOverFirstAxis(matrixTerms, shape: matrixShape),
-      array: sumOverFirstAxis(arrayTerms, shape: arrayShape), l: l)
+      array: sumOverFirstAxis(arrayTerms, shape: arrayShape), geometry, l: l)
     return (result, gradients.weight, gradients.l)
   }
 }

@@ -73,8 +73,14 @@ double ck_rate_of_change_f64(size_t modes, const double *symbol, const double *u
 /// output = factor * input, complex.
 void ck_complex_multiply_f64(size_t modes, const double *factor, const double *input, double *output);
 
+/// output += factor input, complex.
+void ck_complex_multiply_add_f64(size_t modes, const double *factor, const double *input, double *output);
+
 /// u = c[0] + c[1] u + ... + c[degree] u^degree for n values; the largest derivative of it, in magnitude.
 double ck_polynomial_f64(size_t n, size_t degree, const double *coefficients, double *u);
+
+/// d = p'(u) d for the polynomial p of the given degree.
+void ck_polynomial_derivative_f64(size_t n, size_t degree, const double *coefficients, const double *u, double *d);
 
 /// The largest |x| of n numbers.
 double ck_largest_magnitude_f64(size_t n, const double *x);
@@ -100,10 +106,33 @@ void ck_vorticity_tendency_f64(
     size_t runs, const int32_t *run, size_t columns, double scale, const double *p, const double *q,
     const double *forcing, const double *pair, double *tendency);
 
+/// z = u + i v, dz = du + i dv; dz becomes the derivative of the products, (v du + u dv) + i (2 v dv - 2 u du).
+void ck_velocity_products_tangent_f64(size_t points, const double *z, double *dz);
+
+/// The transpose: gz = p + i q becomes (v p - 2 u q) + i (u p + 2 v q).
+void ck_velocity_products_adjoint_f64(size_t points, const double *z, double *gz);
+
+/// pair = (scale p tendency, scale q tendency), p and q real: the adjoint of ck_vorticity_tendency_f64.
+void ck_vorticity_tendency_adjoint_f64(
+    size_t runs, const int32_t *run, size_t columns, double scale, const double *p, const double *q,
+    const double *tendency, double *pair);
+
+/// vorticity = -i (along_x a + along_y b) for the pair (a, b): the adjoint of ck_velocity_spectra_f64.
+void ck_velocity_spectra_adjoint_f64(
+    size_t runs, const int32_t *run, size_t columns, const double *along_x, const double *along_y,
+    const double *pair, double *vorticity);
+
 /// product = u slope_x + v slope_y; the largest |u| + |v|.
 double ck_advection_product_f64(
     size_t points, const double *u, const double *slope_x, const double *v, const double *slope_y,
     double *product);
+
+/// The derivative of ck_advection_product_f64 for fields (u, slope_x, v, slope_y), [4][points], along `direction`.
+void ck_advection_product_tangent_f64(
+    size_t points, const double *fields, const double *direction, double *product);
+
+/// Its transpose: cotangents (g slope_x, g u, g slope_y, g v), [4][points], of a cotangent g of the product.
+void ck_advection_product_adjoint_f64(size_t points, const double *fields, const double *g, double *cotangent);
 
 /// Operators on the `inner` * `inner` inner points of a square grid, for multigrid; see multigrid.c for the layout.
 /// A vector is 4 planes of (inner / 2 + 2)^2 numbers, a five-point operator 16 planes, a nine-point operator 24.

@@ -11,6 +11,9 @@ extension Benchmark {
       vorticityStep("navier-stokes-step-64", grid: isSmall ? 16 : 64, batch: isSmall ? 2 : 20),
       vorticityStep("navier-stokes-step-256", grid: isSmall ? 32 : 256, batch: 1),
       vorticitySolve("navier-stokes-solve-256", grid: isSmall ? 32 : 256, time: isSmall ? 0.1 : 10),
+      vorticitySolve("navier-stokes-solve-64", grid: isSmall ? 16 : 64, time: isSmall ? 0.1 : 2),
+      vorticityGradient("navier-stokes-gradient-64", grid: isSmall ? 16 : 64, time: isSmall ? 0.1 : 2),
+      vorticityGradient("navier-stokes-gradient-256", grid: isSmall ? 32 : 256, time: isSmall ? 0.1 : 10),
       darcySolve("darcy-solve-421", grid: isSmall ? 33 : 421),
       burgersSolve("burgers-solve-8192", grid: isSmall ? 256 : 8192, batch: 1),
       burgersSolve("burgers-solve-8192-batch", grid: isSmall ? 256 : 8192, batch: isSmall ? 2 : 16),
@@ -74,6 +77,19 @@ extension Benchmark {
       let flow = try NavierStokes(grid: grid, viscosity: 1e-3, times: [time])
       let inputs = fields(PeriodicGaussianField.navierStokes(grid: grid), count: 1)
       try stopwatch.time { _ = try flow(inputs) }
+    }
+  }
+
+  /// One solve with its discrete adjoint: to be compared with the solve alone.
+  private static func vorticityGradient(_ name: String, grid: Int, time: Double) -> Benchmark {
+    Benchmark(
+      name: name,
+      summary: "solve and adjoint to t = \(Text.number(time)), default settings, \(grid) x \(grid)",
+      precision: .double
+    ) { stopwatch in
+      let flow = try NavierStokes(grid: grid, viscosity: 1e-3, times: [time])
+      let inputs = fields(PeriodicGaussianField.navierStokes(grid: grid), count: 1)
+      try stopwatch.time { _ = try flow.vectorJacobianProducts(inputs) { solutions, _ in solutions } }
     }
   }
 

@@ -187,10 +187,8 @@ public struct InvertConfig: Sendable {
     }
     if surrogate == .solver {
       samplerSection.check(
-        "kind", kind == .pcn, "with 'surrogate: solver' it must be pcn; the others need a trained surrogate")
-      samplerSection.check(
-        "reference", !samplerSection.contains("reference") || samplerSection.string("reference") == "prior",
-        "with 'surrogate: solver' it must be prior; the other needs the derivative of a trained surrogate")
+        "kind", kind != .delayedAcceptance,
+        "with 'surrogate: solver' it must be pcn or mala: a trained surrogate would have to screen")
     }
     if surrogate == .solver || kind == .delayedAcceptance, section.contains("solver") {
       let step = section.section("solver").double("time_step", or: "auto", in: .positive)

@@ -37,6 +37,8 @@ struct InversionSummary: Encodable {
   /// The surrogate's own posterior, for delayed acceptance.
   let surrogatePosterior: SurrogatePosterior?
   let forwardSolves: Int
+  /// Adjoint solves of the same map, where the sampler follows gradients.
+  let adjointSolves: Int
   let screeningSolves: Int
   /// Solves that gave no finite misfit; their proposals were rejected.
   let failedSolves: Int
@@ -74,6 +76,8 @@ struct InversionSummary: Encodable {
     let relativeL2: Double?
     let iterations: Int
     let solves: Int
+    let adjointSolves: Int
+    let seconds: Double
     /// Whether the gradient became as small as asked for.
     let converged: Bool
     /// In how many directions the data narrow the prior noticeably.
@@ -156,9 +160,15 @@ extension InversionSummary {
             + "misfit \(Text.number(map.misfit)), "
             + "\(map.iterations) iterations; the data inform \(map.informedDirections) directions"
         ))
+      rows.append(
+        (
+          "finding it took",
+          "\(Progress.clock(map.seconds)), \(map.solves) forward solves and \(map.adjointSolves) adjoint ones"
+        ))
     }
     if let surrogatePosterior { rows += surrogateRows(surrogatePosterior) }
     var solves = "\(forwardSolves) forward solves"
+    if adjointSolves > 0 { solves += " and \(adjointSolves) adjoint ones" }
     if screeningSolves > 0 { solves += " and \(screeningSolves) by the surrogate" }
     rows.append(("sampling took", "\(Progress.clock(seconds)), \(solves)"))
     if failedSolves > 0 {

@@ -25,7 +25,9 @@ public enum InvertStage {
       run, isContinuation: continuing && FileSystem.exists(run.manifestFile), seeds: ["seed": config.seed],
       data: setup.checksums)
     let summary = try session.perform {
+      let begin = ContinuousClock.now
       let laplace = problem.isDifferentiable ? try mode(of: problem, console) : nil
+      let modeSeconds = Progress.seconds(ContinuousClock.now - begin)
       let (sampler, screening) = samplers(config.sampler, setup, laplace)
       func chainRun(_ sampler: any Sampler, _ schedule: SamplingSchedule, _ file: String, _ label: String)
         -> ChainRun
@@ -78,14 +80,16 @@ public enum InvertStage {
         to: "\(run.path)/posterior.nc")
       _ = try Report.write(runFolder: run.path)
       let comparison = try compare(result, setup, console)
-      return summarize(result, surrogate, laplace, setup, sampler, comparison, run)
+      return summarize(
+        result, surrogate, laplace, modeSeconds: modeSeconds, setup, sampler, comparison, run)
     }
     try console.result(summary, text: summary.text)
   }
 
   /// The point of largest posterior density and the Laplace approximation there.
   private static func mode(of problem: InverseProblem, _ console: Console) throws -> LaplaceApproximation {
-    // The surrogate computes in single precision: 1e-4 of the gradient at the prior mean is what it can tell.
+    // A surrogate computes in single precision, and the misfit by a solver jumps where another sequence of steps is
+    // chosen: 1e-4 of the gradient at the prior mean is what they can tell.
     let method = LBFGS(tolerance: 1e-4)
     let progress = Progress(
       console, label: "searching the mode", unit: "iterations", total: method.iterations)
@@ -140,7 +144,8 @@ public enum InvertStage {
 
   private static func summarize(
     _ result: ChainRun.Result, _ surrogate: ChainRun.Result?, _ laplace: LaplaceApproximation?,
-    _ setup: InversionSetup, _ sampler: any Sampler, _ comparison: InversionComparison?, _ run: RunFolder
+    modeSeconds: Double, _ setup: InversionSetup, _ sampler: any Sampler,
+    _ comparison: InversionComparison?, _ run: RunFolder
   ) -> InversionSummary {
     let (config, forward, truth) = (setup.config, setup.forward, setup.truth)
     let (chains, history) = (result.chains, result.history)
@@ -182,6 +187,7 @@ public enum InvertStage {
           misfit: laplace.misfit,
           relativeL2: truth.map { InversionSummary.relativeL2(setup.problem.transform(laplace.mode), $0) },
           iterations: laplace.search.iterations, solves: laplace.solves,
+          adjointSolves: laplace.adjointSolves, seconds: modeSeconds,
           converged: laplace.search.hasConverged,
           informedDirections: laplace.reference.eigenvalues.count { $0 >= 1 })
       },
@@ -194,8 +200,9 @@ public enum InvertStage {
             (surrogate.chains, surrogate.history), (result.chains, result.history)),
           solves: surrogate.chains.solves.forward, seconds: surrogate.seconds)
       },
-      forwardSolves: chains.solves.forward, screeningSolves: chains.solves.screening,
-      failedSolves: chains.solves.failed, seconds: result.seconds, comparison: comparison,
-      report: run.reportFile)
+      forwardSolves: chains.solves.forward,
+      adjointSolves: config.sampler.kind == .mala ? chains.solves.forward : 0,
+      screeningSolves: chains.solves.screening, failedSolves: chains.solves.failed, seconds: result.seconds,
+      comparison: comparison, report: run.reportFile)
   }
 }

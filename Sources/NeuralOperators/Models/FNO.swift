@@ -43,12 +43,16 @@ public struct FNO: Module {
     public var padding: [Int]
     /// The coordinates that are appended to the input channels.
     public var coordinates: Coordinates
+    /// The hidden channels of the lifting; nil for a linear one.
+    public var liftingWidth: Int?
+    /// The hidden channels of the mixing of channels behind every Fourier layer; nil for none.
+    public var mixingWidth: Int?
 
-    /// Any combination; `fno2020` and `modern` give the customary ones.
+    /// Any combination; `fno2020`, `modern` and `neuraloperator` give the customary ones.
     public init(
       dimensions: Int, inputChannels: Int, outputChannels: Int, width: Int, modes: [Int], layers: Int = 4,
       projectionWidth: Int = 128, activation: Activation, normalization: Normalization, padding: [Int],
-      coordinates: Coordinates
+      coordinates: Coordinates, liftingWidth: Int? = nil, mixingWidth: Int? = nil
     ) {
       self.dimensions = dimensions
       self.inputChannels = inputChannels
@@ -61,6 +65,8 @@ public struct FNO: Module {
       self.normalization = normalization
       self.padding = padding
       self.coordinates = coordinates
+      self.liftingWidth = liftingWidth
+      self.mixingWidth = mixingWidth
     }
 
     /// The model of the first paper and of its comparisons: ReLU, batch normalisation, no padding.
@@ -84,6 +90,19 @@ public struct FNO: Module {
         padding: Array(repeating: padding, count: dimensions), coordinates: .inclusive)
     }
 
+    /// The model of neuraloperator 2.0: GELU, a perceptron as lifting and one behind every Fourier layer.
+    ///
+    /// Its `n_modes` are 2m along every axis but the last and 2(m - 1) along that.
+    public static func neuraloperator(
+      dimensions: Int, inputChannels: Int = 1, outputChannels: Int = 1, width: Int, modes: Int
+    ) -> Configuration {
+      Configuration(
+        dimensions: dimensions, inputChannels: inputChannels, outputChannels: outputChannels, width: width,
+        modes: Array(repeating: modes, count: dimensions), projectionWidth: 2 * width, activation: .gelu,
+        normalization: .none, padding: Array(repeating: 0, count: dimensions), coordinates: .periodic,
+        liftingWidth: 2 * width, mixingWidth: max(1, width / 2))
+    }
+
     /// Why no model has this configuration, or nil if one has.
     public var problem: String? {
       guard (1...3).contains(dimensions) else {
@@ -91,7 +110,8 @@ public struct FNO: Module {
       }
       for (name, value) in [
         ("inputChannels", inputChannels), ("outputChannels", outputChannels), ("width", width),
-        ("layers", layers), ("projectionWidth", projectionWidth),
+        ("layers", layers), ("projectionWidth", projectionWidth), ("liftingWidth", liftingWidth ?? 1),
+        ("mixingWidth", mixingWidth ?? 1),
       ] where value < 1 {
         return "\(name) must be at least 1, not \(value)"
       }
@@ -119,8 +139,8 @@ public struct FNO: Module {
 
   /// What the model is made from.
   public let configuration: Configuration
-  /// From the input and coordinate channels to `width` channels.
-  public let lifting: PointwiseLinear
+  /// From the input and coordinate channels to `width` channels: a `PointwiseLinear` or a `Perceptron`.
+  public let lifting: any Module
   /// The Fourier layers, in order.
   public let layers: [FourierLayer]
   /// From `width` channels to the output.
@@ -132,14 +152,21 @@ public struct FNO: Module {
     self.configuration = configuration
     var initializer = Initializer(seed: seed)
     let coordinateCount = configuration.coordinates == .none ? 0 : configuration.dimensions
-    lifting = PointwiseLinear(
-      inputs: configuration.inputChannels + coordinateCount, outputs: configuration.width,
-      using: &initializer)
+    let liftingInputs = configuration.inputChannels + coordinateCount
+    if let hidden = configuration.liftingWidth {
+      lifting = Perceptron(
+        inputs: liftingInputs, hidden: hidden, outputs: configuration.width,
+        activation: configuration.activation, using: &initializer)
+    } else {
+      lifting = PointwiseLinear(
+        inputs: liftingInputs, outputs: configuration.width, using: &initializer)
+    }
     layers = (0..<configuration.layers).map { index in
       FourierLayer(
         width: configuration.width, modes: configuration.modes,
         normalizes: configuration.normalization == .batch,
         activation: index < configuration.layers - 1 ? configuration.activation : .identity,
+        mixingWidth: configuration.mixingWidth, mixingActivation: configuration.activation,
         using: &initializer)
     }
     projection = Perceptron(

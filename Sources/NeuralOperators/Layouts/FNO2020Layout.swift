@@ -1,0 +1,71 @@
+import Autodiff
+
+/// The names of the original code (Li et al., 2020) as one would write them for any number of axes and layers.
+///
+/// The spectral weights of a layer lie in one complex array `[inputs, outputs, ...modes]` for every choice of
+/// signs of the frequencies along all axes but the last: `weights1` has only positive ones, the sign of the
+/// first axis changes fastest. Models with batch normalisation are those of 2020, whose pointwise maps act on
+/// flattened grids, with kernels `[outputs, inputs, 1]`; those without are of the later code, with one more
+/// axis of length 1 for every axis of the grid. The lifting takes the input channels, then the coordinates.
+func fno2020Placements(of model: FNO) throws -> [WeightPlacement] {
+  let configuration = model.configuration
+  guard let lifting = model.lifting as? PointwiseLinear, configuration.mixingWidth == nil else {
+    throw WeightLayoutError(
+      description:
+        "the layout fno2020 has a linear lifting and nothing behind a Fourier layer, this model has "
+        + "perceptrons there; use the layout neuralop")
+  }
+  var placements: [WeightPlacement] = []
+  func add(_ name: String, _ map: PointwiseLinear, trailing: Int = 0) {
+    let ones = Array(repeating: 1, count: trailing)
+    placements.append(WeightPlacement("\(name).weight", map.weight.value.shape + ones, map.weight))
+    placements.append(WeightPlacement("\(name).bias", map.bias.value.shape, map.bias))
+  }
+  add("fc0", lifting)
+  for (index, layer) in model.layers.enumerated() {
+    placements += spectralBlocks("conv\(index)", layer.spectral, modes: configuration.modes)
+    add("w\(index)", layer.skip, trailing: layer.normalization == nil ? configuration.dimensions : 1)
+    guard let normalization = layer.normalization else { continue }
+    for (name, parameter) in [
+      ("weight", normalization.scale), ("bias", normalization.shift),
+      ("running_mean", normalization.running.mean), ("running_var", normalization.running.variance),
+    ] {
+      placements.append(WeightPlacement("bn\(index).\(name)", parameter.value.shape, parameter))
+    }
+  }
+  add("fc1", model.projection.hidden)
+  add("fc2", model.projection.output)
+  return placements
+}
+
+/// One array for every corner of the spectrum.
+private func spectralBlocks(
+  _ name: String, _ spectral: SpectralConvolution, modes: [Int]
+) -> [WeightPlacement] {
+  let shape = spectral.weight.value.shape
+  let (inputs, outputs) = (shape[shape.count - 2], shape[shape.count - 1])
+  let leading = modes.count - 1
+  let strides = shape.indices.map { shape[($0 + 1)...].reduce(1, *) }
+  return (0..<1 << leading).map { corner in
+    // The first mode of the corner: 0, or that of frequency -m.
+    let origin = (0..<modes.count).map { axis in
+      axis < leading && corner >> axis & 1 == 1 ? modes[axis] : 0
+    }
+    var places: [Int] = []
+    for input in 0..<inputs {
+      for output in 0..<outputs {
+        for mode in 0..<modes.reduce(1, *) {
+          var place = input * strides[shape.count - 2] + output
+          var rest = mode
+          for axis in modes.indices.reversed() {
+            place += (origin[axis] + rest % modes[axis]) * strides[axis]
+            rest /= modes[axis]
+          }
+          places += [place, place + strides[modes.count]]
+        }
+      }
+    }
+    return WeightPlacement(
+      "\(name).weights\(corner + 1)", [inputs, outputs] + modes, isComplex: true, spectral.weight, places)
+  }
+}

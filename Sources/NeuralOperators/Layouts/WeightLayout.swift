@@ -1,0 +1,71 @@
+import Autodiff
+import Tensors
+
+/// How another program names and arranges the weights of a Fourier neural operator.
+///
+/// A layout is a list of arrays, each with its place in the parameters of our model, so the same list writes
+/// weights, reads them, and compares gradients.
+public enum WeightLayout: String, Codable, Sendable, CaseIterable {
+  /// The code of the first paper and of PDEBench: `fc0`, `conv0.weights1`, `w0`, `bn0`, `fc1`, `fc2`.
+  case fno2020
+  /// `neuralop.models.FNO` of neuraloperator 2.0: `lifting`, `fno_blocks`, `projection`.
+  case neuralop
+}
+
+/// One array of a layout, and which number of which parameter each of its numbers is.
+public struct WeightPlacement {
+  /// The name in the other program.
+  public let name: String
+  /// The shape there; of complex numbers without an axis for their parts.
+  public let shape: [Int]
+  /// Whether its numbers are complex: real and imaginary part one after the other.
+  public let isComplex: Bool
+  /// Our parameter.
+  public let parameter: Parameter
+  /// For every number of the array its position in the parameter.
+  let places: [Int]
+
+  init(
+    _ name: String, _ shape: [Int], isComplex: Bool = false, _ parameter: Parameter, _ places: [Int]? = nil
+  ) {
+    self.name = name
+    self.shape = shape
+    self.isComplex = isComplex
+    self.parameter = parameter
+    self.places = places ?? Array(0..<parameter.value.count)
+    precondition(
+      self.places.count == shape.reduce(1, *) * (isComplex ? 2 : 1), "\(name) does not fit its parameter")
+  }
+
+  /// The numbers of the array in a tensor of the parameter's shape: its value or its gradient.
+  public func values(in tensor: Tensor<Float>) -> [Float] {
+    precondition(tensor.shape == parameter.value.shape, "\(tensor.shape) is not the parameter's shape")
+    return tensor.withUnsafeBuffer { tensor in places.map { tensor[$0] } }
+  }
+
+  /// Gives the parameter the numbers of the array.
+  public func assign(_ values: [Float]) {
+    precondition(values.count == places.count, "\(values.count) numbers for \(places.count)")
+    parameter.value.withUnsafeMutableBuffer { value in
+      for (place, number) in zip(places, values) { value[place] = number }
+    }
+  }
+}
+
+extension WeightLayout {
+  /// The arrays of a model in this layout, or why it has none.
+  ///
+  /// - Throws: `WeightLayoutError` for a model with parts that the layout has no names for.
+  public func placements(of model: FNO) throws -> [WeightPlacement] {
+    switch self {
+    case .fno2020: try fno2020Placements(of: model)
+    case .neuralop: try neuraloperatorPlacements(of: model)
+    }
+  }
+}
+
+/// Why a model has no form in a layout.
+public struct WeightLayoutError: Error, Equatable, CustomStringConvertible {
+  /// What the model has that the layout has not, and what to do.
+  public let description: String
+}

@@ -1,0 +1,175 @@
+"""Reference values for the Fourier neural operators: the files Tests/Golden/FNO/*.safetensors.
+
+usage: python fno.py FOLDER     (needs torch, numpy, safetensors and neuraloperator 2.0)
+
+Every file has the weights of a small model, a batch, and what PyTorch makes of them in double precision: output,
+loss, the gradients of all weights, the losses of ten steps of Adam, and the output with the weights after them. The
+models of the first paper and of the later code are written here from their equations; the third kind is
+neuralop.models.FNO itself. The metadata say how far PyTorch's own single precision is from its double precision.
+"""
+
+import sys
+
+import numpy
+import torch
+from safetensors.torch import save_file
+
+GELU = torch.nn.functional.gelu
+RELU = torch.relu
+
+
+class SpectralConvolution(torch.nn.Module):
+    """Complex matrices for the lowest modes; one array for every choice of signs of the leading frequencies."""
+
+    def __init__(self, width, modes):
+        super().__init__()
+        self.modes = modes
+        for corner in range(2 ** (len(modes) - 1)):
+            shape = (width, width, *modes)
+            weights = torch.complex(torch.randn(shape), torch.randn(shape)) / width
+            self.register_parameter(f"weights{corner + 1}", torch.nn.Parameter(weights))
+
+    def forward(self, u):
+        axes = tuple(range(2, u.dim()))
+        spectrum = torch.fft.rfftn(u, dim=axes)
+        result = torch.zeros_like(spectrum)
+        for corner in range(2 ** (len(self.modes) - 1)):
+            block = [slice(None), slice(None)]
+            for axis, m in enumerate(self.modes):
+                block.append(slice(-m, None) if corner >> axis & 1 else slice(0, m))
+            matrices = getattr(self, f"weights{corner + 1}")
+            result[tuple(block)] = torch.einsum("bi...,io...->bo...", spectrum[tuple(block)], matrices)
+        return torch.fft.irfftn(result, s=u.shape[2:], dim=axes)
+
+
+class FNO(torch.nn.Module):
+    """conv + w, normalised and activated, four times; lifting and projection act at every point."""
+
+    def __init__(self, channels, width, modes, hidden, normalizes, activation, padding):
+        super().__init__()
+        dimensions = len(modes)
+        self.activation, self.padding, self.normalizes = activation, padding, normalizes
+        self.fc0 = torch.nn.Linear(channels + dimensions, width)
+        for i in range(4):
+            setattr(self, f"conv{i}", SpectralConvolution(width, modes))
+            kind = torch.nn.Conv1d if normalizes else [torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d][dimensions - 1]
+            setattr(self, f"w{i}", kind(width, width, 1))
+            if normalizes:
+                kind = [torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d][dimensions - 1]
+                setattr(self, f"bn{i}", kind(width))
+        self.fc1 = torch.nn.Linear(width, hidden)
+        self.fc2 = torch.nn.Linear(hidden, 1)
+
+    def forward(self, u):
+        grid = u.shape[2:]
+        axes = [torch.linspace(0, 1, n, dtype=u.dtype) for n in grid]
+        coordinates = torch.stack(torch.meshgrid(*axes, indexing="ij")).expand(len(u), -1, *grid)
+        x = torch.cat([u, coordinates], dim=1).movedim(1, -1)
+        x = self.fc0(x).movedim(-1, 1)
+        ends = [amount for p in reversed(self.padding) for amount in (0, p)]
+        x = torch.nn.functional.pad(x, ends)
+        for i in range(4):
+            w = getattr(self, f"w{i}")
+            skip = w(x.flatten(2)).reshape(x.shape) if self.normalizes else w(x)
+            x = getattr(self, f"conv{i}")(x) + skip
+            if self.normalizes:
+                x = getattr(self, f"bn{i}")(x)
+            if i < 3:
+                x = self.activation(x)
+        x = x[(slice(None), slice(None), *(slice(0, n) for n in grid))].movedim(1, -1)
+        return self.fc2(self.activation(self.fc1(x))).movedim(-1, 1)
+
+
+def relative_l2(prediction, target):
+    """The sum over the batch of the relative distances."""
+    difference = (prediction - target).flatten(1).norm(dim=1)
+    return (difference / target.flatten(1).norm(dim=1)).sum()
+
+
+def real(tensor):
+    tensor = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    return tensor.detach().to(torch.float32).contiguous().clone()
+
+
+def record(model, u, target):
+    """What the model makes of a batch, in the precision of its weights."""
+    dtype = next(p for p in model.parameters() if not p.is_complex()).dtype
+    u, target = u.to(dtype), target.to(dtype)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=1e-4)
+    values, losses = {}, []
+    torch.cfloat = torch.complex128 if dtype == torch.float64 else torch.complex64  # which neuralop asks for
+    model.train()
+    for step in range(10):
+        optimizer.zero_grad()
+        output = model(u)
+        loss = relative_l2(output, target)
+        loss.backward()
+        if step == 0:
+            values["output"] = output.detach().clone()
+            for name, parameter in model.named_parameters():
+                values[f"gradient/{name}"] = parameter.grad.clone()
+        losses.append(loss.item())
+        optimizer.step()
+    model.eval()
+    values["losses"] = torch.tensor(losses, dtype=torch.float64)
+    values["evaluation"] = model(u).detach()
+    return values
+
+
+def double(model):
+    """The model in double precision, complex weights included."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(torch.complex128 if parameter.is_complex() else torch.float64)
+    for name, buffer in model.named_buffers():
+        if buffer.dtype == torch.float32:
+            buffer.data = buffer.data.double()
+    return model
+
+
+def write(name, make, channels, grid, samples=3):
+    seed = sum(map(ord, name))
+    torch.cfloat = torch.complex64
+    random = numpy.random.default_rng(seed)
+    u = torch.tensor(random.standard_normal((samples, channels, *grid)), dtype=torch.float32)
+    target = torch.tensor(random.standard_normal((samples, 1, *grid)), dtype=torch.float32)
+    torch.manual_seed(seed)
+    single = record(make(), u, target)
+    torch.manual_seed(seed)
+    model = make()
+    tensors = {f"weight/{key}": real(value) for key, value in model.state_dict().items() if torch.is_tensor(value) and value.dim() > 0}
+    exact = record(double(model), u, target)
+    tensors |= {"input": u, "target": target} | {key: real(value) for key, value in exact.items()}
+    scale = max(value.norm() for key, value in exact.items() if key.startswith("gradient/"))
+    error = {key: ((single[key] - value).norm() / value.norm()).item() for key, value in exact.items()}
+    # What batch normalisation takes out again has no gradient but rounding.
+    zero = [key for key, value in exact.items() if value.norm() < 1e-10 * scale]
+    gradients = [error[key] for key in error if key.startswith("gradient/") and key not in zero]
+    errors = {key: error[key] for key in ("output", "losses", "evaluation")} | {"gradients": max(gradients)}
+    metadata = {f"single precision {key}": f"{value:.3g}" for key, value in errors.items()}
+    print(name, metadata)
+    save_file(tensors, f"{sys.argv[1]}/{name}.safetensors", metadata)
+
+
+def neuralop(modes, width, channels):
+    from neuralop.models import FNO as NeuralOperator
+
+    model = NeuralOperator(n_modes=modes, in_channels=channels, out_channels=1, hidden_channels=width)
+    for name, parameter in model.named_parameters():
+        if "channel_mlp_skips" in name or "convs" in name and name.endswith("bias"):
+            parameter.data += 0.1 * torch.randn(parameter.shape)  # so that they are not all the same
+    return model
+
+
+for normalizes, activation, kind in [(True, RELU, "fno2020"), (False, GELU, "modern")]:
+    for channels, width, modes, grid, padding in [
+        (1, 8, (4,), (16,), (3,)),
+        (2, 6, (3, 2), (9, 8), (3, 2)),
+        (2, 4, (2, 1, 2), (6, 5, 4), (0, 0, 3)),
+    ]:
+        padding = padding if not normalizes else (0,) * len(grid)
+        write(
+            f"{kind}-{len(grid)}d",
+            lambda: FNO(channels, width, modes, 16, normalizes, activation, padding), channels, grid)
+# An odd number of points along an axis that is not the last is shifted wrongly there: fftshift twice is not nothing.
+for channels, width, modes, grid in [(1, 8, (8,), (16,)), (2, 6, (6, 4), (10, 9)), (1, 4, (4, 2, 4), (6, 4, 5))]:
+    write(f"neuralop-{len(grid)}d", lambda: neuralop(modes, width, channels), channels, grid)
