@@ -84,6 +84,15 @@ import Testing
       #expect(normal.status == 0, "\(normal.messages)")
       let positive = try numbers(in: "\(folder)/normal/posterior.nc", below: "posterior/permeability")
       #expect(positive["posterior/permeability"]?.allSatisfy { $0 > 0 } == true)
+      for (file, reason) in [
+        ("levels.yaml", "a level set has none"), ("normal.yaml", "the classical solver, finite volumes"),
+      ] {
+        let gradient = try Command.run(["invert", file, "sampler.kind=mala", "output=x"], in: folder)
+        #expect(gradient.status == 64)
+        #expect(
+          gradient.messages.contains("'sampler.kind' is mala, which needs a derivative: \(reason)"),
+          "\(gradient.messages)")
+      }
       let time = try Command.run(
         ["invert", "levels.yaml", "observations.time=1", "output=x"], in: folder)
       #expect(time.status == 64)

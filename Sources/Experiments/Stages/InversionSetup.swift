@@ -93,6 +93,27 @@ struct InversionSetup {
     }
     self.warnings = warnings
     self.checksums = checksums
+    try checkDerivative()
+  }
+
+  /// Checks that there is a derivative where the sampler needs one.
+  private func checkDerivative() throws {
+    guard !problem.isDifferentiable else { return }
+    let needs: [(key: String, word: String, isNeeded: Bool)] = [
+      ("sampler.kind", "mala", config.sampler.kind == .mala),
+      ("sampler.screening", "mala", config.sampler.screening?.kind == .mala),
+      ("sampler.reference", "laplace", config.sampler.reference == .laplace),
+    ]
+    guard let need = needs.first(where: \.isNeeded) else { return }
+    let reason =
+      if !problem.transform.isDifferentiable {
+        "a level set has none"
+      } else if problem.scalar != nil {
+        "it is not at hand where the viscosity is unknown"
+      } else {
+        "the \(forward.name) has none"
+      }
+    throw config.mistake(need.key, "is \(need.word), which needs a derivative: \(reason)")
   }
 
   /// The Gaussian field of the configuration on the grid and with the boundaries of the data.
