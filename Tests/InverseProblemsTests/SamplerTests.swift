@@ -203,6 +203,30 @@ import Testing
     }
   }
 
+  @Test func startsAreDrawsOfTheLawThatIsGiven() throws {
+    let linear = LinearProblem()
+    let count = linear.prior.coordinateCount
+    var directions = Tensor<Double>(shape: [1, count])
+    directions[0, 1] = 1
+    var mean = Tensor<Double>(shape: [count])
+    mean[1] = 5
+    let law = GaussianReference(mean: mean, directions: directions, eigenvalues: [399])
+    let schedule = SamplingSchedule(draws: 1, burnIn: 0, chains: 200, stepSize: 0.5, seed: 3)
+    let sampler = PreconditionedCrankNicolson(linear.problem)
+    // Standard deviation 1/20 along the direction, twice that if widened, one elsewhere; within five errors of 200.
+    for (law, deviation) in [(law, 0.05), (law.widened(by: 2), 0.1), (law.widened(by: 50), 1)] {
+      let points = try schedule.start(sampler, from: law).points.coordinates
+      for (index, center, exact) in [(1, 5, deviation), (0, 0, 1)] {
+        let values = (0..<200).map { points[$0, index] - Double(center) }
+        let (average, square) = (
+          values.reduce(0, +) / 200, values.reduce(0) { $0 + $1 * $1 } / 200
+        )
+        #expect(abs(average) < 5 * exact / 200.0.squareRoot())
+        #expect(abs(square / (exact * exact) - 1) < 5 * (2.0 / 200).squareRoot())
+      }
+    }
+  }
+
   @Test func anInferredNoiseLevelWaitsForTheField() throws {
     // At a start far from the data it would take the misfit for noise.
     var problem = LinearProblem().problem

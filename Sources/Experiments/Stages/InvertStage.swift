@@ -37,6 +37,8 @@ public enum InvertStage {
           label: label, command: "phalarope invert \(run.configurationFile) --resume")
       }
       let schedule = schedule(config)
+      // Twice as wide as what is expected of the posterior; without a mode, the prior.
+      let startingLaw = config.sampler.reference == .laplace ? laplace?.reference.widened(by: 2) : nil
       // The surrogate's own posterior first: it costs no true solves, tells where to start, and is compared.
       var surrogate: ChainRun.Result?
       if let screening, let settings = config.sampler.screening, settings.samples > 0 {
@@ -46,7 +48,9 @@ public enum InvertStage {
         surrogateSchedule.stream = .surrogateProposals
         surrogate = try chainRun(
           screening, surrogateSchedule, "\(run.checkpoints)/surrogate", "sampling the surrogate's posterior"
-        ).finish(continuing: continuing, console) { try surrogateSchedule.start(screening) }
+        ).finish(continuing: continuing, console) {
+          try surrogateSchedule.start(screening, from: startingLaw)
+        }
       }
       let result = try chainRun(sampler, schedule, run.lastCheckpoint, "sampling").finish(
         continuing: continuing, console
@@ -54,7 +58,7 @@ public enum InvertStage {
         if let surrogate {
           try schedule.start(sampler, from: surrogate.chains)
         } else {
-          try schedule.start(sampler)
+          try schedule.start(sampler, from: startingLaw)
         }
       }
       let variances = prior.variances
