@@ -35,7 +35,7 @@ public enum SolverError: Error, Equatable, CustomStringConvertible {
       "the solution of sample \(sample) blew up at t = \(time): \(advice)"
     case .noConvergence(let sample, let iterations, let residual):
       "sample \(sample) did not converge: relative residual \(residual) after \(iterations) iterations; "
-        + "allow more iterations, loosen the tolerance, or reduce the contrast of the coefficient"
+        + "loosen the tolerance, or reduce the contrast of the coefficient"
     }
   }
 }

@@ -7,8 +7,8 @@ import Tensors
 ///
 /// **Interpolation** follows the operator: the value between two coarse points is the one that balances the fluxes
 /// along the line, the value between four the one that solves its equation. The correction thus has a continuous
-/// flux through jumps of the coefficient, which linear interpolation has not; without it contrasts of 10⁶ need a
-/// hundred iterations instead of twenty.
+/// flux through jumps of the coefficient, which linear interpolation has not: with that the number of iterations
+/// grows with the contrast.
 ///
 /// **Coarse operators** are Galerkin products Pᵀ A P, of nine points: they keep the preconditioner symmetric and
 /// positive. **Relaxation:** one Gauss–Seidel sweep in four colours before, one in the reverse order after, each

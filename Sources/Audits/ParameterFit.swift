@@ -23,7 +23,10 @@ struct ParameterFit {
     _ parameter: AuditedParameter, _ resolver: Resolver, _ solving: Solving, pairs: [FramePair]
   ) throws {
     self.parameter = parameter
-    guard var value = try parameter.stated ?? Self.scan(parameter.range, resolver, solving, pairs) else {
+    let searched =
+      try parameter.stated == nil
+      ? parameter.range.flatMap { try Self.scan($0, resolver, solving, pairs) } : nil
+    guard var value = parameter.stated ?? searched else {
       return
     }
     var estimates: [Estimate] = []

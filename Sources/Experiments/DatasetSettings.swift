@@ -258,6 +258,9 @@ extension EquationKind {
     let formulas: [EquationKind: String] = [
       .burgers: "u_t + (u^2/2)_x = nu u_xx", .darcy: "-div(a grad u) = f, u = 0 on the boundary",
       .navierStokes: "w_t + u . grad w = nu laplacian(w) + f",
+      .kortewegDeVries: "u_t + 6 u u_x + u_xxx = 0", .kuramotoSivashinsky: "u_t + u u_x + u_xx + u_xxxx = 0",
+      .allenCahn: "u_t = D laplace u + r (u - u^3)", .advection: "u_t + c . grad u = 0",
+      .heat: "u_t = kappa laplace u",
     ]
     return formulas[self]
   }

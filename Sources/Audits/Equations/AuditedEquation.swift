@@ -71,11 +71,11 @@ public struct AuditedParameter: Sendable, Equatable {
   public var name: String
   /// What the file says it is; nil if it does not.
   public var stated: Double?
-  /// Where to look for it if the file does not say.
-  public var range: ClosedRange<Double>
+  /// Where to look for it if the file does not say; nil if it is only looked for near the stated value.
+  public var range: ClosedRange<Double>?
 
   /// A parameter.
-  public init(name: String, stated: Double?, range: ClosedRange<Double>) {
+  public init(name: String, stated: Double?, range: ClosedRange<Double>?) {
     self.name = name
     self.stated = stated
     self.range = range

@@ -55,7 +55,7 @@ public enum AuditStage {
     let statement = try FileStatement(file, prefersConfiguration: request.equation == nil)
     let equation: Audit.Equation
     if let statement, let auditable = statement.configuration.equation as? any AuditableConfiguration {
-      equation = .known(auditable.audited(statement))
+      equation = .known(try auditable.audited(statement))
     } else if let kind = statement.map({ type(of: $0.configuration.equation).kind }) ?? file.kind {
       equation = .unknown("there are no checks for '\(kind.rawValue)' yet")
     } else {
