@@ -24,9 +24,11 @@ import Testing
   @Test func posteriorOfALinearProblemIsTheExactOne() throws {
     let linear = LinearProblem()
     let deviation = 0.6
+    // Above the prior's expectation everywhere, as a larger parameter would have it.
+    let data = linear.data.map { $0 + 1 }
     let prior = ScalarPrior(linear.prior, name: "log_gain", logDeviation: deviation)
     var problem = InverseProblem(
-      prior: prior, forward: linear.heat, observation: linear.observation, data: linear.data, noise: 0.3)
+      prior: prior, forward: linear.heat, observation: linear.observation, data: data, noise: 0.3)
     problem.scalar = ScalarUnknown(
       name: "gain", median: 2, logDeviation: deviation, family: HeatAndPattern(heat: linear.heat))
     #expect(!problem.isDifferentiable)
@@ -50,7 +52,7 @@ import Testing
     func dot(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } / 0.09 }
     let covariance = inverse(
       (0..<count).map { i in (0..<count).map { dot(columns[i], columns[$0]) + (i == $0 ? 1 : 0) } })
-    let right = columns.map { dot($0, linear.data) }
+    let right = columns.map { dot($0, data) }
     let mean = deviation * zip(covariance[0], right).reduce(0) { $0 + $1.0 * $1.1 }
     let variance = deviation * deviation * covariance[0][0]
 

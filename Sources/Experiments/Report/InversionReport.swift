@@ -78,7 +78,7 @@ extension Report {
       panels.append(
         panel(
           ratio, "Standardized error", "|mean − truth| / deviation", .magnitude,
-          0...max(3, ratio.range.upperBound)))
+          0...min(6, max(3, ratio.range.upperBound))))
     }
     page.figures(
       try figures.panels(
@@ -429,7 +429,8 @@ struct StoredPosterior {
   /// |mean − truth| in standard deviations.
   func standardizedError(of truth: HeatMap) -> HeatMap {
     let values = truth.values.indices.map { index in
-      abs(mean.values[index] - truth.values[index]) / max(deviation.values[index], .leastNormalMagnitude)
+      // Where all draws agree, any error is beyond every scale, but a number.
+      min(1e6, abs(mean.values[index] - truth.values[index]) / max(deviation.values[index], 1e-300))
     }
     return HeatMap(values: values, xCount: truth.xCount, yCount: truth.yCount)
   }

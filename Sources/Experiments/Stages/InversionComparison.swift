@@ -8,7 +8,8 @@ import Tensors
 /// The error of a forward map is that of its observed values, in standard deviations of the noise, as a root mean
 /// square over the points where the chains ended: maps with the same error have posteriors that are about equally
 /// far off. Of all grids up to the surrogate's and all tolerances the solver gets the cheapest pair that reaches the
-/// surrogate's error. Errors are measured against the solver on twice the grid with its default tolerance.
+/// surrogate's error. Errors are measured against the solver on twice the grid, or more if
+/// it has to be, with its default tolerance.
 struct InversionComparison: Encodable {
   /// A forward map at work.
   struct Cost: Encodable {
@@ -47,9 +48,8 @@ struct InversionComparison: Encodable {
   init?(_ setup: InversionSetup, points: Tensor<Double>, solves: Int) throws {
     let (forward, grid) = (setup.forward, setup.forward.grid[0])
     guard let training = forward.training, let prior = setup.prior as? PeriodicGaussianField,
-      setup.problem.transform == .identity, let reference = try setup.coarsened(to: 2 * grid, tolerance: nil)
+      setup.problem.transform == .identity, let exact = try setup.referenceValues(points)
     else { return nil }
-    let exact = try reference.whitened(points)
     func error(_ problem: CoarsenedProblem) throws -> Double {
       let differences = zip(try problem.whitened(points), exact).map(-)
       return (differences.reduce(0) { $0 + $1 * $1 } / Double(differences.count)).squareRoot()
@@ -178,6 +178,16 @@ struct CoarsenedProblem {
 }
 
 extension InversionSetup {
+  /// The whitened observed values of points by the solver on twice the grid, or more where that does not resolve
+  /// the solutions; nil if the dataset does not state the solver's settings, or no grid does.
+  fileprivate func referenceValues(_ points: Tensor<Double>) throws -> [Double]? {
+    for factor in forward.grid.count == 1 ? [2, 4, 8, 16, 32] : [2, 4] {
+      guard let problem = try coarsened(to: factor * forward.grid[0], tolerance: nil) else { return nil }
+      do { return try problem.whitened(points) } catch is SolverError { continue }
+    }
+    return nil
+  }
+
   /// The problem seen through the classical solver on another grid; nil if the dataset does not state its settings.
   ///
   /// - Parameter tolerance: of a time step; nil for the default.

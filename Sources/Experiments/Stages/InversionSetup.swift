@@ -286,7 +286,7 @@ private struct Source {
     _ times: [Double], _ config: InvertConfig, _ table: ObservationTable?
   ) throws -> [Double] {
     guard let path = config.data ?? (table == nil ? config.observations.file : nil) else { return times }
-    guard let recorded = try openDataset(path).description.times else { return times }
+    guard let recorded = try openDataset(path).description.times, !recorded.isEmpty else { return times }
     for time in times where !recorded.dropFirst().contains(where: { ForwardMap.isSameTime($0, time) }) {
       let all = recorded.dropFirst().map { Text.number($0, digits: 6) }.joined(separator: ", ")
       if let table, let index = table.times?.firstIndex(of: time) {
