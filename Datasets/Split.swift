@@ -6,16 +6,18 @@ import Foundation
 public struct Split: Sendable, Equatable {
   /// The positions of the training samples in the training file.
   public let training: Range<Int>
+  /// The positions of the validation samples in the training file: those that follow.
+  public let validation: Range<Int>
   /// The positions of the test samples in the test file.
   public let test: Range<Int>
 
   /// Chooses samples of two files, which may be one.
   ///
   /// - Throws: `DatasetError.invalidSplit` if a file has fewer samples than asked for, or if a sample of one
-  ///   file would both train and test.
+  ///   file would both train, or validate, and test.
   public init(
     trainingFile: (path: String, sampleCount: Int), trainingSamples: Int,
-    testFile: (path: String, sampleCount: Int), testSamples: Int
+    validationSamples: Int = 0, testFile: (path: String, sampleCount: Int), testSamples: Int
   ) throws {
     for (path, count, wanted, use) in [
       (trainingFile.path, trainingFile.sampleCount, trainingSamples, "training"),
@@ -29,12 +31,19 @@ public struct Split: Sendable, Equatable {
           "\(path): \(wanted) \(use) samples are asked for, but it has \(count)")
       }
     }
-    training = 0..<trainingSamples
-    test = testFile.sampleCount - testSamples..<testFile.sampleCount
-    if Self.isSameFile(trainingFile.path, testFile.path), training.overlaps(test) {
+    guard trainingSamples + validationSamples <= trainingFile.sampleCount else {
       throw DatasetError.invalidSplit(
-        "\(trainingFile.path): \(trainingSamples) training and \(testSamples) test samples overlap: it has "
-          + "\(trainingFile.sampleCount)")
+        "\(trainingFile.path): \(trainingSamples) training and \(validationSamples) validation samples are "
+          + "asked for, but it has \(trainingFile.sampleCount)")
+    }
+    training = 0..<trainingSamples
+    validation = trainingSamples..<trainingSamples + validationSamples
+    test = testFile.sampleCount - testSamples..<testFile.sampleCount
+    if Self.isSameFile(trainingFile.path, testFile.path), (0..<validation.upperBound).overlaps(test) {
+      let others = validation.isEmpty ? "" : ", \(validationSamples) validation"
+      throw DatasetError.invalidSplit(
+        "\(trainingFile.path): \(trainingSamples) training\(others) and \(testSamples) test samples overlap: "
+          + "it has \(trainingFile.sampleCount)")
     }
   }
 

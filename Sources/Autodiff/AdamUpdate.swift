@@ -6,18 +6,22 @@ import Tensors
 ///
 /// g ← gradient + weightDecay · w; m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²;
 /// w ← w − rate · m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε). Kingma and Ba, ICLR 2015; the decay is the L2 penalty of
-/// PyTorch's `Adam`, not the decoupled one of AdamW.
+/// PyTorch's `Adam`. With a decoupled decay, AdamW of Loshchilov and Hutter, ICLR 2019, the gradient is left
+/// alone and w ← w − rate · weightDecay · w comes first.
 public struct AdamUpdate: Sendable {
   private let settings: ck_adam
 
   /// The constants of step number `step`, which counts from 1.
   public init(
-    step: Int, learningRate: Double, beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double
+    step: Int, learningRate: Double, beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double,
+    isDecoupled: Bool = false
   ) {
     settings = ck_adam(
       rate: Float(learningRate), beta1: Float(beta1), beta1_complement: Float(1 - beta1),
       beta2: Float(beta2), beta2_complement: Float(1 - beta2), epsilon: Float(epsilon),
-      weight_decay: Float(weightDecay), first_correction: Float(1 / (1 - pow(beta1, Double(step)))),
+      weight_decay: isDecoupled ? 0 : Float(weightDecay),
+      shrinkage: isDecoupled ? Float(learningRate * weightDecay) : 0,
+      first_correction: Float(1 / (1 - pow(beta1, Double(step)))),
       second_correction: Float(1 / (1 - pow(beta2, Double(step))).squareRoot()))
   }
 

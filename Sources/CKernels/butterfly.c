@@ -273,12 +273,20 @@ void ck_butterfly_gradient(struct ck_butterfly product, size_t width, const floa
 
 // MARK: Lines in memory
 
+/// Neighbouring vectors, of which there are mostly a few registers full: a call of memcpy costs more than these.
+INLINE void copy_lanes(size_t lane_count, const float *from, float *to) {
+  if (lane_count % LANES == 0)
+    for (size_t l = 0; l < lane_count; l += LANES) STORE(to + l, LOAD(from + l));
+  else
+    memcpy(to, from, lane_count * sizeof *to);
+}
+
 CK_MULTIVERSION void ck_gather_lanes(size_t count, size_t lane_count, const float *from, size_t position,
                                      size_t lane, size_t width, float *to, size_t step) {
   for (size_t i = 0; i < count; i++) {
     float *target = to + i * step;
     if (lane == 1)
-      memcpy(target, from + i * position, lane_count * sizeof *to);
+      copy_lanes(lane_count, from + i * position, target);
     else
       for (size_t l = 0; l < lane_count; l++) target[l] = from[i * position + l * lane];
     for (size_t l = lane_count; l < width; l++) target[l] = 0;
@@ -289,7 +297,7 @@ CK_MULTIVERSION void ck_scatter_lanes(size_t count, size_t lane_count, const flo
                                       size_t position, size_t lane, float *to) {
   if (lane == 1) {
     for (size_t i = 0; i < count; i++)
-      memcpy(to + i * position, from + i * step, lane_count * sizeof *to);
+      copy_lanes(lane_count, from + i * step, to + i * position);
     return;
   }
   for (size_t l = 0; l < lane_count; l++)

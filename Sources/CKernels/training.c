@@ -41,6 +41,7 @@ CK_MULTIVERSION void ck_adam_f32(size_t n, struct ck_adam s, const float *restri
     first[i] = s.beta1 * first[i] + s.beta1_complement * g;
     second[i] = s.beta2 * second[i] + s.beta2_complement * g * g;
     float size = __builtin_sqrtf(second[i]) * s.second_correction + s.epsilon;
+    value[i] -= s.shrinkage * value[i];
     value[i] -= s.rate * s.first_correction * first[i] / size;
   }
 }

@@ -1,13 +1,15 @@
 import Autodiff
 import Tensors
 
-/// The optimizer Adam (Kingma and Ba, ICLR 2015), with an L2 penalty added to the gradient.
+/// The optimizer Adam (Kingma and Ba, ICLR 2015), with an L2 penalty added to the gradient, and AdamW
+/// (Loshchilov and Hutter, ICLR 2019), whose decay is apart from it.
 ///
-/// PyTorch's `Adam` with `weight_decay`, not AdamW. Real and imaginary parts of complex weights are
+/// PyTorch's `Adam` and `AdamW` with `weight_decay`. Real and imaginary parts of complex weights are
 /// independent numbers.
 public struct Adam: Optimizer {
   private let configuration: OptimizerConfiguration
   private let (beta1, beta2, epsilon): (Double, Double, Double)
+  private let isDecoupled: Bool
   private var firstMoments: [Tensor<Float>]
   private var secondMoments: [Tensor<Float>]
   /// The number of steps taken.
@@ -22,13 +24,16 @@ public struct Adam: Optimizer {
     }
   }
 
-  /// An optimizer that has taken no step yet; the configuration's method must be `adam`.
+  /// An optimizer that has taken no step yet; the configuration's method must be `adam` or `adamW`.
   public init(_ configuration: OptimizerConfiguration, for parameters: [Parameter]) {
-    guard case .adam(let beta1, let beta2, let epsilon) = configuration.method else {
-      preconditionFailure("Adam was asked to be \(configuration.method)")
+    switch configuration.method {
+    case .adam(let beta1, let beta2, let epsilon):
+      (self.beta1, self.beta2, self.epsilon, isDecoupled) = (beta1, beta2, epsilon, false)
+    case .adamW(let beta1, let beta2, let epsilon):
+      (self.beta1, self.beta2, self.epsilon, isDecoupled) = (beta1, beta2, epsilon, true)
+    case .sgd: preconditionFailure("Adam was asked to be \(configuration.method)")
     }
     self.configuration = configuration
-    (self.beta1, self.beta2, self.epsilon) = (beta1, beta2, epsilon)
     firstMoments = parameters.map { Tensor(shape: $0.value.shape) }
     secondMoments = firstMoments
   }
@@ -39,7 +44,7 @@ public struct Adam: Optimizer {
     stepCount += 1
     let update = AdamUpdate(
       step: stepCount, learningRate: configuration.learningRate * learningRateFactor, beta1: beta1,
-      beta2: beta2, epsilon: epsilon, weightDecay: configuration.weightDecay)
+      beta2: beta2, epsilon: epsilon, weightDecay: configuration.weightDecay, isDecoupled: isDecoupled)
     for (index, parameter) in parameters.enumerated() {
       update.apply(to: parameter, first: &firstMoments[index], second: &secondMoments[index])
       parameter.gradient = nil

@@ -7,10 +7,10 @@ import Tensors
 /// Everything that a training run is at one moment: enough to continue it, and to use its model.
 ///
 /// An HDF5 file: root attributes `format`, `version`, `model` and `training` (JSON), `position` (JSON); arrays
-/// `weights/<name>`; for the optimizer of every role (`weight`, `architecture`) a group `optimizer/<role>` with
+/// `weights/<name>`, and if weights are averaged `averages/<name>`; for the optimizer of every role (`weight`, `architecture`) a group `optimizer/<role>` with
 /// the attribute `step` and what the method remembers, `first` and `second` moments or `velocity`, by the
 /// names of the parameters; `normalization/{input,output}/{mean,scale}`; and `history` `[epoch, {number,
-/// training error, test error or NaN, learning rate, seconds}]`. All arrays carry checksums.
+/// training error, validation error or NaN, test error or NaN, learning rate, seconds}]`. All arrays carry checksums.
 public struct Checkpoint: Sendable {
   /// The model's configuration.
   public var model: ModelConfiguration
@@ -18,6 +18,8 @@ public struct Checkpoint: Sendable {
   public var training: TrainingConfiguration
   /// Every parameter by name, running statistics among them.
   public var weights: [(name: String, value: Tensor<Float>)]
+  /// The moving averages of all parameters, with which predictions are made; empty if there are none.
+  public var averages: [(name: String, value: Tensor<Float>)]
   /// The optimizers of the groups of parameters.
   public var optimizers: [OptimizerState]
   /// Where in which epoch; with the seed it determines the random state.
@@ -37,13 +39,15 @@ public struct Checkpoint: Sendable {
   /// A checkpoint of the given parts.
   public init(
     model: ModelConfiguration, training: TrainingConfiguration,
-    weights: [(name: String, value: Tensor<Float>)], optimizers: [OptimizerState],
+    weights: [(name: String, value: Tensor<Float>)],
+    averages: [(name: String, value: Tensor<Float>)] = [], optimizers: [OptimizerState],
     position: TrainingPosition, history: [EpochReport], inputScaling: FieldScaling?,
     outputScaling: FieldScaling?
   ) {
     self.model = model
     self.training = training
     self.weights = weights
+    self.averages = averages
     self.optimizers = optimizers
     self.position = position
     self.history = history
@@ -71,6 +75,10 @@ public struct Checkpoint: Sendable {
       try attributes.set("position", json(position))
       let group = try file.root.createGroup("weights")
       for (name, value) in weights { try Self.write(value, named: name, in: group) }
+      if !averages.isEmpty {
+        let group = try file.root.createGroup("averages")
+        for (name, value) in averages { try Self.write(value, named: name, in: group) }
+      }
       for optimizer in optimizers {
         let folder = "optimizer/\(optimizer.role.rawValue)"
         try file.root.createGroup(folder).attributes.set("step", optimizer.stepCount)
@@ -86,9 +94,12 @@ public struct Checkpoint: Sendable {
         try Self.write(scaling.scale, named: "scale", in: group)
       }
       let rows = history.flatMap {
-        [Double($0.epoch), $0.trainingError, $0.testError ?? .nan, $0.learningRate, $0.seconds]
+        [
+          Double($0.epoch), $0.trainingError, $0.validationError ?? .nan, $0.testError ?? .nan,
+          $0.learningRate, $0.seconds,
+        ]
       }
-      try file.root.createDataset("history", rows, shape: [history.count, 5])
+      try file.root.createDataset("history", rows, shape: [history.count, 6])
     }
   }
 
@@ -140,7 +151,9 @@ public struct Checkpoint: Sendable {
       if let problem = model.problem { throw invalid("it describes an impossible model: \(problem)") }
       self.init(
         model: model, training: try decode("training", as: TrainingConfiguration.self),
-        weights: try arrays("weights"), optimizers: try Parameter.Role.allCases.compactMap(optimizer),
+        weights: try arrays("weights"),
+        averages: try root.member("averages") == .group ? arrays("averages") : [],
+        optimizers: try Parameter.Role.allCases.compactMap(optimizer),
         position: try decode("position", as: TrainingPosition.self), history: history,
         inputScaling: try scaling("input"), outputScaling: try scaling("output"))
     } catch let error as HDF5Error where error.exitStatus == 65 {
@@ -150,15 +163,15 @@ public struct Checkpoint: Sendable {
   }
 
   private static func reports(_ rows: [Double]) -> [EpochReport]? {
-    guard rows.count % 5 == 0 else { return nil }
-    let reports = stride(from: 0, to: rows.count, by: 5).compactMap { row -> EpochReport? in
+    guard rows.count % 6 == 0 else { return nil }
+    let reports = stride(from: 0, to: rows.count, by: 6).compactMap { row -> EpochReport? in
       guard let epoch = Int(exactly: rows[row]) else { return nil }
-      let testError = rows[row + 2].isNaN ? nil : rows[row + 2]
+      func error(_ column: Int) -> Double? { rows[row + column].isNaN ? nil : rows[row + column] }
       return EpochReport(
-        epoch: epoch, trainingError: rows[row + 1], testError: testError, learningRate: rows[row + 3],
-        seconds: rows[row + 4])
+        epoch: epoch, trainingError: rows[row + 1], validationError: error(2), testError: error(3),
+        learningRate: rows[row + 4], seconds: rows[row + 5])
     }
-    return reports.count * 5 == rows.count ? reports : nil
+    return reports.count * 6 == rows.count ? reports : nil
   }
 
   private static func write(_ tensor: Tensor<Float>, named name: String, in group: HDF5Group) throws {
@@ -175,19 +188,21 @@ public struct Checkpoint: Sendable {
 
   // MARK: - Models
 
-  /// The model with its weights.
+  /// The model with its weights, or with their averages if there are any.
   ///
   /// - Throws: `TrainingError.mismatchedWeights` if the weights are not those of the model.
   public func makeModel() throws -> any Module {
     let module = model.makeModel(seed: training.seed)
-    try load(into: module)
+    try load(averages.isEmpty ? weights : averages, into: module)
     return module
   }
 
   /// Gives a model the weights, all of them or, if they are not its own, none.
   ///
   /// - Throws: `TrainingError.mismatchedWeights` with every missing, unknown and misshapen name.
-  public func load(into module: any Module) throws {
+  public func load(into module: any Module) throws { try load(weights, into: module) }
+
+  private func load(_ weights: [(name: String, value: Tensor<Float>)], into module: any Module) throws {
     let named = module.namedParameters
     let values = try Self.ordered(
       weights, like: named.map { ($0.name, $0.parameter.value.shape) }, path: path)

@@ -20,6 +20,8 @@ public struct OptimizerConfiguration: Codable, Sendable, Equatable {
   public enum Method: Sendable, Equatable {
     /// Adam: the memories of the mean gradient and of the mean square, and what is added to its root.
     case adam(beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8)
+    /// AdamW: the same with a weight decay that is not part of the gradient.
+    case adamW(beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8)
     /// Stochastic gradient descent, with a momentum.
     case sgd(momentum: Double = 0)
   }
@@ -28,7 +30,8 @@ public struct OptimizerConfiguration: Codable, Sendable, Equatable {
   public var method: Method
   /// The rate before the schedule's factor.
   public var learningRate: Double
-  /// The factor of the weights that is added to their gradient: an L2 penalty.
+  /// The factor of the weights that is added to their gradient: an L2 penalty; of AdamW, what times the rate
+  /// they shrink by in every step.
   public var weightDecay: Double
   /// For how many epochs at the start the parameters rest as they are.
   public var warmUpEpochs: Int
@@ -47,12 +50,12 @@ public struct OptimizerConfiguration: Codable, Sendable, Equatable {
   /// An optimizer that has taken no step yet.
   public func makeOptimizer(for parameters: [Parameter]) -> any Optimizer {
     switch method {
-    case .adam: Adam(self, for: parameters)
+    case .adam, .adamW: Adam(self, for: parameters)
     case .sgd: StochasticGradientDescent(self, for: parameters)
     }
   }
 
-  private enum Kind: String, Codable { case adam, sgd }
+  private enum Kind: String, Codable { case adam, adamw, sgd }
   private enum Key: String, CodingKey {
     case kind, beta1, beta2, epsilon, momentum, learningRate, weightDecay, warmUpEpochs
   }
@@ -64,6 +67,8 @@ public struct OptimizerConfiguration: Codable, Sendable, Equatable {
     let method: Method =
       switch try values.decode(Kind.self, forKey: .kind) {
       case .adam: .adam(beta1: try number(.beta1), beta2: try number(.beta2), epsilon: try number(.epsilon))
+      case .adamw:
+        .adamW(beta1: try number(.beta1), beta2: try number(.beta2), epsilon: try number(.epsilon))
       case .sgd: .sgd(momentum: try number(.momentum))
       }
     self.init(
@@ -75,8 +80,10 @@ public struct OptimizerConfiguration: Codable, Sendable, Equatable {
   public func encode(to encoder: any Encoder) throws {
     var values = encoder.container(keyedBy: Key.self)
     switch method {
-    case .adam(let beta1, let beta2, let epsilon):
-      try values.encode(Kind.adam, forKey: .kind)
+    case .adam(let beta1, let beta2, let epsilon), .adamW(let beta1, let beta2, let epsilon):
+      var kind = Kind.adam
+      if case .adamW = method { kind = .adamw }
+      try values.encode(kind, forKey: .kind)
       try values.encode(beta1, forKey: .beta1)
       try values.encode(beta2, forKey: .beta2)
       try values.encode(epsilon, forKey: .epsilon)

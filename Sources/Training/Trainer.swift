@@ -3,7 +3,7 @@ import Foundation
 import NeuralOperators
 import Tensors
 
-/// Trains a model by Adam on the error of its decoded output.
+/// Trains a model by gradient descent on the error of its decoded output.
 ///
 /// A loop with explicit state: after every batch `checkpoint` holds all that is needed to continue, and a run
 /// that is continued gives the same bits as one that never stopped, whatever the number of threads. Inputs are
@@ -28,6 +28,8 @@ public final class Trainer {
   private let names: [String]
   private let parameters: [Parameter]
   private var groups: [ParameterGroup]
+  /// The moving averages of the parameters, in their order.
+  private var averages: [Tensor<Float>]?
 
   /// A new run with fresh weights.
   public init(
@@ -43,6 +45,7 @@ public final class Trainer {
     names = named.map(\.name)
     parameters = named.map(\.parameter)
     groups = ParameterGroup.groups(of: self.model, configuration)
+    averages = configuration.averagingDecay.map { [parameters] _ in parameters.map(\.value) }
   }
 
   /// The run that a checkpoint holds, to be continued.
@@ -59,6 +62,10 @@ public final class Trainer {
     try checkpoint.load(into: model)
     position = checkpoint.position
     history = checkpoint.history
+    if averages != nil {
+      averages = try Checkpoint.ordered(
+        checkpoint.averages, like: zip(names, parameters).map { ($0, $1.value.shape) }, path: checkpoint.path)
+    }
     for index in groups.indices {
       guard let state = checkpoint.optimizers.first(where: { $0.role == groups[index].role }) else {
         throw TrainingError.invalidCheckpoint(
@@ -75,31 +82,48 @@ public final class Trainer {
     Checkpoint(
       model: modelConfiguration, training: configuration,
       weights: zip(names, parameters).map { ($0, $1.value) },
+      averages: averages.map { Array(zip(names, $0)) } ?? [],
       optimizers: groups.map(\.state), position: position, history: history, inputScaling: inputScaling,
       outputScaling: outputScaling)
   }
 
-  /// True if no epoch had a smaller error than the last one: of the test samples, or without any of the
-  /// training samples.
+  /// True if no epoch had a smaller error than the last one: of the validation samples, without any of the
+  /// test samples, or without these of the training samples.
   public var lastEpochIsBest: Bool {
-    let errors = history.map { $0.testError ?? $0.trainingError }
+    let errors = history.map { $0.validationError ?? $0.testError ?? $0.trainingError }
     return errors.last.map { last in errors.allSatisfy { last <= $0 } } ?? false
   }
+
+  /// True after the last epoch, or if the validation error has stopped falling.
+  public var isFinished: Bool {
+    if position.epoch >= configuration.epochs { return true }
+    guard let patience = configuration.earlyStoppingPatience else { return false }
+    let errors = errorsToChooseBy
+    let best = errors.indices.min { errors[$0] < errors[$1] } ?? 0
+    return errors.count - 1 - best >= patience
+  }
+
+  /// What schedules and the end of the training may depend on: never the test samples.
+  private var errorsToChooseBy: [Double] { history.map { $0.validationError ?? $0.trainingError } }
 
   /// Trains from where the run stands to its last epoch.
   ///
   /// - Parameters:
+  ///   - validation: what is evaluated after every epoch, and may decide about the rate and the end; nil for
+  ///     nothing.
   ///   - test: what is evaluated after every epoch; nil for nothing.
   ///   - progress: called after every batch, when `checkpoint` is consistent. What it throws
   ///     (`CancellationError` to stop) ends the training; the run can be continued from `checkpoint`.
   ///   - afterEpoch: called after every epoch and its evaluation: the place to write checkpoints.
-  /// - Throws: `TrainingError.diverged` before the weights are touched when a loss is not finite, and
-  ///   `TrainingError.invalidData` for data that the model cannot take.
+  /// - Throws: `TrainingError.diverged` or `divergedGradient` before anything is changed when a loss or its
+  ///   gradient is not finite, and `TrainingError.invalidData` for data that the model cannot take.
   public func fit(
-    _ training: TrainingData, test: TrainingData? = nil, progress: (BatchReport) throws -> Void = { _ in },
+    _ training: TrainingData, validation: TrainingData? = nil, test: TrainingData? = nil,
+    progress: (BatchReport) throws -> Void = { _ in },
     afterEpoch: (EpochReport) throws -> Void = { _ in }
   ) throws {
     try check(training)
+    if let validation { try check(validation) }
     if let test { try check(test) }
     if let samples = position.samples, samples != training.sampleCount {
       throw TrainingError.invalidData(
@@ -107,14 +131,20 @@ public final class Trainer {
     }
     position.samples = training.sampleCount
     let inputs = inputScaling?.encode(training.inputs) ?? training.inputs
-    let testInputs = test.map { inputScaling?.encode($0.inputs) ?? $0.inputs }
-    while position.epoch < configuration.epochs {
+    let encoded = [validation, test].map { data in
+      data.map { (inputScaling?.encode($0.inputs) ?? $0.inputs, $0.targets) }
+    }
+    while !isFinished {
       try runEpoch(inputs, training.targets, progress)
-      let testErrors = test.map { evaluate(testInputs ?? $0.inputs, $0.targets) }
+      let errors = withAverages {
+        encoded.map { data in
+          data.map { evaluate($0.0, $0.1) }.map { $0.reduce(0, +) / Double($0.count) }
+        }
+      }
       let steps = batchCount(samples: training.sampleCount)
       let report = EpochReport(
         epoch: position.epoch + 1, trainingError: position.errorSum / Double(training.sampleCount),
-        testError: testErrors.map { $0.reduce(0, +) / Double($0.count) },
+        validationError: errors[0], testError: errors[1],
         learningRate: configuration.optimizer.learningRate * scheduleFactor(batch: steps - 1, of: steps),
         seconds: position.seconds)
       history.append(report)
@@ -124,12 +154,12 @@ public final class Trainer {
     }
   }
 
-  /// The relative L2 errors of the model, as it is now, on physical data.
+  /// The relative L2 errors of the model, with the averages of its weights if there are any, on physical data.
   ///
   /// - Throws: `TrainingError.invalidData` for data that the model cannot take.
   public func evaluate(_ data: TrainingData) throws -> [Double] {
     try check(data)
-    return evaluate(inputScaling?.encode(data.inputs) ?? data.inputs, data.targets)
+    return withAverages { evaluate(inputScaling?.encode(data.inputs) ?? data.inputs, data.targets) }
   }
 
   /// The rest of the current epoch.
@@ -157,20 +187,90 @@ public final class Trainer {
 
   /// One step; the errors of the batch's samples before it.
   private func step(_ inputs: Tensor<Float>, _ targets: Tensor<Float>, of batches: Int) throws -> [Double] {
-    let tape = Tape()
-    let loss = fieldLoss(
-      predict(inputs, on: tape), target: targets, kind: configuration.loss,
-      reduction: configuration.lossReduction, axes: configuration.lossAxes)
-    let value = Double(loss.total.value[0])
-    guard value.isFinite else {
-      throw TrainingError.diverged(epoch: position.epoch + 1, batch: position.batch + 1, loss: value)
+    // Running statistics change with every forward pass; a batch that fails must not change them.
+    let statistics = parameters.filter { !$0.isTrainable }.map { ($0, $0.value) }
+    do {
+      let errors = try addGradients(inputs, targets)
+      try clipGradient()
+      let factor = scheduleFactor(batch: position.batch, of: batches)
+      for index in groups.indices {
+        groups[index].step(epoch: position.epoch, learningRateFactor: factor)
+      }
+      average(step: position.epoch * batches + position.batch)
+      return errors
+    } catch {
+      for (parameter, value) in statistics { parameter.value = value }
+      for parameter in parameters { parameter.gradient = nil }
+      throw error
     }
-    tape.backward(from: loss.total)
-    let factor = scheduleFactor(batch: position.batch, of: batches)
-    for index in groups.indices {
-      groups[index].step(epoch: position.epoch, learningRateFactor: factor)
+  }
+
+  /// Finds the gradient of a batch's loss, part by part; the errors of its samples.
+  private func addGradients(_ inputs: Tensor<Float>, _ targets: Tensor<Float>) throws -> [Double] {
+    let samples = inputs.shape[0]
+    let length = min(samples, configuration.microBatchSize ?? samples)
+    return try stride(from: 0, to: samples, by: length).flatMap { first in
+      let part = first..<min(samples, first + length)
+      let isWhole = part.count == samples
+      let tape = Tape()
+      let loss = fieldLoss(
+        predict(isWhole ? inputs : inputs[first: part], on: tape),
+        target: isWhole ? targets : targets[first: part], kind: configuration.loss,
+        reduction: configuration.lossReduction, axes: configuration.lossAxes)
+      let value = Double(loss.total.value[0])
+      guard value.isFinite else {
+        throw TrainingError.diverged(epoch: position.epoch + 1, batch: position.batch + 1, loss: value)
+      }
+      // The mean of the batch is that of the parts' means, by their numbers of samples.
+      let share = configuration.lossReduction == .mean ? Float(part.count) / Float(samples) : 1
+      tape.backward(from: loss.total, gradient: Tensor(shape: loss.total.shape, repeating: share))
+      return loss.samples
     }
-    return loss.samples
+  }
+
+  /// Shortens the gradient to the longest that it may be: PyTorch's `clip_grad_norm_`.
+  private func clipGradient() throws {
+    let gradients = parameters.compactMap { $0.isTrainable ? $0.gradient : nil }
+    let norm = gradients.reduce(0.0) { sum, gradient in
+      sum + gradient.withUnsafeBuffer { Float.dot($0.count, $0.baseAddress!, $0.baseAddress!) }
+    }.squareRoot()
+    guard norm.isFinite else {
+      throw TrainingError.divergedGradient(epoch: position.epoch + 1, batch: position.batch + 1)
+    }
+    guard let longest = configuration.clippingNorm, norm > longest else { return }
+    let factor = Float(longest / (norm + 1e-6))
+    for parameter in parameters {
+      parameter.gradient?.withUnsafeMutableBuffer { Float.scale($0.count, factor, $0.baseAddress!) }
+    }
+  }
+
+  /// Moves the averages towards the weights, faster in the first steps, when they are still near the start.
+  private func average(step: Int) {
+    guard let decay = configuration.averagingDecay, var averages else { return }
+    self.averages = nil  // so that they are changed in place
+    let kept = Float(min(decay, Double(step + 1) / Double(step + 10)))
+    for (index, parameter) in parameters.enumerated() {
+      guard parameter.isTrainable else {
+        averages[index] = parameter.value
+        continue
+      }
+      averages[index].withUnsafeMutableBuffer { average in
+        Float.scale(average.count, kept, average.baseAddress!)
+        parameter.value.withUnsafeBuffer {
+          Float.axpy(average.count, 1 - kept, $0.baseAddress!, average.baseAddress!)
+        }
+      }
+    }
+    self.averages = averages
+  }
+
+  /// Calls `body` while the model has the averages for weights.
+  private func withAverages<Result>(_ body: () -> Result) -> Result {
+    guard let averages else { return body() }
+    let weights = parameters.map(\.value)
+    for (parameter, average) in zip(parameters, averages) { parameter.value = average }
+    defer { for (parameter, weight) in zip(parameters, weights) { parameter.value = weight } }
+    return body()
   }
 
   /// Normalised inputs to physical outputs.
@@ -195,7 +295,7 @@ public final class Trainer {
   private func scheduleFactor(batch: Int, of batches: Int) -> Double {
     configuration.schedule.factor(
       epoch: position.epoch, fraction: Double(batch) / Double(batches), of: configuration.epochs,
-      stepsPerEpoch: batches)
+      stepsPerEpoch: batches, errors: errorsToChooseBy)
   }
 
   private func check(_ data: TrainingData) throws {

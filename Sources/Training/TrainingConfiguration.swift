@@ -18,6 +18,17 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
   public var lossAxes: [DifferenceAxis]
   /// Whether a batch's loss is the sum or the mean of its samples' losses.
   public var lossReduction: LossReduction
+  /// The largest norm of the gradient of all parameters: a longer one is shortened to it; nil for any.
+  public var clippingNorm: Double?
+  /// The samples that are computed at once, whose gradients are added up for a step; nil for the whole batch.
+  ///
+  /// Less memory for the same steps, but that batch normalisation sees fewer samples at once.
+  public var microBatchSize: Int?
+  /// The decay d of the moving average of the weights, average ← d · average + (1 − d) · weights after every
+  /// step, with which errors are measured and predictions made; nil for the weights themselves.
+  public var averagingDecay: Double?
+  /// After how many epochs in a row without a smaller validation error the training ends; nil for never.
+  public var earlyStoppingPatience: Int?
   /// Decides the initial weights and the order of the samples.
   public var seed: UInt64
 
@@ -26,7 +37,8 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     epochs: Int = 500, batchSize: Int = 20, optimizer: OptimizerConfiguration = OptimizerConfiguration(),
     architectureOptimizer: OptimizerConfiguration? = nil,
     schedule: Schedule = .step(factor: 0.5, epochs: 100), loss: FieldLossKind = .relativeL2,
-    lossAxes: [DifferenceAxis] = [], lossReduction: LossReduction = .sum,
+    lossAxes: [DifferenceAxis] = [], lossReduction: LossReduction = .sum, clippingNorm: Double? = nil,
+    microBatchSize: Int? = nil, averagingDecay: Double? = nil, earlyStoppingPatience: Int? = nil,
     seed: UInt64 = 0
   ) {
     self.epochs = epochs
@@ -37,6 +49,10 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     self.loss = loss
     self.lossAxes = lossAxes
     self.lossReduction = lossReduction
+    self.clippingNorm = clippingNorm
+    self.microBatchSize = microBatchSize
+    self.averagingDecay = averagingDecay
+    self.earlyStoppingPatience = earlyStoppingPatience
     self.seed = seed
   }
 }
@@ -64,6 +80,8 @@ public struct EpochReport: Codable, Sendable, Equatable {
   public let epoch: Int
   /// The mean relative L2 error of the training samples, each at the time of its batch.
   public let trainingError: Double
+  /// The mean relative L2 error of the validation samples after the epoch; nil without any.
+  public let validationError: Double?
   /// The mean relative L2 error of the test samples after the epoch; nil without test data.
   public let testError: Double?
   /// The learning rate of the epoch's last step.
@@ -73,9 +91,11 @@ public struct EpochReport: Codable, Sendable, Equatable {
 
   /// An epoch's numbers.
   public init(
-    epoch: Int, trainingError: Double, testError: Double?, learningRate: Double, seconds: Double
+    epoch: Int, trainingError: Double, validationError: Double? = nil, testError: Double?,
+    learningRate: Double, seconds: Double
   ) {
     self.epoch = epoch
+    self.validationError = validationError
     self.trainingError = trainingError
     self.testError = testError
     self.learningRate = learningRate
@@ -88,6 +108,7 @@ public struct EpochReport: Codable, Sendable, Equatable {
   /// The lines of this epoch in a metrics file.
   public var csvLines: [String] {
     var lines = ["\(epoch),train,relative_l2,\(trainingError)"]
+    if let validationError { lines.append("\(epoch),validation,relative_l2,\(validationError)") }
     if let testError { lines.append("\(epoch),test,relative_l2,\(testError)") }
     return lines + ["\(epoch),train,learning_rate,\(learningRate)", "\(epoch),train,seconds,\(seconds)"]
   }

@@ -6,6 +6,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case mismatchedWeights(path: String, missing: [String], extra: [String], misshapen: [String])
   /// The loss stopped being finite; the weights are those from before the batch.
   case diverged(epoch: Int, batch: Int, loss: Double)
+  /// The gradient is not finite although the loss is; the weights are those from before the batch.
+  case divergedGradient(epoch: Int, batch: Int)
   /// Data that the model cannot be trained on or applied to; the text says why.
   case invalidData(String)
 
@@ -19,8 +21,11 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
         .filter { !$0.1.isEmpty }
         .map { "\($0.0): \($0.1.joined(separator: ", "))" }.joined(separator: "; ")
     case .diverged(let epoch, let batch, let loss):
-      "the loss became \(loss) in epoch \(epoch), batch \(batch); the last checkpoint is still good: "
-        + "continue from it with a smaller learning rate"
+      "the loss became \(loss) in epoch \(epoch), batch \(batch); checkpoints are from before it: "
+        + "train anew with a smaller learning rate or with gradient clipping"
+    case .divergedGradient(let epoch, let batch):
+      "the gradient is not finite in epoch \(epoch), batch \(batch); checkpoints are from before it: "
+        + "train anew with a smaller learning rate or with gradient clipping"
     case .invalidData(let text): text
     }
   }

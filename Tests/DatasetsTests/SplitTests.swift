@@ -17,6 +17,23 @@ import Testing
     #expect(two.training == 0..<100 && two.test == 30..<50)
   }
 
+  @Test func validationSamplesFollowTheTrainingSamples() throws {
+    func split(_ validation: Int) throws -> Split {
+      try Split(
+        trainingFile: (path: "a.h5", sampleCount: 100), trainingSamples: 70, validationSamples: validation,
+        testFile: (path: "a.h5", sampleCount: 100), testSamples: 20)
+    }
+    #expect(try split(10).validation == 70..<80 && split(0).validation.isEmpty)
+    #expect(
+      throws: DatasetError.invalidSplit(
+        "a.h5: 70 training, 11 validation and 20 test samples overlap: it has 100")
+    ) { try split(11) }
+    #expect(
+      throws: DatasetError.invalidSplit(
+        "a.h5: 70 training and 31 validation samples are asked for, but it has 100")
+    ) { try split(31) }
+  }
+
   @Test func askingForTooMuchNamesBothNumbers() throws {
     func message(_ training: (String, Int), _ test: (String, Int), _ counts: (Int, Int)) -> String {
       (#expect(throws: DatasetError.self) { _ = try split(training, test, counts: counts) })?.description

@@ -134,6 +134,39 @@ private func mistakes(_ body: () throws -> Void) -> String {
     #expect(config.checkpointEvery == 1)
   }
 
+  @Test func everyWayToTrain() throws {
+    let config = try TrainConfig(
+      ConfigSection(
+        parsing: text, path: "x.yaml",
+        overrides: [
+          "optimizer.kind=adamw", "schedule.kind=plateau", "schedule.patience=4", "gradient_clipping=2",
+          "micro_batch_size=2", "averaging_decay=0.99", "early_stopping=20", "data.validation_samples=3",
+        ]))
+    #expect(config.optimizer.kind == .adamw && config.gradientClipping == 2 && config.microBatchSize == 2)
+    #expect(config.schedule == .plateau(factor: 0.5, patience: 4, minimumFactor: 0))
+    #expect(config.averagingDecay == 0.99 && config.earlyStopping == 20)
+    #expect(config.data.validationSamples == 3)
+    let again = try TrainConfig(ConfigSection(parsing: config.resolvedYAML, path: "resolved"))
+    #expect(again.resolvedYAML == config.resolvedYAML && again.schedule == config.schedule)
+    let cycle = try TrainConfig(
+      ConfigSection(parsing: text, path: "x.yaml", overrides: ["schedule.kind=one-cycle"]))
+    #expect(cycle.schedule == .oneCycle(rise: 0.3, initialFactor: 0.04, finalFactor: 4e-6))
+    #expect(
+      mistakesOf("early_stopping=5")
+        == "command line: 'early_stopping' is 5; it needs 'data.validation_samples', by whose error it decides"
+    )
+    #expect(
+      mistakesOf("schedule.kind=plateau")
+        == "command line: 'schedule.kind' is plateau; it needs 'data.validation_samples', by whose error it "
+        + "decides")
+    #expect(
+      mistakesOf("micro_batch_size=6")
+        == "command line: 'micro_batch_size' is 6; it must be at most 'batch_size', which is 5")
+    #expect(
+      mistakesOf("averaging_decay=1")
+        == "command line: 'averaging_decay' is 1; it must be greater than 0 and less than 1")
+  }
+
   @Test func anXDModelHasTwoOptimizers() throws {
     let config = try TrainConfig(
       ConfigSection(
@@ -158,7 +191,8 @@ private func mistakes(_ body: () throws -> Void) -> String {
       mistakesOf("model.wdth=3") == "command line: unknown key 'model.wdth' (did you mean 'model.width'?)")
     #expect(
       mistakesOf("model.kind=xdd")
-        == "command line: 'model.kind' is xdd; it must be one of fno, cnn, xd (did you mean 'xd'?)")
+        == "command line: 'model.kind' is xdd; it must be one of fno, cnn, resnet, unet, xd (did you mean 'xd'?)"
+    )
     #expect(
       mistakesOf("model.kind=xd")
         == "x.yaml:1: 'architecture_optimizer.learning_rate' is missing; it must be a number")

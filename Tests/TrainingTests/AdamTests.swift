@@ -6,11 +6,13 @@ import Testing
 import Training
 
 @Suite struct AdamTests {
-  /// Against the formula of the paper with PyTorch's L2 penalty, in double precision.
-  @Test func followsTheFormula() {
+  /// Against the formulas of the papers, in double precision: PyTorch's L2 penalty and the decoupled decay.
+  @Test(arguments: [OptimizerConfiguration.Method.adam(), .adamW()])
+  func followsTheFormula(method: OptimizerConfiguration.Method) {
+    let isDecoupled = method == .adamW()
     let start = randomTensor([37], sample: 1)
     let parameter = Parameter(start)
-    let settings = OptimizerConfiguration(learningRate: 0.01, weightDecay: 0.1)
+    let settings = OptimizerConfiguration(method, learningRate: 0.01, weightDecay: 0.1)
     var adam = Adam(settings, for: [parameter])
     var (w, m, v) = (
       start.scalars.map(Double.init), [Double](repeating: 0, count: 37), [Double](repeating: 0, count: 37)
@@ -20,7 +22,8 @@ import Training
       parameter.gradient = gradient
       adam.step([parameter], learningRateFactor: 0.5)
       for index in 0..<37 {
-        let g = Double(gradient[index]) + 0.1 * w[index]
+        let g = Double(gradient[index]) + (isDecoupled ? 0 : 0.1 * w[index])
+        if isDecoupled { w[index] -= 0.005 * 0.1 * w[index] }
         m[index] = 0.9 * m[index] + 0.1 * g
         v[index] = 0.999 * v[index] + 0.001 * g * g
         let size = (v[index] / (1 - pow(0.999, Double(step)))).squareRoot() + 1e-8

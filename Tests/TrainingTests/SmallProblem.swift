@@ -63,11 +63,13 @@ func sameState(_ left: Checkpoint, _ right: Checkpoint) -> Bool {
     a.role == b.role && a.stepCount == b.stepCount && a.memory.map(\.name) == b.memory.map(\.name)
       && zip(a.memory, b.memory).allSatisfy { equal($0.arrays, $1.arrays) }
   }
-  return equal(left.weights, right.weights) && left.optimizers.count == right.optimizers.count
+  return equal(left.weights, right.weights) && equal(left.averages, right.averages)
+    && left.optimizers.count == right.optimizers.count
     && zip(left.optimizers, right.optimizers).allSatisfy(equal)
     && left.position.epoch == right.position.epoch && left.position.batch == right.position.batch
     && left.position.errorSum == right.position.errorSum
     && left.history.map(\.trainingError) == right.history.map(\.trainingError)
     && left.history.map(\.testError) == right.history.map(\.testError)
+    && left.history.map(\.validationError) == right.history.map(\.validationError)
     && left.history.map(\.learningRate) == right.history.map(\.learningRate)
 }

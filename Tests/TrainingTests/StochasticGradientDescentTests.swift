@@ -40,6 +40,7 @@ import Training
   @Test func configurationsSurviveJSON() throws {
     for configuration in [
       OptimizerConfiguration(),
+      OptimizerConfiguration(.adamW(beta2: 0.99)),
       OptimizerConfiguration(.sgd(momentum: 0.25), learningRate: 0.1, warmUpEpochs: 3),
     ] {
       let data = try JSONEncoder().encode(configuration)

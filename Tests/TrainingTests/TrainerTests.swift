@@ -1,5 +1,6 @@
 import Autodiff
 import Datasets
+import Foundation
 import NeuralOperators
 import Tensors
 import TestSupport
@@ -36,21 +37,44 @@ import Training
     .fno(.fno2020(dimensions: 1, width: 12, modes: 6)), SmallProblem.xd,
   ])
   func aContinuedRunGivesTheSameBits(model: ModelConfiguration) throws {
-    try withTemporaryFolder { folder in
-      let (data, test) = (SmallProblem.data(samples: 20), SmallProblem.data(samples: 8, first: 50))
-      let configuration = SmallProblem.configuration(
+    try checkContinuation(
+      model,
+      SmallProblem.configuration(
         epochs: 6, schedule: .cosine(warmUpEpochs: 1, finalFactor: 0.01),
         architectureOptimizer: OptimizerConfiguration(
-          .sgd(momentum: 0.5), learningRate: 0.01, warmUpEpochs: 1))
+          .sgd(momentum: 0.5), learningRate: 0.01, warmUpEpochs: 1)))
+  }
+
+  @Test(arguments: [
+    Schedule.plateau(factor: 0.5, patience: 0, minimumFactor: 0.01),
+    .oneCycle(rise: 0.3, initialFactor: 0.04, finalFactor: 1e-3),
+  ])
+  func aContinuedRunGivesTheSameBitsWithEverything(schedule: Schedule) throws {
+    var configuration = SmallProblem.configuration(epochs: 6, schedule: schedule)
+    configuration.optimizer.method = .adamW()
+    configuration.clippingNorm = 0.5
+    configuration.microBatchSize = 3
+    configuration.averagingDecay = 0.9
+    configuration.earlyStoppingPatience = 5
+    try checkContinuation(.fno(.fno2020(dimensions: 1, width: 12, modes: 6)), configuration)
+  }
+
+  private func checkContinuation(
+    _ model: ModelConfiguration, _ configuration: TrainingConfiguration
+  ) throws {
+    try withTemporaryFolder { folder in
+      let (data, test) = (SmallProblem.data(samples: 20), SmallProblem.data(samples: 8, first: 50))
+      let validation = SmallProblem.data(samples: 6, first: 70)
       let whole = Trainer(model, configuration: configuration)
-      try whole.fit(data, test: test)
+      try whole.fit(data, validation: validation, test: test)
+      #expect(whole.history.count == 6)
 
       // Stopped after the epoch 2, then in the middle of the epoch 4.
       struct Stop: Error {}
       let path = folder + "/last"
       let first = Trainer(model, configuration: configuration)
       #expect(throws: Stop.self) {
-        try first.fit(data, test: test) { _ in
+        try first.fit(data, validation: validation, test: test) { _ in
         } afterEpoch: {
           if $0.epoch == 2 { throw Stop() }
         }
@@ -58,13 +82,15 @@ import Training
       try first.checkpoint.write(to: path)
       let second = try Trainer(resuming: Checkpoint(contentsOf: path))
       #expect(throws: CancellationError.self) {
-        try second.fit(data, test: test) { if $0.epoch == 4 && $0.batch == 2 { throw CancellationError() } }
+        try second.fit(data, validation: validation, test: test) {
+          if $0.epoch == 4 && $0.batch == 2 { throw CancellationError() }
+        }
       }
       #expect(second.position.epoch == 3 && second.position.batch == 2)
       try second.checkpoint.write(to: path)
       let third = try withThreadCounts([3]) {
         let trainer = try Trainer(resuming: Checkpoint(contentsOf: path))
-        try trainer.fit(data, test: test)
+        try trainer.fit(data, validation: validation, test: test)
         return trainer
       }[0]
       #expect(sameState(third.checkpoint, whole.checkpoint))
@@ -144,6 +170,107 @@ import Training
     }
     #expect(batch == batches + 1 && !loss.isFinite)
     #expect(sameState(trainer.checkpoint, last))
+  }
+
+  /// The loss is finite, its gradient is not: a rate that no number holds makes the weights so next time.
+  @Test func aGradientThatIsNotFiniteStopsBeforeAnythingChanges() throws {
+    let trainer = Trainer(
+      .fno(.fno2020(dimensions: 1, width: 12, modes: 6)),
+      configuration: SmallProblem.configuration(epochs: 3),
+      outputScaling: FieldScaling(mean: Tensor(shape: [1]), scale: Tensor(shape: [1], repeating: 1e30)))
+    let data = SmallProblem.data(samples: 16)
+    // Errors of 1e30 relative to targets of 1e-8: the quotient is a number, the gradient's square is none.
+    let small = TrainingData(
+      inputs: data.inputs,
+      targets: Tensor(shape: data.targets.shape, scalars: data.targets.scalars.map { 1e-18 * $0 }))
+    let before = trainer.checkpoint
+    #expect(throws: TrainingError.self) { try trainer.fit(small) }
+    #expect(sameState(trainer.checkpoint, before))
+  }
+
+  /// Parts of a batch give the gradient of the whole, for sums and for means; without batch normalisation.
+  @Test(arguments: [LossReduction.sum, .mean]) func partsOfABatchMakeTheSameStep(reduction: LossReduction)
+    throws
+  {
+    let data = SmallProblem.data(samples: 16)
+    func train(_ part: Int?) throws -> Trainer {
+      var configuration = SmallProblem.configuration(epochs: 1)
+      configuration.optimizer.method = .sgd()
+      configuration.lossReduction = reduction
+      configuration.microBatchSize = part
+      let trainer = Trainer(SmallProblem.model, configuration: configuration)
+      try trainer.fit(data)
+      return trainer
+    }
+    let (whole, parts) = (try train(nil), try train(3))
+    for (left, right) in zip(whole.checkpoint.weights, parts.checkpoint.weights) {
+      // Two steps, whose sums have another order.
+      #expect(relativeError(right.value, left.value) < 1e-5, "\(left.name)")
+    }
+    #expect(
+      parts.checkpoint.weights[0].value
+        != Trainer(
+          SmallProblem.model, configuration: whole.configuration
+        ).checkpoint.weights[0].value)
+  }
+
+  /// With plain gradient descent a step is as long as the rate times the gradient.
+  @Test func longGradientsAreShortened() throws {
+    let data = SmallProblem.data(samples: 8)
+    func stepLength(_ norm: Double?) throws -> Double {
+      var configuration = SmallProblem.configuration(epochs: 1)
+      configuration.optimizer = OptimizerConfiguration(.sgd(), learningRate: 0.01, weightDecay: 0)
+      configuration.clippingNorm = norm
+      let trainer = Trainer(SmallProblem.model, configuration: configuration)
+      let before = trainer.checkpoint.weights
+      try trainer.fit(data)
+      return zip(before, trainer.checkpoint.weights).reduce(0.0) { sum, pair in
+        sum + zip(pair.0.value.scalars, pair.1.value.scalars).reduce(0.0) { $0 + pow(Double($1.0 - $1.1), 2) }
+      }.squareRoot()
+    }
+    let free = try stepLength(nil)
+    // Differences of single-precision weights.
+    #expect(abs(try stepLength(free / 0.02) - free / 2) < 1e-3 * free)
+    #expect(try stepLength(free / 0.005) == free)
+  }
+
+  @Test func errorsAreThoseOfTheAverages() throws {
+    let (data, test) = (SmallProblem.data(samples: 8), SmallProblem.data(samples: 8, first: 50))
+    var configuration = SmallProblem.configuration(epochs: 2)  // one step per epoch
+    configuration.averagingDecay = 0.15
+    let trainer = Trainer(.fno(.fno2020(dimensions: 1, width: 12, modes: 6)), configuration: configuration)
+    var weights = [trainer.checkpoint.weights]
+    try trainer.fit(data, test: test) { _ in weights.append(trainer.checkpoint.weights) }
+    let averages = trainer.checkpoint.averages
+    for (index, average) in averages.enumerated() where !average.name.contains("running") {
+      let (w0, w1, w2) = (weights[0][index].value, weights[1][index].value, weights[2][index].value)
+      for point in average.value.scalars.indices {
+        // The first decay is 1/10, the second 0.15, less than 2/11.
+        let first = 0.1 * w0.scalars[point] + 0.9 * w1.scalars[point]
+        let expected = 0.15 * first + 0.85 * w2.scalars[point]
+        #expect(abs(average.value.scalars[point] - expected) < 1e-6 * max(1, abs(expected)))
+      }
+    }
+    let learned = try LearnedOperator(trainer.checkpoint)
+    let predicted = try learned(Tensor<Double>(converting: test.inputs))
+    let errors = Metrics.relativeL2(Tensor<Float>(converting: predicted), test.targets)
+    let last = try #require(trainer.history.last?.testError)
+    #expect(abs(errors.reduce(0, +) / 8 - last) < 1e-6)
+    #expect(trainer.checkpoint.weights.map(\.value) == weights[2].map(\.value))
+  }
+
+  @Test func trainingEndsWhenTheValidationErrorDoes() throws {
+    let data = SmallProblem.data(samples: 8)
+    var configuration = SmallProblem.configuration(epochs: 50)
+    configuration.optimizer = OptimizerConfiguration(.sgd(), learningRate: 1e-12, weightDecay: 0)
+    configuration.earlyStoppingPatience = 3
+    let trainer = Trainer(SmallProblem.model, configuration: configuration)
+    // Steps too small to change a weight: the first epoch stays the best.
+    try trainer.fit(data, validation: SmallProblem.data(samples: 4, first: 70))
+    #expect(trainer.history.count == 4 && trainer.isFinished)
+    let continued = try Trainer(resuming: trainer.checkpoint)
+    try continued.fit(data, validation: SmallProblem.data(samples: 4, first: 70))
+    #expect(continued.history.count == 4)
   }
 
   @Test func dataOfAnotherShapeAreExplained() {

@@ -105,7 +105,7 @@ public struct XDGeometry: Sendable, Equatable {
 ///
 /// The cost per sample is that of the K-matrices, (I + O)·N log N, and of mixing the channels, I·O·N, for N the
 /// product of the sizes. L w is computed in tiles that are used for the whole batch and dropped, so it is
-/// never stored; kept for the adjoint is only M x.
+/// never stored; kept for the adjoint are M x and, for the gradients of twiddles, its product with L w.
 public func xdOperation(
   _ u: Variable, weight: Variable, k: [Variable], l: [Variable], m: [Variable], bias: Variable?,
   _ geometry: XDGeometry
@@ -115,13 +115,16 @@ public func xdOperation(
     m: m.map(\.value))
   let inputs = [u, weight] + k + l + m + (bias.map { [$0] } ?? [])
   let spectrum = kernel.analyse(u.value)
-  let value = kernel.synthesise(kernel.mix(spectrum), bias: bias?.value)
-  let (axes, kept) = (geometry.grid.count, inputs.contains(where: \.needsGradient) ? spectrum : nil)
+  let product = kernel.mix(spectrum)
+  let value = kernel.synthesise(product, bias: bias?.value)
+  let axes = geometry.grid.count
   let twiddlesNeedGradients = (k + l + m).contains(where: \.needsGradient)
+  // K needs its input again.
+  let mixed = twiddlesNeedGradients ? product : nil
   let hasBias = bias != nil
   return Variable(value, from: inputs) { [u = u.value, needsInput = u.needsGradient] gradient in
     let gradients = kernel.adjoint(
-      gradient, u: u, spectrum: kept ?? spectrum, ofInput: needsInput, ofTwiddles: twiddlesNeedGradients)
+      gradient, u: u, spectrum: spectrum, mixed: mixed, ofInput: needsInput)
     let twiddles = gradients.twiddles ?? Array(repeating: nil, count: 3 * axes)
     return [gradients.u, gradients.weight] + twiddles
       + (hasBias ? [channelSums(gradient, FieldShape(gradient.shape))] : [])
@@ -436,15 +439,16 @@ private struct XDKernel {
 
   // MARK: - The adjoint
 
-  /// The gradients of the input, the filters and the twiddles of K, L and M in this order.
+  /// The gradients of the input, the filters and, if K's input is given, the twiddles of K, L and M in this
+  /// order.
   func adjoint(
-    _ gradient: Tensor<Float>, u: Tensor<Float>, spectrum: Tensor<Float>, ofInput: Bool, ofTwiddles: Bool
+    _ gradient: Tensor<Float>, u: Tensor<Float>, spectrum: Tensor<Float>, mixed: Tensor<Float>?,
+    ofInput: Bool
   ) -> (u: Tensor<Float>?, weight: Tensor<Float>, twiddles: [Tensor<Float>?]?) {
     let axes = Array(size.indices)
     let outputPoints = geometry.outputGrid.reduce(1, *)
-    // K needs its input again.
-    let mixed =
-      ofTwiddles ? mix(spectrum) : Tensor(shape: spectrumShape(channels: geometry.outputs))
+    let ofTwiddles = mixed != nil
+    let mixed = mixed ?? Tensor(shape: spectrumShape(channels: geometry.outputs))
     let ofK = adjoint(
       of: synthesis, order: axes, channels: geometry.outputs, twiddles: k,
       source: (mixed, spectrumStride(channels: geometry.outputs), 1),

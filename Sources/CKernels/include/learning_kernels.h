@@ -122,10 +122,11 @@ void ck_scaled_difference_f32(size_t n, float a, const float *x, const float *y,
 
 /// The constants of one Adam step; the bias corrections are 1 / (1 - beta^t) and 1 / sqrt(1 - beta2^t).
 ///
-/// The complements 1 - beta are given because 1 - 0.999f is wrong in the fifth digit.
+/// The complements 1 - beta are given because 1 - 0.999f is wrong in the fifth digit. weight_decay times the value
+/// is added to the gradient; shrinkage times the value is subtracted from the value.
 struct ck_adam {
-  float rate, beta1, beta1_complement, beta2, beta2_complement, epsilon, weight_decay, first_correction,
-      second_correction;
+  float rate, beta1, beta1_complement, beta2, beta2_complement, epsilon, weight_decay, shrinkage,
+      first_correction, second_correction;
 };
 
 /// One Adam step: moments and value are updated in place.

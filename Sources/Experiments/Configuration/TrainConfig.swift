@@ -11,8 +11,22 @@ public struct TrainConfig: Sendable {
     case fno
     /// The convolutional network of the XD paper.
     case cnn
-    /// The same with its convolutions turned into XD-operations.
+    /// A residual network.
+    case resnet
+    /// A U-net.
+    case unet
+    /// A convolutional network with its convolutions turned into XD-operations.
     case xd
+  }
+
+  /// The convolutional networks, whose convolutions can become XD-operations.
+  public enum Backbone: String, CaseIterable, Sendable {
+    /// That of the XD paper.
+    case cnn
+    /// A residual network.
+    case resnet
+    /// A U-net.
+    case unet
   }
 
   /// The pointwise nonlinearities.
@@ -55,6 +69,8 @@ public struct TrainConfig: Sendable {
     public let padding: [Int]
     /// Of a CNN and what it becomes, what convolutions see beyond the grid.
     public let paddingMode: ConvolutionGeometry.Padding
+    /// The convolutional network that this is, or of an XD model that it was.
+    public let backbone: Backbone
     /// Of an XD model, how its convolutions become XD-operations.
     public let conversion: XDConfiguration
     /// Of an XD model, which ones do; nil for all.
@@ -71,6 +87,8 @@ public struct TrainConfig: Sendable {
     public let test: String
     /// The number of training samples.
     public let trainSamples: Int
+    /// The number of validation samples: those of the training file behind the training samples.
+    public let validationSamples: Int?
     /// The number of test samples.
     public let testSamples: Int
     /// Every how manieth point of each axis is used.
@@ -86,7 +104,10 @@ public struct TrainConfig: Sendable {
   }
 
   /// The kinds of schedule.
-  enum ScheduleKind: String, CaseIterable { case constant, step, cosine }
+  enum ScheduleKind: String, CaseIterable {
+    case constant, step, cosine, plateau
+    case oneCycle = "one-cycle"
+  }
 
   /// The optimizer and its settings.
   public struct Optimizer: Sendable, Equatable {
@@ -94,6 +115,8 @@ public struct TrainConfig: Sendable {
     public enum Kind: String, CaseIterable, Sendable {
       /// Adam (Kingma and Ba 2015), weight decay added to the gradient.
       case adam
+      /// AdamW (Loshchilov and Hutter 2019): the weight decay is apart from the gradient.
+      case adamw
       /// Stochastic gradient descent with momentum.
       case sgd
     }
@@ -127,6 +150,14 @@ public struct TrainConfig: Sendable {
   public let loss: FieldLossKind
   /// How a batch's errors make the loss.
   public let lossReduction: LossReduction
+  /// The largest norm of a gradient.
+  public let gradientClipping: Double?
+  /// The samples that are computed at once, whose gradients are added up.
+  public let microBatchSize: Int?
+  /// The decay of the moving average of the weights.
+  public let averagingDecay: Double?
+  /// After how many epochs without a smaller validation error the training ends.
+  public let earlyStopping: Int?
   /// The seed of weights and shuffling.
   public let seed: Int
   /// The run folder.
@@ -157,12 +188,25 @@ public struct TrainConfig: Sendable {
     let lossSection = section.section("loss")
     loss = lossSection.choice("kind", of: FieldLossKind.self, default: .relativeL2) ?? .relativeL2
     lossReduction = lossSection.choice("reduction", of: LossReduction.self, default: .mean) ?? .mean
+    gradientClipping = section.optionalDouble("gradient_clipping", in: .positive)
+    microBatchSize = section.optionalInt("micro_batch_size", in: .atLeast(1))
+    averagingDecay = section.optionalDouble(
+      "averaging_decay", in: ConfigRange("greater than 0 and less than 1") { $0 > 0 && $0 < 1 })
+    earlyStopping = section.optionalInt("early_stopping", in: .atLeast(1))
     seed = section.int("seed", default: 0, in: .nonNegative)
     checkpointEvery = section.int("checkpoint_every", default: 1, in: .atLeast(1))
     output = section.string("output")
     section.check(
       "batch_size", batchSize <= data.trainSamples,
       "it must be at most 'data.train_samples', which is \(data.trainSamples)")
+    section.check(
+      "micro_batch_size", (microBatchSize ?? 1) <= batchSize,
+      "it must be at most 'batch_size', which is \(batchSize)")
+    let needsValidation = "it needs 'data.validation_samples', by whose error it decides"
+    section.check("early_stopping", earlyStopping == nil || data.validationSamples != nil, needsValidation)
+    if case .plateau = schedule {
+      section.section("schedule").check("kind", data.validationSamples != nil, needsValidation)
+    }
     try section.finish()
     resolvedYAML = section.resolvedYAML
     origins = section.origins
@@ -196,6 +240,9 @@ public struct TrainConfig: Sendable {
       paddingMode: isConvolutional
         ? section.choice("padding_mode", of: ConvolutionGeometry.Padding.self, default: .circular)
           ?? .circular : .circular,
+      backbone: kind == .xd
+        ? section.choice("backbone", of: Backbone.self, default: .cnn) ?? .cnn
+        : Backbone(rawValue: kind.rawValue) ?? .cnn,
       conversion: kind == .xd ? conversion(section) : XDConfiguration(),
       convolutions: kind == .xd ? section.stringList("convolutions", or: "all", default: .some(nil)) : nil)
   }
@@ -213,6 +260,7 @@ public struct TrainConfig: Sendable {
     let train = section.string("train")
     let test = section.string("test", default: train)
     let trainSamples = section.int("train_samples", in: .atLeast(1))
+    let validationSamples = section.optionalInt("validation_samples", in: .atLeast(1))
     let testSamples = section.int("test_samples", in: .atLeast(1))
     let stride = section.int("stride", default: 1, in: .atLeast(1))
     // Frames may count from the end, as -1 for the last.
@@ -220,7 +268,8 @@ public struct TrainConfig: Sendable {
     let targetFrames = section.optionalIntList("target_frames")
     let normalization = section.section("normalization")
     return Data(
-      train: train, test: test, trainSamples: trainSamples, testSamples: testSamples, stride: stride,
+      train: train, test: test, trainSamples: trainSamples, validationSamples: validationSamples,
+      testSamples: testSamples, stride: stride,
       inputFrames: inputFrames, targetFrames: targetFrames,
       inputScaling: normalization.choice("input", of: Normalizer.Kind.self, default: Normalizer.Kind.none)
         ?? .none,
@@ -251,6 +300,18 @@ public struct TrainConfig: Sendable {
       let warmUp = section.double("warm_up_epochs", default: 0, in: .nonNegative)
       return .cosine(
         warmUpEpochs: warmUp, finalFactor: section.double("final_factor", default: 0, in: .between(0, 1)))
+    case .oneCycle:
+      let rise = section.double("rise", default: 0.3, in: .between(0, 1))
+      let initial = section.double("initial_factor", default: 0.04, in: .above(0, upTo: 1))
+      return .oneCycle(
+        rise: rise, initialFactor: initial,
+        finalFactor: section.double("final_factor", default: 4e-6, in: .between(0, 1)))
+    case .plateau:
+      let factor = section.double("factor", default: 0.5, in: .above(0, upTo: 1))
+      let patience = section.int("patience", default: 10, in: .nonNegative)
+      return .plateau(
+        factor: factor, patience: patience,
+        minimumFactor: section.double("minimum_factor", default: 0, in: .between(0, 1)))
     }
   }
 }

@@ -45,9 +45,9 @@ extension Report {
 
   private mutating func showCurves(_ metrics: MetricsTable, on page: inout HTMLPage) throws {
     var shown: [HTMLPage.Figure] = []
-    let errors = ["train", "test"].enumerated().compactMap { index, split in
+    let errors = [("train", 0), ("test", 1), ("validation", 3)].compactMap { split, color in
       metrics.curve(split, "relative_l2").map {
-        LineChart.Series(split, x: $0.epochs, y: $0.values, color: index)
+        LineChart.Series(split, x: $0.epochs, y: $0.values, color: color)
       }
     }
     if !errors.isEmpty {

@@ -3,7 +3,7 @@ import Foundation
 
 /// Measures a surrogate on a test set.
 public enum EvaluateStage {
-  /// Evaluates the last checkpoint of a run, or its best one.
+  /// Evaluates the last checkpoint of a run, or its best one: if asked for, or chosen by validation samples.
   ///
   /// On the run's own test set the evaluation in the folder is written anew.
   /// - Parameters:
@@ -23,7 +23,7 @@ public enum EvaluateStage {
     let stride = try stride(of: file, config, grid: grid, isOwnData: data == nil)
     let evaluation = try Evaluation.make(
       run, config, file: file, samples: samples, stride: stride,
-      checkpoint: usesBest ? run.bestCheckpoint : run.lastCheckpoint, console)
+      checkpoint: usesBest ? run.bestCheckpoint : config.finalCheckpoint(of: run), console)
     if data == nil && grid == nil && !usesBest { try evaluation.write(to: run) }
     try console.result(evaluation.numbers, text: evaluation.numbers.text)
   }

@@ -129,6 +129,7 @@ struct RunData {
     }
     split = try Split(
       trainingFile: (config.data.train, trainFile.sampleCount), trainingSamples: config.data.trainSamples,
+      validationSamples: config.data.validationSamples ?? 0,
       testFile: (config.data.test, testFile.sampleCount), testSamples: config.data.testSamples)
     grid = try mapping.grid(of: trainFile, stride: config.data.stride)
   }

@@ -245,8 +245,9 @@ struct ForwardMap {
   private static func training(_ config: InvertConfig) throws -> Training? {
     guard case .run(let folder) = config.surrogate else { return nil }
     let run = try RunFolder(opening: folder)
+    let training = try run.trainConfig()
     return Training(
-      folder: folder, config: try run.trainConfig(), checkpoint: run.lastCheckpoint,
+      folder: folder, config: training, checkpoint: training.finalCheckpoint(of: run),
       manifest: try? Manifest(contentsOf: run.manifestFile))
   }
 

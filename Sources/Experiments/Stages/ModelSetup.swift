@@ -21,23 +21,27 @@ extension TrainConfig {
           width: model.width, modes: modes, layers: model.layers, projectionWidth: model.projectionWidth,
           activation: model.activation.function, normalization: model.normalization, padding: padding,
           coordinates: model.coordinates))
-    case .cnn, .xd:
-      let backbone = ModelConfiguration.cnn(
-        CNN.Configuration(
-          dimensions: axes, inputChannels: inputChannels, outputChannels: outputChannels,
-          width: model.width, kernel: modes.map { $0 + 1 }, layers: model.layers,
-          projectionWidth: model.projectionWidth, activation: model.activation.function,
-          normalization: model.normalization, paddingMode: model.paddingMode,
-          coordinates: model.coordinates))
+    case .cnn, .resnet, .unet, .xd:
+      let network = CNN.Configuration(
+        dimensions: axes, inputChannels: inputChannels, outputChannels: outputChannels,
+        width: model.width, kernel: modes.map { $0 + 1 }, layers: model.layers,
+        projectionWidth: model.projectionWidth, activation: model.activation.function,
+        normalization: model.normalization, paddingMode: model.paddingMode, coordinates: model.coordinates)
+      let backbone: ModelConfiguration =
+        switch model.backbone {
+        case .cnn: .cnn(network)
+        case .resnet: .resNet(network)
+        case .unet: .uNet(network)
+        }
       let xd = XDModel.Configuration(
         backbone: backbone, grid: grid, conversion: model.conversion, convolutions: model.convolutions)
       if model.kind == .xd, backbone.problem(grid: grid) == nil, let problem = xd.problem {
         throw mistake("model.convolutions", "does not fit the model: \(problem)")
       }
-      configuration = model.kind == .cnn ? backbone : .xd(xd)
+      configuration = model.kind == .xd ? .xd(xd) : backbone
     }
     if let problem = configuration.problem(grid: grid) {
-      throw mistake("model", "does not fit the data: \(problem)")
+      throw mistake("model.kind", "does not fit the data: \(problem)")
     }
     return configuration
   }
@@ -72,16 +76,22 @@ extension TrainConfig {
     TrainingConfiguration(
       epochs: epochs, batchSize: batchSize, optimizer: optimizer.configuration,
       architectureOptimizer: architectureOptimizer?.configuration, schedule: schedule,
-      lossReduction: lossReduction, seed: UInt64(seed))
+      lossReduction: lossReduction, clippingNorm: gradientClipping, microBatchSize: microBatchSize,
+      averagingDecay: averagingDecay, earlyStoppingPatience: earlyStopping, seed: UInt64(seed))
   }
 }
 
 extension TrainConfig.Optimizer {
   /// The settings of the optimizer.
   fileprivate var configuration: OptimizerConfiguration {
-    OptimizerConfiguration(
-      kind == .adam ? .adam() : .sgd(momentum: momentum), learningRate: learningRate,
-      weightDecay: weightDecay, warmUpEpochs: warmUpEpochs)
+    let method: OptimizerConfiguration.Method =
+      switch kind {
+      case .adam: .adam()
+      case .adamw: .adamW()
+      case .sgd: .sgd(momentum: momentum)
+      }
+    return OptimizerConfiguration(
+      method, learningRate: learningRate, weightDecay: weightDecay, warmUpEpochs: warmUpEpochs)
   }
 }
 

@@ -22,7 +22,7 @@ public enum PredictStage {
     let run = try RunFolder(opening: path)
     let config = try run.trainConfig()
     let file = try openDataset(input)
-    let checkpoint = usesBest ? run.bestCheckpoint : run.lastCheckpoint
+    let checkpoint = usesBest ? run.bestCheckpoint : config.finalCheckpoint(of: run)
     let source = try Predictions(config, file, Checkpoint(contentsOf: checkpoint))
     try FileSystem.requireCreatable(output, overwrite: overwrite)
     let provenance = DatasetProvenance(

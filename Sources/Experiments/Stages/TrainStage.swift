@@ -33,6 +33,9 @@ public enum TrainStage {
     try RunFolder.requireAvailable(
       config.output, policy: policy, configuration: config.resolvedYAML, changeable: changeable)
     let training = try read(data, split: \.training, of: data.trainFile, config, console)
+    let validation =
+      data.split.validation.isEmpty
+      ? nil : try read(data, split: \.validation, of: data.trainFile, config, console)
     let test = try read(data, split: \.test, of: data.testFile, config, console)
     let run = try RunFolder(
       preparing: config.output, policy: policy, verb: "train", configuration: config.resolvedYAML,
@@ -51,10 +54,10 @@ public enum TrainStage {
       run, isContinuation: isContinuation, seeds: ["seed": config.seed], data: checksums,
       parameterCount: trainer.model.parameterCount)
     let summary = try session.perform {
-      try train(trainer, run, config, training, test, console)
+      try train(trainer, run, config, training, validation, test, console)
       let evaluation = try Evaluation.make(
         run, config, file: data.testFile, samples: data.split.test, stride: config.data.stride,
-        checkpoint: run.lastCheckpoint, console)
+        checkpoint: config.finalCheckpoint(of: run), console)
       try evaluation.write(to: run)
       return Summary(
         run: run.path, epochs: trainer.position.epoch,
@@ -101,7 +104,7 @@ public enum TrainStage {
   /// The epochs, with a checkpoint and a line of metrics after each.
   private static func train(
     _ trainer: Trainer, _ run: RunFolder, _ config: TrainConfig, _ training: TrainingData,
-    _ test: TrainingData, _ console: Console
+    _ validation: TrainingData?, _ test: TrainingData, _ console: Console
   ) throws {
     let batches = (training.sampleCount + config.batchSize - 1) / config.batchSize
     let done = trainer.position.epoch * batches + trainer.position.batch
@@ -114,21 +117,27 @@ public enum TrainStage {
     // The table may be ahead of the checkpoint that the run continues from.
     try writeMetrics(trainer.history, run)
     do {
-      try trainer.fit(training, test: test) { batch in
+      try trainer.fit(training, validation: validation, test: test) { batch in
         try progress.update((batch.epoch - 1) * batches + batch.batch, detail: detail(batch, trainer.history))
       } afterEpoch: { report in
         try writeMetrics(trainer.history, run)
-        try run.record(
-          "epoch",
-          [
-            "epoch": .integer(report.epoch), "train_relative_l2": .number(report.trainingError),
-            "test_relative_l2": .number(report.testError ?? .nan),
-            "learning_rate": .number(report.learningRate), "seconds": .number(report.seconds),
-          ])
-        let isDue = report.epoch.isMultiple(of: config.checkpointEvery) || report.epoch == config.epochs
+        var event: [String: EventValue] = [
+          "epoch": .integer(report.epoch), "train_relative_l2": .number(report.trainingError),
+          "test_relative_l2": .number(report.testError ?? .nan),
+          "learning_rate": .number(report.learningRate), "seconds": .number(report.seconds),
+        ]
+        event["validation_relative_l2"] = report.validationError.map { .number($0) }
+        try run.record("epoch", event)
+        let isDue = report.epoch.isMultiple(of: config.checkpointEvery) || trainer.isFinished
         if trainer.lastEpochIsBest { try trainer.checkpoint.write(to: run.bestCheckpoint) }
         if isDue { try trainer.checkpoint.write(to: run.lastCheckpoint) }
         try Interruption.check()
+      }
+      if trainer.position.epoch < config.epochs {
+        progress.finish()
+        console.note(
+          "the validation error has not fallen for \(config.earlyStopping ?? 0) epochs: ended after epoch "
+            + "\(trainer.position.epoch)")
       }
     } catch is CancellationError {
       try trainer.checkpoint.write(to: run.lastCheckpoint)
@@ -145,9 +154,10 @@ public enum TrainStage {
     return text
   }
 
-  /// The first epoch with the smallest test error.
+  /// The first epoch with the smallest validation error, or without validation the smallest test error.
   private static func bestEpoch(_ history: [EpochReport]) -> Int {
-    history.min { ($0.testError ?? .infinity) < ($1.testError ?? .infinity) }?.epoch ?? 0
+    func error(_ report: EpochReport) -> Double { report.validationError ?? report.testError ?? .infinity }
+    return history.min { error($0) < error($1) }?.epoch ?? 0
   }
 
   private static func writeMetrics(_ history: [EpochReport], _ run: RunFolder) throws {
@@ -166,5 +176,13 @@ public enum TrainStage {
       ),
       ("training took", Progress.clock(summary.seconds)), ("report", summary.report),
     ])
+  }
+}
+
+extension TrainConfig {
+  /// The checkpoint that a run's numbers are of: with validation samples the best one, which they chose,
+  /// otherwise the last one, since nothing but the test samples could choose another.
+  func finalCheckpoint(of run: RunFolder) -> String {
+    data.validationSamples == nil ? run.lastCheckpoint : run.bestCheckpoint
   }
 }

@@ -102,10 +102,7 @@ public struct CNN: Module {
     if let problem = configuration.problem { preconditionFailure(problem) }
     self.configuration = configuration
     var initializer = Initializer(seed: seed)
-    let coordinateCount = configuration.coordinates == .none ? 0 : configuration.dimensions
-    lifting = PointwiseLinear(
-      inputs: configuration.inputChannels + coordinateCount, outputs: configuration.width,
-      using: &initializer)
+    lifting = configuration.lifting(using: &initializer)
     layers = (0..<configuration.layers).map { index in
       ConvolutionLayer(
         width: configuration.width, kernel: configuration.kernel, paddingMode: configuration.paddingMode,
@@ -113,18 +110,37 @@ public struct CNN: Module {
         activation: index < configuration.layers - 1 ? configuration.activation : .identity,
         using: &initializer)
     }
-    projection = Perceptron(
-      inputs: configuration.width, hidden: configuration.projectionWidth,
-      outputs: configuration.outputChannels, activation: configuration.activation, using: &initializer)
+    projection = configuration.projection(using: &initializer)
   }
 
   /// The output fields.
   public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
-    precondition(
-      u.shape.count == configuration.dimensions + 2 && u.shape[1] == configuration.inputChannels,
-      "a CNN for \(configuration.inputChannels) channels in \(configuration.dimensions)-d got \(u.shape)")
+    configuration.require(u)
     var v = lifting(appendCoordinates(u, configuration.coordinates), on: tape)
     for layer in layers { v = layer(v, on: tape) }
     return projection(v, on: tape)
+  }
+}
+
+/// What all convolutional networks have in common.
+extension CNN.Configuration {
+  /// From the input and coordinate channels to `width` channels.
+  func lifting(using initializer: inout Initializer) -> PointwiseLinear {
+    PointwiseLinear(
+      inputs: inputChannels + (coordinates == .none ? 0 : dimensions), outputs: width, using: &initializer)
+  }
+
+  /// From `width` channels to the output.
+  func projection(using initializer: inout Initializer) -> Perceptron {
+    Perceptron(
+      inputs: width, hidden: projectionWidth, outputs: outputChannels, activation: activation,
+      using: &initializer)
+  }
+
+  /// Stops for fields that the model is not for.
+  func require(_ u: Variable) {
+    precondition(
+      u.shape.count == dimensions + 2 && u.shape[1] == inputChannels,
+      "a network for \(inputChannels) channels in \(dimensions)-d got \(u.shape)")
   }
 }
