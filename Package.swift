@@ -62,7 +62,9 @@ let package = Package(
     .target(name: "NeuralOperators", dependencies: ["Tensors", "Autodiff"], swiftSettings: strict),
     .target(
       name: "Training",
-      dependencies: ["Tensors", "HDF5", "Solvers", "Datasets", "Autodiff", "NeuralOperators"],
+      dependencies: [
+        "Tensors", "Archives", "HDF5", "Solvers", "Datasets", "Autodiff", "NeuralOperators",
+      ],
       swiftSettings: strict),
     .target(
       name: "InverseProblems", dependencies: ["Tensors", "Files", "HDF5", "Solvers"], swiftSettings: strict),
@@ -79,7 +81,8 @@ let package = Package(
     .executableTarget(
       name: "phalarope",
       dependencies: [
-        "Datasets", "Experiments", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Datasets", "Experiments", "NeuralOperators",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
 

@@ -141,12 +141,13 @@ public struct NavierStokes: SpectralProblem {
     case .none: return nil
     case .field(let values): return values
     case .kolmogorovDiagonal:
+      let wave = (0..<grid).map { point in
+        let phase = 2 * Double.pi * Double(point) / Double(grid)
+        return 0.1 * (sin(phase) + cos(phase))
+      }
       return Tensor(shape: [grid, grid]) { values in
         for i in 0..<grid {
-          for j in 0..<grid {
-            let phase = 2 * Double.pi * Double((i + j) % grid) / Double(grid)
-            values[i * grid + j] = 0.1 * (sin(phase) + cos(phase))
-          }
+          for j in 0..<grid { values[i * grid + j] = wave[(i + j) % grid] }
         }
       }
     }

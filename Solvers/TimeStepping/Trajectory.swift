@@ -7,6 +7,8 @@
 final class Trajectory {
   /// About how much memory the kept states of one solve may take, in bytes.
   static let memory = 32 << 20
+  /// Memory is taken by about so many bytes.
+  private static let block = 1 << 20
 
   /// The sizes of the steps.
   private(set) var steps: [Double] = []
@@ -19,7 +21,8 @@ final class Trajectory {
 
   private let variableCount: Int
   private let capacity: Int
-  private var slots: [Workspace] = []
+  private var slots: [UnsafeMutablePointer<Double>] = []
+  private var blocks: [Workspace] = []  // what the slots point into
   private var keptCount = 0
 
   /// Room for `capacity` states of `variableCount` numbers; nil is what fits into `memory`.
@@ -47,11 +50,19 @@ final class Trajectory {
       keptCount = capacity / 2
       interval *= 2
     }
-    if keptCount == slots.count { slots.append(Workspace(count: variableCount)) }
-    let slot = slots[keptCount].start
+    if keptCount == slots.count { addSlots() }
+    let slot = slots[keptCount]
     slot.update(from: state.start, count: state.count)
     if let memory { (slot + state.count).update(from: memory.start, count: memory.count) }
     keptCount += 1
+  }
+
+  private func addSlots() {
+    let states = max(
+      1, min(capacity - slots.count, Self.block / (MemoryLayout<Double>.stride * variableCount)))
+    let block = Workspace(count: states * variableCount)
+    blocks.append(block)
+    slots += (0..<states).map { block.start + $0 * variableCount }
   }
 
   /// Adds a step to the next state.
@@ -62,7 +73,7 @@ final class Trajectory {
 
   /// The last kept state that is not after `index`, and its index.
   func keptState(notAfter index: Int) -> (index: Int, variables: UnsafeMutablePointer<Double>) {
-    (index / interval * interval, slots[index / interval].start)
+    (index / interval * interval, slots[index / interval])
   }
 
   /// The size of the step before `step`, nil for the first.

@@ -64,7 +64,7 @@ static inline void phi_functions(complex_number z, complex_number e, complex_num
   phi[0] = (complex_number){next.re + 1, next.im};
 }
 
-void ck_etdrk4_coefficients_f64(
+static void complex_coefficients(
     size_t modes, double step, const double *symbol, double *e, double *half, double *q, double *f1, double *f2,
     double *f3) {
   for (size_t m = 0; m < modes; m++) {
@@ -89,6 +89,62 @@ void ck_etdrk4_coefficients_f64(
     f3[r] = step * (4 * phi[2].re - phi[1].re);
     f3[i] = step * (4 * phi[2].im - phi[1].im);
   }
+}
+
+// 1/(k + 3)!, k = 0 to 16: the series of phi_3; the first term left out is 1/20!.
+static const double phi3_series[17] = {
+    1 / 6.0, 1 / 24.0, 1 / 120.0, 1 / 720.0, 1 / 5040.0, 1 / 40320.0, 1 / 362880.0, 1 / 3628800.0, 1 / 39916800.0,
+    1 / 479001600.0, 1 / 6227020800.0, 1 / 87178291200.0, 1 / 1307674368000.0, 1 / 20922789888000.0,
+    1 / 355687428096000.0, 1 / 6402373705728000.0, 1 / 121645100408832000.0};
+
+// phi_functions for real z, both ways of evaluation, without a branch.
+static inline void real_phi_functions(double z, double e, double phi[3]) {
+  int is_small = fabs(z) < 1;
+  double small = is_small ? z : 0, inverse = 1 / (is_small ? 1 : z);
+  double sum = phi3_series[16];
+  for (int k = 15; k >= 0; k--) sum = sum * small + phi3_series[k];
+  double series2 = 0.5 + small * sum, series1 = 1 + small * series2;
+  double phi1 = (e - 1) * inverse, phi2 = (phi1 - 1) * inverse, phi3 = (phi2 - 0.5) * inverse;
+  phi[0] = is_small ? series1 : phi1;
+  phi[1] = is_small ? series2 : phi2;
+  phi[2] = is_small ? sum : phi3;
+}
+
+// Where L neither moves nor rotates anything: a tenth of the work, in blocks that the compiler vectorises.
+CK_MULTIVERSION static void real_coefficients(
+    size_t modes, double step, const double *restrict symbol, double *restrict e, double *restrict half,
+    double *restrict q, double *restrict f1, double *restrict f2, double *restrict f3) {
+  enum { block = 64 };
+  double z2[block], exp2[block];
+  for (size_t start = 0; start < modes; start += block) {
+    size_t count = modes - start < block ? modes - start : block;
+    for (size_t j = 0; j < count; j++) z2[j] = 0.5 * step * symbol[2 * (start + j)];
+    for (size_t j = 0; j < count; j++) exp2[j] = exp(z2[j]);
+    for (size_t j = 0; j < count; j++) {
+      size_t r = 2 * (start + j);
+      double exp1 = exp2[j] * exp2[j], phi[3];
+      real_phi_functions(z2[j], exp2[j], phi);
+      q[r] = 0.5 * step * phi[0];
+      real_phi_functions(2 * z2[j], exp1, phi);
+      e[r] = exp1;
+      half[r] = exp2[j];
+      f1[r] = step * (phi[0] - 3 * phi[1] + 4 * phi[2]);
+      f2[r] = step * (2 * phi[1] - 4 * phi[2]);
+      f3[r] = step * (4 * phi[2] - phi[1]);
+      q[r + 1] = e[r + 1] = half[r + 1] = f1[r + 1] = f2[r + 1] = f3[r + 1] = 0;
+    }
+  }
+}
+
+void ck_etdrk4_coefficients_f64(
+    size_t modes, double step, const double *symbol, double *e, double *half, double *q, double *f1, double *f2,
+    double *f3) {
+  for (size_t m = 0; m < modes; m++)
+    if (symbol[2 * m + 1] != 0) {
+      complex_coefficients(modes, step, symbol, e, half, q, f1, f2, f3);
+      return;
+    }
+  real_coefficients(modes, step, symbol, e, half, q, f1, f2, f3);
 }
 
 // Sums over blocks of eight accumulators have one order whatever the instruction set.

@@ -3,6 +3,7 @@ import Datasets
 import Files
 import HDF5
 import InverseProblems
+import NeuralOperators
 import Solvers
 import Training
 
@@ -57,6 +58,7 @@ public struct Failure: Sendable, Equatable {
       }
     case let error as TrainingError:
       self.init(ExitStatus(rawValue: error.exitStatus) ?? .defect, error.description)
+    case let error as WeightLayoutError: self.init(.usage, error.description)
     case let error as ChainCheckpoint.Failure: self.init(.badData, error.description)
     case let error as SamplingError: self.init(.badData, error.description)
     case let error as ObservationError: self.init(.badData, error.description)

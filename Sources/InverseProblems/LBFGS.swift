@@ -58,8 +58,8 @@ public struct LBFGS: Sendable, Equatable, Codable {
     let initialNorm = gradient.norm
     var changes: [(s: Tensor<Double>, y: Tensor<Double>, rho: Double)] = []
     guard initialNorm > 0, value.isFinite else {
-      result.hasConverged = initialNorm == 0
-      result.relativeGradient = 0
+      result.hasConverged = initialNorm == 0 && value.isFinite
+      result.relativeGradient = result.hasConverged ? 0 : 1
       return result
     }
     while result.iterations < iterations {

@@ -27,20 +27,24 @@ public struct LaplaceApproximation: Sendable {
   ///
   /// - Parameters:
   ///   - start: where the search begins; the prior mean if nil.
+  ///   - otherStarts: where it begins again as long as the gradient has not fallen to a hundredth: a flow that
+  ///     amplifies what is next to nothing has no useful gradient at the prior mean. The lowest point found is kept.
   ///   - smallestEigenvalue: directions below are left to the prior: 0.05 narrows it by two percent.
   ///   - discarded: the coordinates that the data inform least are left to the prior, as many as together have
   ///     this share of the Jacobian's sum of squares. The finer half of a grid costs time and tells nothing.
   ///   - progress: called after every iteration of the search.
   /// - Throws: what the forward map or `progress` throws.
   public init(
-    of problem: InverseProblem, start: Tensor<Double>? = nil, method: LBFGS = LBFGS(),
+    of problem: InverseProblem, start: Tensor<Double>? = nil, otherStarts: [Tensor<Double>] = [],
+    method: LBFGS = LBFGS(),
     smallestEigenvalue: Double = 0.05, discarded: Double = 1e-6,
     progress: (LBFGS.Result) throws -> Void = { _ in }
   ) throws {
     let count = problem.prior.coordinateCount
-    search = try method.minimize(
-      from: start ?? Tensor(shape: [count]), progress: progress
-    ) { point in
+    func minimize(from start: Tensor<Double>) throws -> LBFGS.Result {
+      try method.minimize(from: start, progress: progress, value)
+    }
+    func value(_ point: Tensor<Double>) throws -> (Double, Tensor<Double>) {
       let (misfits, gradients) = try problem.misfitsAndGradients(of: point.reshaped(to: [1, count]))
       var gradient = gradients.reshaped(to: [count])
       let squares = gradient.withUnsafeMutableBuffer { gradient in
@@ -51,13 +55,21 @@ public struct LaplaceApproximation: Sendable {
       }
       return (misfits[0] + 0.5 * squares, gradient)
     }
+    var best = try minimize(from: start ?? Tensor(shape: [count]))
+    var evaluations = best.evaluations
+    for other in otherStarts where best.relativeGradient > 0.01 {
+      let result = try minimize(from: other)
+      evaluations += result.evaluations
+      if result.value < best.value { best = result }
+    }
+    search = best
     let (residuals, wholeJacobian) = try problem.linearization(at: search.point)
     let jacobian = Self.leading(wholeJacobian, discarded: discarded)
     let support = jacobian.shape[1]
     misfit = 0.5 * residuals.reduce(0) { $0 + $1 * $1 }
     let rows = residuals.count
-    solves = search.evaluations + 1
-    adjointSolves = search.evaluations + rows
+    solves = evaluations + 1
+    adjointSolves = evaluations + rows
     let gram = Tensor<Double>(shape: [rows, rows]) { gram in
       withPointers(jacobian) { jacobian in
         Double.gemm(

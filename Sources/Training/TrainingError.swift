@@ -4,6 +4,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case invalidCheckpoint(path: String, reason: String)
   /// A checkpoint whose arrays are not those of the model; the lists name all of them.
   case mismatchedWeights(path: String, missing: [String], extra: [String], misshapen: [String])
+  /// A file of weights that cannot be what it should be; the reason says why.
+  case invalidWeights(path: String, reason: String)
   /// The loss stopped being finite; the weights are those from before the batch.
   case diverged(epoch: Int, batch: Int, loss: Double)
   /// The gradient is not finite although the loss is; the weights are those from before the batch.
@@ -14,7 +16,7 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   /// One or two lines: what, where, and what to do.
   public var description: String {
     switch self {
-    case .invalidCheckpoint(let path, let reason): "\(path): \(reason)"
+    case .invalidCheckpoint(let path, let reason), .invalidWeights(let path, let reason): "\(path): \(reason)"
     case .mismatchedWeights(let path, let missing, let extra, let misshapen):
       "\(path): not the weights of this model: "
         + [("missing", missing), ("unknown", extra), ("of another shape", misshapen)]

@@ -26,7 +26,8 @@ struct Phalarope: ParsableCommand {
       GenerateCommand.self, MergeCommand.self, InspectCommand.self, AuditCommand.self, ConvertCommand.self,
       TrainCommand.self,
       EvaluateCommand.self,
-      PredictCommand.self, InvertCommand.self, ReportCommand.self, BenchCommand.self, DoctorCommand.self,
+      PredictCommand.self, InvertCommand.self, ExportCommand.self, ImportCommand.self, ReportCommand.self,
+      BenchCommand.self, DoctorCommand.self,
     ])
 }
 

@@ -80,10 +80,42 @@ class FNO(torch.nn.Module):
         return self.fc2(self.activation(self.fc1(x))).movedim(-1, 1)
 
 
+class RollOut(torch.nn.Module):
+    """Frames one after another: the model inside sees the last frames, of which the newest is its own prediction."""
+
+    def __init__(self, model, frames):
+        super().__init__()
+        self.model, self.frames = model, frames
+
+    def forward(self, u):
+        predictions = []
+        for _ in range(self.frames):
+            predictions.append(self.model(u))
+            u = torch.cat([u[:, 1:], predictions[-1]], dim=1)
+        return torch.cat(predictions, dim=1)
+
+
+class SpaceTime(torch.nn.Module):
+    """All frames at once: the input is repeated along time, the last axis of the grid of the model inside."""
+
+    def __init__(self, model, frames):
+        super().__init__()
+        self.model, self.frames = model, frames
+
+    def forward(self, u):
+        v = self.model(u.unsqueeze(-1).expand(*u.shape, self.frames))
+        return v[:, 0].movedim(-1, 1)
+
+
 def relative_l2(prediction, target):
     """The sum over the batch of the relative distances."""
     difference = (prediction - target).flatten(1).norm(dim=1)
     return (difference / target.flatten(1).norm(dim=1)).sum()
+
+
+def sum_over_frames(prediction, target):
+    """The sum over batch and frames of the relative distances."""
+    return sum(relative_l2(prediction[:, i], target[:, i]) for i in range(target.shape[1]))
 
 
 def real(tensor):
@@ -91,7 +123,7 @@ def real(tensor):
     return tensor.detach().to(torch.float32).contiguous().clone()
 
 
-def record(model, u, target):
+def record(model, u, target, distance):
     """What the model makes of a batch, in the precision of its weights."""
     dtype = next(p for p in model.parameters() if not p.is_complex()).dtype
     u, target = u.to(dtype), target.to(dtype)
@@ -102,12 +134,12 @@ def record(model, u, target):
     for step in range(10):
         optimizer.zero_grad()
         output = model(u)
-        loss = relative_l2(output, target)
+        loss = distance(output, target)
         loss.backward()
         if step == 0:
             values["output"] = output.detach().clone()
             for name, parameter in model.named_parameters():
-                values[f"gradient/{name}"] = parameter.grad.clone()
+                values[f"gradient/{name.removeprefix('model.')}"] = parameter.grad.clone()
         losses.append(loss.item())
         optimizer.step()
     model.eval()
@@ -126,18 +158,18 @@ def double(model):
     return model
 
 
-def write(name, make, channels, grid, samples=3):
+def write(name, make, channels, grid, samples=3, frames=1, distance=relative_l2):
     seed = sum(map(ord, name))
     torch.cfloat = torch.complex64
     random = numpy.random.default_rng(seed)
     u = torch.tensor(random.standard_normal((samples, channels, *grid)), dtype=torch.float32)
-    target = torch.tensor(random.standard_normal((samples, 1, *grid)), dtype=torch.float32)
+    target = torch.tensor(random.standard_normal((samples, frames, *grid)), dtype=torch.float32)
     torch.manual_seed(seed)
-    single = record(make(), u, target)
+    single = record(make(), u, target, distance)
     torch.manual_seed(seed)
     model = make()
-    tensors = {f"weight/{key}": real(value) for key, value in model.state_dict().items() if torch.is_tensor(value) and value.dim() > 0}
-    exact = record(double(model), u, target)
+    tensors = {f"weight/{key.removeprefix('model.')}": real(value) for key, value in model.state_dict().items() if torch.is_tensor(value) and value.dim() > 0}
+    exact = record(double(model), u, target, distance)
     tensors |= {"input": u, "target": target} | {key: real(value) for key, value in exact.items()}
     scale = max(value.norm() for key, value in exact.items() if key.startswith("gradient/"))
     error = {key: ((single[key] - value).norm() / value.norm()).item() for key, value in exact.items()}
@@ -160,16 +192,22 @@ def neuralop(modes, width, channels):
     return model
 
 
-for normalizes, activation, kind in [(True, RELU, "fno2020"), (False, GELU, "modern")]:
-    for channels, width, modes, grid, padding in [
-        (1, 8, (4,), (16,), (3,)),
-        (2, 6, (3, 2), (9, 8), (3, 2)),
-        (2, 4, (2, 1, 2), (6, 5, 4), (0, 0, 3)),
-    ]:
-        padding = padding if not normalizes else (0,) * len(grid)
-        write(
-            f"{kind}-{len(grid)}d",
-            lambda: FNO(channels, width, modes, 16, normalizes, activation, padding), channels, grid)
-# An odd number of points along an axis that is not the last is shifted wrongly there: fftshift twice is not nothing.
-for channels, width, modes, grid in [(1, 8, (8,), (16,)), (2, 6, (6, 4), (10, 9)), (1, 4, (4, 2, 4), (6, 4, 5))]:
-    write(f"neuralop-{len(grid)}d", lambda: neuralop(modes, width, channels), channels, grid)
+if __name__ == "__main__":
+    for normalizes, activation, kind in [(True, RELU, "fno2020"), (False, GELU, "modern")]:
+        for channels, width, modes, grid, padding in [
+            (1, 8, (4,), (16,), (3,)),
+            (2, 6, (3, 2), (9, 8), (3, 2)),
+            (2, 4, (2, 1, 2), (6, 5, 4), (0, 0, 3)),
+        ]:
+            padding = padding if not normalizes else (0,) * len(grid)
+            write(
+                f"{kind}-{len(grid)}d",
+                lambda: FNO(channels, width, modes, 16, normalizes, activation, padding), channels, grid)
+    # An odd number of points along an axis that is not the last is shifted wrongly there: fftshift twice is not nothing.
+    for channels, width, modes, grid in [(1, 8, (8,), (16,)), (2, 6, (6, 4), (10, 9)), (1, 4, (4, 2, 4), (6, 4, 5))]:
+        write(f"neuralop-{len(grid)}d", lambda: neuralop(modes, width, channels), channels, grid)
+    write(
+        "recurrent-2d", lambda: RollOut(FNO(3, 6, (3, 2), 16, True, RELU, (0, 0)), 4), 3, (8, 6), frames=4,
+        distance=sum_over_frames)
+    write(
+        "space-time-2d", lambda: SpaceTime(FNO(3, 4, (2, 1, 2), 16, True, RELU, (0, 0, 0)), 5), 3, (6, 4), frames=5)

@@ -24,6 +24,44 @@ import Testing
     #expect(abs(laplace.misfit - misfit) < 1e-12)
   }
 
+  /// Solves nothing that is close to zero.
+  private struct FailsNearZero: DifferentiableOperator {
+    let heat: HeatEquation
+
+    func callAsFunction(_ inputs: Tensor<Double>) throws -> Tensor<Double> {
+      guard inputs.scalars.contains(where: { abs($0) > 1e-3 }) else {
+        throw SolverError.blowUp(sample: 0, time: 1, advice: "none")
+      }
+      return heat(inputs)
+    }
+
+    func vectorJacobianProducts(
+      _ inputs: Tensor<Double>, _ cotangents: (Tensor<Double>, Range<Int>) throws -> Tensor<Double>
+    ) throws -> (solutions: Tensor<Double>, products: Tensor<Double>) {
+      let solutions = try self(inputs)
+      return (solutions, heat(try cotangents(solutions, 0..<inputs.shape[0])))
+    }
+  }
+
+  @Test func anotherStartIsTriedWhereTheFirstOneFails() throws {
+    let linear = LinearProblem()
+    let problem = linear.problem(FailsNearZero(heat: linear.heat))
+    let failure = try LBFGS().minimize(from: Tensor(shape: [14])) { point in
+      let (misfits, gradients) = try problem.misfitsAndGradients(of: point.reshaped(to: [1, 14]))
+      return (misfits[0], gradients.reshaped(to: [14]))
+    }
+    #expect(!failure.hasConverged && failure.relativeGradient == 1)
+    let start = Tensor<Double>(shape: [14], repeating: 1)
+    let method = LBFGS(tolerance: 1e-10)
+    let laplace = try LaplaceApproximation(of: problem, otherStarts: [start, start], method: method)
+    #expect(laplace.search.hasConverged)
+    for (value, mean) in zip(laplace.mode.scalars, linear.exactPosterior().mean) {
+      #expect(abs(value - mean) < 1e-7)
+    }
+    // The second start is not needed: one solve at the prior mean, those of one search, one at the mode.
+    #expect(laplace.solves == 1 + laplace.search.evaluations + 1)
+  }
+
   @Test func asAReferenceItMakesEveryStepOfALinearProblemAcceptable() throws {
     // With the posterior itself as reference Ψ is constant: pCN accepts everything, even with β = 1.
     let linear = LinearProblem()

@@ -95,10 +95,13 @@ import Testing
     return (rest + exponential(z) * (Complex(4) - z)) / (z * z * z)
   }
 
-  @Test func coefficientsAreContourMeansOfCoxAndMatthewsFormulas() {
-    // Both sides of |z| = 1, where the method of evaluation changes; decay, growth and oscillation.
+  @Test(arguments: [
+    [Complex(-1), Complex(0, 1), Complex(-0.6, 0.8), Complex(0.8, -0.6)], [Complex(-1), Complex(1)],
+  ])
+  func coefficientsAreContourMeansOfCoxAndMatthewsFormulas(_ directions: [Complex]) {
+    // Both sides of |z| = 1, where the method of evaluation changes; decay, growth and oscillation, and real symbols
+    // only, which have a kernel of their own.
     let sizes = [0, 1e-9, 1e-3, 0.1, 0.5, 0.999, 1.001, 1.999, 2.001, 3, 10, 100]
-    let directions = [Complex(-1), Complex(0, 1), Complex(-0.6, 0.8), Complex(0.8, -0.6)]
     let step = 0.25
     let symbols = sizes.flatMap { size in directions.map { (size / step) * $0 } }.filter { $0.real < 40 }
     let modes = symbols.count

@@ -10,14 +10,14 @@ import Training
 /// A file that `Tests/Golden/fno.py` made: weights, a batch, and what PyTorch makes of them in double precision.
 private struct GoldenFNO {
   let file: Safetensors
-  let model: FNO
+  let model: any Module
   let placements: [WeightPlacement]
 
-  init(_ name: String, _ configuration: FNO.Configuration, _ layout: WeightLayout) throws {
+  init(_ name: String, _ configuration: ModelConfiguration, _ layout: WeightLayout) throws {
     let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .appendingPathComponent("Golden/FNO").path
     file = try Safetensors(contentsOf: "\(folder)/\(name).safetensors")
-    model = FNO(configuration, seed: 0)
+    model = configuration.makeModel(seed: 0)
     placements = try layout.placements(of: model)
     for placement in placements {
       let (shape, values) = try array("weight/\(placement.name)")
@@ -53,7 +53,8 @@ private struct GoldenFNO {
   struct Case: CustomTestStringConvertible, Sendable {
     let name: String
     let layout: WeightLayout
-    let configuration: FNO.Configuration
+    var configuration: ModelConfiguration
+    var loss = FieldLossKind.relativeL2
     var testDescription: String { name }
 
     init(
@@ -73,7 +74,22 @@ private struct GoldenFNO {
       configuration.modes = modes
       if layout == .fno2020 { configuration.projectionWidth = 16 }
       if let padding { configuration.padding = padding }
-      self.configuration = configuration
+      self.configuration = .fno(configuration)
+    }
+
+    /// The same model frame by frame.
+    func recurrent(frames: Int) -> Case {
+      var result = self
+      result.configuration = .recurrent(.init(step: configuration, frames: frames))
+      result.loss = .relativeL2ByChannel
+      return result
+    }
+
+    /// The same model with time as its last axis.
+    func spaceTime(frames: Int) -> Case {
+      var result = self
+      result.configuration = .spaceTime(.init(model: configuration, frames: frames))
+      return result
     }
   }
 
@@ -87,6 +103,8 @@ private struct GoldenFNO {
     Case("neuralop-1d", .neuralop, channels: 1, width: 8, modes: [5]),
     Case("neuralop-2d", .neuralop, channels: 2, width: 6, modes: [3, 3]),
     Case("neuralop-3d", .neuralop, channels: 1, width: 4, modes: [2, 1, 3]),
+    Case("recurrent-2d", .fno2020, channels: 3, width: 6, modes: [3, 2]).recurrent(frames: 4),
+    Case("space-time-2d", .fno2020, channels: 3, width: 4, modes: [2, 1, 2]).spaceTime(frames: 5),
   ]
 
   /// Output, loss, every gradient, the losses of ten steps, and the output after them.
@@ -100,7 +118,7 @@ private struct GoldenFNO {
     for step in 0..<10 {
       let tape = Tape()
       let output = model(Variable(input), on: tape)
-      let loss = fieldLoss(output, target: target, reduction: .sum)
+      let loss = fieldLoss(output, target: target, kind: golden.loss, reduction: .sum)
       losses.append(loss.total.value[0])
       tape.backward(from: loss.total)
       if step == 0 {

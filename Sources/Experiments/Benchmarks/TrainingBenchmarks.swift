@@ -36,19 +36,65 @@ extension Benchmark {
       cnn("xd-1d-1024", [1024], width: 64, modes: 16, isXD: true),
       cnn("cnn-darcy", [85, 85], width: 32, modes: 12, isXD: false),
       cnn("xd-darcy", [85, 85], width: 32, modes: 12, isXD: true),
+    ] + time(isSmall: isSmall)
+  }
+
+  /// The FNO paper's models of the Navier-Stokes equation on 64 x 64 points: width 20, 8 modes, ten frames of input.
+  private static func time(isSmall: Bool) -> [Benchmark] {
+    let (points, width, modes, frames) = isSmall ? (16, 4, 2, 2) : (64, 20, 8, 10)
+    let grid = [points, points]
+    let step = FNO.Configuration.fno2020(dimensions: 2, inputChannels: 10, width: width, modes: modes)
+    let recurrent = ModelConfiguration.recurrent(.init(step: .fno(step), frames: frames))
+    let inside = FNO.Configuration.fno2020(dimensions: 3, inputChannels: 10, width: width, modes: modes)
+    let spaceTime = ModelConfiguration.spaceTime(.init(model: .fno(inside), frames: 2 * frames))
+    let rollOut = Double(frames) * ArithmeticCost.forward(step, grid: grid)
+    let inSpaceTime = ArithmeticCost.forward(inside, grid: grid + [2 * frames])
+    return [
+      trainingStep(
+        "fno-2d-time", recurrent, grid: grid, operations: rollOut, batchSize: isSmall ? 2 : 20,
+        loss: .relativeL2ByChannel),
+      application("fno-2d-time-roll-out", recurrent, grid: grid, operations: rollOut, gradient: false),
+      application("fno-2d-time-gradient", recurrent, grid: grid, operations: rollOut, gradient: true),
+      application("fno-3d-forward", spaceTime, grid: grid, operations: inSpaceTime, gradient: false),
     ]
+  }
+
+  /// A trained model applied to one sample, or the gradient of a misfit with respect to its input: a forward pass and
+  /// half of what a training step goes back.
+  private static func application(
+    _ name: String, _ model: ModelConfiguration, grid: [Int], operations: Double, gradient: Bool
+  ) -> Benchmark {
+    let frames = model.outputChannels
+    return Benchmark(
+      name: name,
+      summary:
+        "\(gradient ? "gradient of a misfit" : "prediction"), \(frames) frames of \(Text.shape(grid)), one sample",
+      precision: .single, operations: (gradient ? 2 : 1) * operations
+    ) { stopwatch in
+      let trained = Trainer(model, configuration: TrainingConfiguration()).checkpoint
+      let map = try LearnedOperator(trained)
+      let input = Tensor<Double>(converting: noise([1, model.inputChannels] + grid, sample: 0))
+      try stopwatch.time {
+        if gradient {
+          _ = try map.vectorJacobianProducts(input) { solutions, _ in solutions }
+        } else {
+          _ = try map(input)
+        }
+      }
+    }
   }
 
   /// - Parameter operations: those of a forward pass of one sample; a step takes three times as many.
   private static func trainingStep(
-    _ name: String, _ model: ModelConfiguration, grid: [Int], operations: Double, batchSize: Int
+    _ name: String, _ model: ModelConfiguration, grid: [Int], operations: Double, batchSize: Int,
+    loss: FieldLossKind = .relativeL2
   ) -> Benchmark {
     Benchmark(
       name: name, summary: "training step, \(Text.shape(grid)), batch \(batchSize)", precision: .single,
       operations: 3 * operations * Double(batchSize)
     ) { stopwatch in
       let trainer = Trainer(
-        model, configuration: TrainingConfiguration(epochs: .max, batchSize: batchSize))
+        model, configuration: TrainingConfiguration(epochs: .max, batchSize: batchSize, loss: loss))
       let batches = 4
       let data = TrainingData(
         inputs: noise([batches * batchSize, model.inputChannels] + grid, sample: 0),

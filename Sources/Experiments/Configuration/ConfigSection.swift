@@ -144,6 +144,16 @@ public final class ConfigSection {
     }
   }
 
+  /// A list of integers, or a range with both ends as `1..10`, that need not be there.
+  public func optionalIntRange(_ key: String) -> [Int]? {
+    declare(key)
+    guard entry(key) != nil else { return nil }
+    let all = ConfigRange<[Int]>("integers, or a range as 1..10") { !$0.isEmpty }
+    return value(key, nil, all, "a list of integers or a range as 1..10", [], integerRange) { values in
+      Node(values.map { Node("\($0)") }, .implicit, .flow)
+    }
+  }
+
   /// A list of integers that need not be there.
   public func optionalIntList(_ key: String, in range: ConfigRange<Int> = .any) -> [Int]? {
     declare(key)
@@ -450,6 +460,17 @@ public final class ConfigSection {
 }
 
 // MARK: - How a written value reads as a type
+
+/// The integers of a list, or of a range of at most 100,000.
+private func integerRange(_ node: ConfigNode) -> [Int]? {
+  guard case .scalar(let text, _) = node.content, let dots = text.firstRange(of: "..") else {
+    return list(of: integerValue)(node)
+  }
+  guard let first = Int(text[..<dots.lowerBound]), let last = Int(text[dots.upperBound...]), first <= last,
+    last - first < 100_000
+  else { return nil }
+  return Array(first...last)
+}
 
 private func integerValue(_ node: ConfigNode) -> Int? {
   if case .scalar(let text, true) = node.content { ConfigScalar.integer(text) } else { nil }

@@ -45,10 +45,22 @@ public struct TrainConfig: Sendable {
     }
   }
 
+  /// How a model sees several frames.
+  public enum Time: String, CaseIterable, Sendable {
+    /// Frames are channels: all predicted frames at once.
+    case channels
+    /// One frame after another, each from the last ones, which may be predicted ones.
+    case recurrent
+    /// Time is one more axis of the grid, the last.
+    case spaceTime = "space-time"
+  }
+
   /// The model and its size.
   public struct Model: Sendable, Equatable {
     /// The kind of model.
     public let kind: ModelKind
+    /// How it sees several frames.
+    public let time: Time
     /// The channels of every hidden layer.
     public let width: Int
     /// The Fourier modes that are kept along each axis; one number is for all axes.
@@ -67,6 +79,10 @@ public struct TrainConfig: Sendable {
     public let coordinates: Coordinates
     /// Of an FNO, zeros added at the end of each axis, removed before the projection; one number is for all.
     public let padding: [Int]
+    /// Of an FNO, the hidden channels of the lifting; 0 for a linear one.
+    public let liftingWidth: Int
+    /// Of an FNO, the hidden channels of the mixing behind every layer; 0 for none.
+    public let mixingWidth: Int
     /// Of a CNN and what it becomes, what convolutions see beyond the grid.
     public let paddingMode: ConvolutionGeometry.Padding
     /// The convolutional network that this is, or of an XD model that it was.
@@ -226,6 +242,7 @@ public struct TrainConfig: Sendable {
       : ConfigRange.atLeast(1)
     return Model(
       kind: kind,
+      time: section.choice("time", of: Time.self, default: .channels) ?? .channels,
       width: section.int("width", in: .between(1, 4096)),
       modes: section.intList("modes", in: modes),
       layers: section.int("layers", default: 4, in: .between(1, 64)),
@@ -237,6 +254,8 @@ public struct TrainConfig: Sendable {
       coordinates: section.choice("coordinates", of: Coordinates.self, default: .inclusive)
         ?? .inclusive,
       padding: isConvolutional ? [0] : section.intList("padding", default: [0], in: .nonNegative),
+      liftingWidth: isConvolutional ? 0 : section.int("lifting_width", default: 0, in: .between(0, 65_536)),
+      mixingWidth: isConvolutional ? 0 : section.int("mixing_width", default: 0, in: .between(0, 65_536)),
       paddingMode: isConvolutional
         ? section.choice("padding_mode", of: ConvolutionGeometry.Padding.self, default: .circular)
           ?? .circular : .circular,
@@ -264,8 +283,8 @@ public struct TrainConfig: Sendable {
     let testSamples = section.int("test_samples", in: .atLeast(1))
     let stride = section.int("stride", default: 1, in: .atLeast(1))
     // Frames may count from the end, as -1 for the last.
-    let inputFrames = section.optionalIntList("input_frames")
-    let targetFrames = section.optionalIntList("target_frames")
+    let inputFrames = section.optionalIntRange("input_frames")
+    let targetFrames = section.optionalIntRange("target_frames")
     let normalization = section.section("normalization")
     return Data(
       train: train, test: test, trainSamples: trainSamples, validationSamples: validationSamples,

@@ -34,10 +34,27 @@ struct Evaluation: Encodable {
   let spectrum: [SpectralError.Band]
   /// The errors of every target channel: a field, or a field at one time.
   let channels: [ChannelError]
+  /// For how long predicted frames resemble the true ones; nil for a single frame.
+  let validTime: ValidTime?
   /// The seconds that one prediction takes, in the batches of the evaluation.
   let secondsPerSample: Double
   /// The seconds that the solver took for one sample when the data were made, on one thread.
   let solverSecondsPerSample: Double?
+
+  /// How long after the last input frame predictions are good: until the correlation of prediction and target falls
+  /// below a threshold, in units of the data's time, or in frames where that is not stated.
+  struct ValidTime: Encodable {
+    /// The least correlation that counts as good.
+    let correlation: Double
+    /// The times of the samples, summarised; those that stay good count with the last frame.
+    let time: MetricSummary
+    /// The shortest of them.
+    let minimum: Double
+    /// How many samples stay good to the last frame.
+    let samplesToTheEnd: Int
+    /// The time of the last frame.
+    let longest: Double
+  }
 
   /// The errors of one target channel, means over the samples.
   struct ChannelError: Encodable {
@@ -115,6 +132,8 @@ struct Evaluation: Encodable {
     var channels = mapping.targets.map { (name: $0.name, error: 0.0, correlation: 0.0) }
     var seconds = 0.0
     var grid: [Int] = []
+    let horizon = ValidTimeMeasure(mapping)
+    var validTimes: [Double] = []
     func predict(_ range: Range<Int>) throws -> (
       input: Tensor<Float>, target: Tensor<Float>, prediction: Tensor<Float>
     ) {
@@ -138,6 +157,7 @@ struct Evaluation: Encodable {
       let (left, right) = (Tensor<Double>(converting: prediction), Tensor<Double>(converting: target))
       scaled += Metrics.varianceScaledError(left, right)
       let correlations = Metrics.correlation(left, right)
+      if let horizon { validTimes += correlations.map(horizon.validTime) }
       // Samples and channels as samples of one channel, so that each channel has an error of its own.
       let apart = [range.count * channels.count, 1] + grid
       let errorsApart = Metrics.relativeL2(left.reshaped(to: apart), right.reshaped(to: apart))
@@ -157,7 +177,7 @@ struct Evaluation: Encodable {
       pdebench: pdebench.result, spectrum: spectrum.bands,
       channels: channels.map {
         ChannelError(name: $0.name, relativeL2: $0.error, correlation: $0.correlation)
-      }, secondsPerSample: seconds / Double(samples.count),
+      }, validTime: horizon.map { $0.summary(validTimes) }, secondsPerSample: seconds / Double(samples.count),
       solverSecondsPerSample: try file.solveSeconds().map { $0.reduce(0, +) / Double(max(1, $0.count)) })
     let ranked = errors.indices.sorted { errors[$0] < errors[$1] }
     let last = ranked.count - 1
@@ -185,14 +205,25 @@ struct Evaluation: Encodable {
       "mean \(Text.number(summary.mean)), median \(Text.number(summary.median)), maximum "
         + Text.number(summary.maximum)
     }
-    return Text.table([
+    var rows = [
       ("data", "\(data), \(samples) samples on \(grid.map(String.init).joined(separator: " x ")) points"),
       ("checkpoint", "\(checkpoint), after \(epochs) epochs"),
       ("relative L2 error", line(relativeL2)), ("root mean square error", line(rootMeanSquareError)),
       ("largest error", line(largestError)),
       ("VRMSE", line(varianceScaledError)),
+    ]
+    if let validTime {
+      rows.append(
+        (
+          "valid time",
+          "mean \(Text.number(validTime.time.mean)) of \(Text.number(validTime.longest)), minimum "
+            + "\(Text.number(validTime.minimum)): correlation at least \(Text.number(validTime.correlation))"
+        ))
+    }
+    rows += [
       ("seconds per sample", Text.number(secondsPerSample)),
       ("solver, one thread", solverSecondsPerSample.map { Text.number($0) } ?? "not stated"),
-    ])
+    ]
+    return Text.table(rows)
   }
 }

@@ -10,6 +10,8 @@ struct FieldMapping: Sendable, Equatable {
   struct Channel: Sendable, Equatable {
     let field: String
     let frame: Int?
+    /// The time of the frame, if it is stated.
+    let time: Double?
     /// How figures and files call it, as `vorticity at t = 10`.
     let name: String
   }
@@ -33,7 +35,7 @@ struct FieldMapping: Sendable, Equatable {
       where frames != nil {
         throw config.mistake("data.\(key)", "is given, but the fields of \(path) do not vary in time")
       }
-      let channels = description.fields.map { Channel(field: $0.name, frame: nil, name: $0.name) }
+      let channels = description.fields.map { Channel(field: $0.name, frame: nil, time: nil, name: $0.name) }
       inputs = [channels[0]]
       targets = Array(channels.dropFirst())
       return
@@ -51,7 +53,8 @@ struct FieldMapping: Sendable, Equatable {
           let position = frame < 0 ? frame + count : frame
           let time = description.times.map { "at t = \(Text.number($0[position], digits: 6))" }
           return Channel(
-            field: field.name, frame: position, name: "\(field.name) \(time ?? "in frame \(position)")")
+            field: field.name, frame: position, time: description.times?[position],
+            name: "\(field.name) \(time ?? "in frame \(position)")")
         }
       }
     }

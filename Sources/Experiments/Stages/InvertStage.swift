@@ -26,7 +26,7 @@ public enum InvertStage {
       data: setup.checksums)
     let summary = try session.perform {
       let begin = ContinuousClock.now
-      let laplace = problem.isDifferentiable ? try mode(of: problem, console) : nil
+      let laplace = problem.isDifferentiable ? try mode(of: problem, config, console) : nil
       let modeSeconds = Progress.seconds(ContinuousClock.now - begin)
       let (sampler, screening) = samplers(config.sampler, setup, laplace)
       func chainRun(_ sampler: any Sampler, _ schedule: SamplingSchedule, _ file: String, _ label: String)
@@ -91,17 +91,28 @@ public enum InvertStage {
   }
 
   /// The point of largest posterior density and the Laplace approximation there.
-  private static func mode(of problem: InverseProblem, _ console: Console) throws -> LaplaceApproximation {
+  private static func mode(
+    of problem: InverseProblem, _ config: InvertConfig, _ console: Console
+  ) throws -> LaplaceApproximation {
     // A surrogate computes in single precision, and the misfit by a solver jumps where another sequence of steps is
     // chosen: 1e-4 of the gradient at the prior mean is what they can tell.
     let method = LBFGS(tolerance: 1e-4)
     let progress = Progress(
       console, label: "searching the mode", unit: "iterations", total: method.iterations)
     defer { progress.finish() }
-    return try LaplaceApproximation(of: problem, method: method) { search in
+    let draws = (0..<4).map { sample in
+      var random = Philox(seed: UInt64(config.seed), stream: .starts, sample: sample)
+      return random.normal(shape: [problem.prior.coordinateCount])
+    }
+    let laplace = try LaplaceApproximation(of: problem, otherStarts: draws, method: method) { search in
       try progress.update(
         search.iterations, detail: "gradient \(Text.number(search.relativeGradient, digits: 2))")
     }
+    if laplace.search.relativeGradient > 0.01, config.sampler.reference == .laplace {
+      console.note(
+        "note: the mode was not found; proposals about it may never be accepted: see sampler.reference")
+    }
+    return laplace
   }
 
   /// The sampler of a configuration and, in delayed acceptance, that of the surrogate's posterior.

@@ -4,10 +4,58 @@ import NeuralOperators
 import Training
 
 extension TrainConfig {
-  /// The model for data of some channels on a grid.
+  /// The model from some channels of a dataset to others, on a grid.
   ///
   /// - Throws: `ConfigError` that names the key and its range if there is no such model.
-  func modelConfiguration(inputChannels: Int, outputChannels: Int, grid: [Int]) throws -> ModelConfiguration {
+  func modelConfiguration(_ mapping: FieldMapping, grid: [Int]) throws -> ModelConfiguration {
+    let (inputs, targets) = (mapping.inputs.count, mapping.targets.count)
+    if model.time == .channels { return try modelConfiguration(inputs, targets, grid: grid) }
+    let fields = Set(mapping.targets.map(\.field)).count
+    let frames = targets / fields
+    try requireEvenTimes(mapping, fields: fields)
+    if model.time == .recurrent {
+      let step = try modelConfiguration(inputs, fields, grid: grid)
+      return .recurrent(RecurrentModel.Configuration(step: step, fields: fields, frames: frames))
+    }
+    let model = try modelConfiguration(inputs, fields, grid: grid + [frames])
+    return .spaceTime(SpaceTimeModel.Configuration(model: model, frames: frames))
+  }
+
+  /// Checks that time goes on evenly: over the predicted frames, and for a recurrent model from the input on.
+  private func requireEvenTimes(_ mapping: FieldMapping, fields: Int) throws {
+    let key = "model.time"
+    let inputs = mapping.inputs.prefix(mapping.inputs.count / fields)
+    let targets = mapping.targets.prefix(mapping.targets.count / fields)
+    guard (inputs + targets).allSatisfy({ $0.frame != nil }) else {
+      throw mistake(key, "is \(model.time.rawValue), but the fields of \(data.train) do not vary in time")
+    }
+    let isRecurrent = model.time == .recurrent
+    let frames = (isRecurrent ? inputs + targets : targets)
+    let places = frames.compactMap(\.frame).map(Double.init)
+    let times = frames.compactMap(\.time)
+    for values in [places, times] where values.count > 1 {
+      let step = values[1] - values[0]
+      guard step > 0, zip(values, values.dropFirst()).allSatisfy({ abs($1 - $0 - step) < 1e-6 * step }) else {
+        throw mistake(
+          key,
+          "is \(model.time.rawValue), which needs \(isRecurrent ? "input and target" : "target") frames that follow "
+            + "each other in equal steps, not \(places.map { Text.number($0) }.joined(separator: ", "))")
+      }
+    }
+    guard isRecurrent else { return }
+    for (name, scaling) in [("input", data.inputScaling), ("target", data.targetScaling)]
+    where scaling != .none {
+      throw mistake(
+        "data.normalization.\(name)",
+        "is \(scaling.rawValue); predicted frames become input as they are, so it must be none where model.time is "
+          + "recurrent")
+    }
+  }
+
+  /// The model of a number of channels to another on a grid.
+  private func modelConfiguration(
+    _ inputChannels: Int, _ outputChannels: Int, grid: [Int]
+  ) throws -> ModelConfiguration {
     let axes = grid.count
     let modes = try perAxis(model.modes, "model.modes", axes: axes)
     let configuration: ModelConfiguration
@@ -20,7 +68,8 @@ extension TrainConfig {
           dimensions: axes, inputChannels: inputChannels, outputChannels: outputChannels,
           width: model.width, modes: modes, layers: model.layers, projectionWidth: model.projectionWidth,
           activation: model.activation.function, normalization: model.normalization, padding: padding,
-          coordinates: model.coordinates))
+          coordinates: model.coordinates, liftingWidth: model.liftingWidth > 0 ? model.liftingWidth : nil,
+          mixingWidth: model.mixingWidth > 0 ? model.mixingWidth : nil))
     case .cnn, .resnet, .unet, .xd:
       let network = CNN.Configuration(
         dimensions: axes, inputChannels: inputChannels, outputChannels: outputChannels,
@@ -64,7 +113,8 @@ extension TrainConfig {
   private func perAxis(_ values: [Int], _ key: String, axes: Int) throws -> [Int] {
     if values.count == axes { return values }
     guard values.count == 1 else {
-      throw mistake(key, "has \(values.count) numbers; the data have \(axes) axes, so give 1 or \(axes)")
+      throw mistake(
+        key, "has \(values.count) numbers; the model's grid has \(axes) axes, so give 1 or \(axes)")
     }
     return Array(repeating: values[0], count: axes)
   }
@@ -103,13 +153,11 @@ extension TrainConfig {
   ///   for another grid; `HDF5Error`.
   func surrogate(_ checkpoint: Checkpoint, mapping: FieldMapping, grid: [Int]) throws -> LearnedOperator {
     // The configuration does not say on which grid a model was trained that is for one grid only.
-    var trainingGrid = grid
-    if case .xd(let configuration) = checkpoint.model { trainingGrid = configuration.grid }
-    let model = try modelConfiguration(
-      inputChannels: mapping.inputs.count, outputChannels: mapping.targets.count, grid: trainingGrid)
+    let model = try modelConfiguration(mapping, grid: checkpoint.model.fixedGrid ?? grid)
     guard checkpoint.model == model else {
       throw TrainingError.invalidCheckpoint(
-        path: checkpoint.path, reason: "is a checkpoint of another model than the run's config.yaml describes"
+        path: checkpoint.path,
+        reason: "is a checkpoint of another model than the run's config.yaml describes"
       )
     }
     if let problem = model.problem(grid: grid) { throw TrainingError.invalidData(problem) }

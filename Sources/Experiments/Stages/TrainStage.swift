@@ -27,8 +27,7 @@ public enum TrainStage {
   public static func run(_ config: TrainConfig, policy: RunFolder.Policy, _ console: Console) throws {
     // Everything that can be wrong is found out before the folder is touched.
     let data = try RunData(config)
-    let model = try config.modelConfiguration(
-      inputChannels: data.mapping.inputs.count, outputChannels: data.mapping.targets.count, grid: data.grid)
+    let model = try config.modelConfiguration(data.mapping, grid: data.grid)
     let checksums = try data.checksums()
     try RunFolder.requireAvailable(
       config.output, policy: policy, configuration: config.resolvedYAML, changeable: changeable)

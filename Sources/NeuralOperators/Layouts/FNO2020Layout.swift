@@ -15,27 +15,32 @@ func fno2020Placements(of model: FNO) throws -> [WeightPlacement] {
         "the layout fno2020 has a linear lifting and nothing behind a Fourier layer, this model has "
         + "perceptrons there; use the layout neuralop")
   }
-  var placements: [WeightPlacement] = []
-  func add(_ name: String, _ map: PointwiseLinear, trailing: Int = 0) {
-    let ones = Array(repeating: 1, count: trailing)
-    placements.append(WeightPlacement("\(name).weight", map.weight.value.shape + ones, map.weight))
-    placements.append(WeightPlacement("\(name).bias", map.bias.value.shape, map.bias))
-  }
-  add("fc0", lifting)
+  var placements = pointwisePlacements("fc0", lifting)
   for (index, layer) in model.layers.enumerated() {
     placements += spectralBlocks("conv\(index)", layer.spectral, modes: configuration.modes)
-    add("w\(index)", layer.skip, trailing: layer.normalization == nil ? configuration.dimensions : 1)
-    guard let normalization = layer.normalization else { continue }
-    for (name, parameter) in [
-      ("weight", normalization.scale), ("bias", normalization.shift),
-      ("running_mean", normalization.running.mean), ("running_var", normalization.running.variance),
-    ] {
-      placements.append(WeightPlacement("bn\(index).\(name)", parameter.value.shape, parameter))
-    }
+    placements += pointwisePlacements(
+      "w\(index)", layer.skip, trailing: layer.normalization == nil ? configuration.dimensions : 1)
+    placements += layer.normalization.map { normalizationPlacements("bn\(index)", $0) } ?? []
   }
-  add("fc1", model.projection.hidden)
-  add("fc2", model.projection.output)
-  return placements
+  return placements + pointwisePlacements("fc1", model.projection.hidden)
+    + pointwisePlacements("fc2", model.projection.output)
+}
+
+/// A linear map as PyTorch keeps it, with axes of length 1 behind the channels where it is a convolution.
+func pointwisePlacements(_ name: String, _ map: PointwiseLinear, trailing: Int = 0) -> [WeightPlacement] {
+  let ones = Array(repeating: 1, count: trailing)
+  return [
+    WeightPlacement("\(name).weight", map.weight.value.shape + ones, map.weight),
+    WeightPlacement("\(name).bias", map.bias.value.shape, map.bias),
+  ]
+}
+
+/// Batch normalisation as PyTorch keeps it.
+func normalizationPlacements(_ name: String, _ normalization: BatchNormalization) -> [WeightPlacement] {
+  [
+    ("weight", normalization.scale), ("bias", normalization.shift),
+    ("running_mean", normalization.running.mean), ("running_var", normalization.running.variance),
+  ].map { WeightPlacement("\(name).\($0)", $1.value.shape, $1) }
 }
 
 /// One array for every corner of the spectrum.

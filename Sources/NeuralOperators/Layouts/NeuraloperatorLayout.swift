@@ -11,6 +11,18 @@ func neuraloperatorPlacements(of model: FNO) throws -> [WeightPlacement] {
     throw WeightLayoutError(
       description: "the layout neuralop has no batch normalisation, this model has; use the layout fno2020")
   }
+  guard configuration.mixingWidth != nil || configuration.activation == .relu else {
+    throw WeightLayoutError(
+      description:
+        "neuraloperator 2.0 activates twice where no mixing of channels stands between, so it has no model "
+        + "like this one with GELU; train with model.mixing_width, or use the layout fno2020")
+  }
+  guard configuration.padding.allSatisfy({ $0 == 0 }) else {
+    throw WeightLayoutError(
+      description:
+        "the layout neuralop pads in proportion to the grid, this model by \(configuration.padding) "
+        + "points; train without padding, or use the layout fno2020")
+  }
   let dimensions = configuration.dimensions
   let ones = Array(repeating: 1, count: dimensions)
   var placements: [WeightPlacement] = []

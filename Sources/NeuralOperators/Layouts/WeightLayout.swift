@@ -1,12 +1,13 @@
 import Autodiff
 import Tensors
 
-/// How another program names and arranges the weights of a Fourier neural operator.
+/// How another program names and arranges the weights of a model.
 ///
 /// A layout is a list of arrays, each with its place in the parameters of our model, so the same list writes
 /// weights, reads them, and compares gradients.
 public enum WeightLayout: String, Codable, Sendable, CaseIterable {
-  /// The code of the first paper and of PDEBench: `fc0`, `conv0.weights1`, `w0`, `bn0`, `fc1`, `fc2`.
+  /// The code of the first paper and of PDEBench: `fc0`, `conv0.weights1`, `w0`, `bn0`, `fc1`, `fc2`; the XD paper's
+  /// has `conv0.weight` and K-matrices.
   case fno2020
   /// `neuralop.models.FNO` of neuraloperator 2.0: `lifting`, `fno_blocks`, `projection`.
   case neuralop
@@ -55,11 +56,20 @@ public struct WeightPlacement {
 extension WeightLayout {
   /// The arrays of a model in this layout, or why it has none.
   ///
+  /// Of a model in time, those of the model inside.
   /// - Throws: `WeightLayoutError` for a model with parts that the layout has no names for.
-  public func placements(of model: FNO) throws -> [WeightPlacement] {
-    switch self {
-    case .fno2020: try fno2020Placements(of: model)
-    case .neuralop: try neuraloperatorPlacements(of: model)
+  public func placements(of model: any Module) throws -> [WeightPlacement] {
+    switch (self, model) {
+    case (_, let model as RecurrentModel): return try placements(of: model.step)
+    case (_, let model as SpaceTimeModel): return try placements(of: model.model)
+    case (.fno2020, let model as FNO): return try fno2020Placements(of: model)
+    case (.fno2020, let model as CNN): return cnnPlacements(of: model)
+    case (.neuralop, let model as FNO): return try neuraloperatorPlacements(of: model)
+    default:
+      throw WeightLayoutError(
+        description:
+          "the layout \(rawValue) has no names for this kind of model; there are fno2020 for FNO, CNN and XD, "
+          + "and neuralop for FNO")
     }
   }
 }
@@ -68,4 +78,7 @@ extension WeightLayout {
 public struct WeightLayoutError: Error, Equatable, CustomStringConvertible {
   /// What the model has that the layout has not, and what to do.
   public let description: String
+
+  /// An error of these words.
+  public init(description: String) { self.description = description }
 }

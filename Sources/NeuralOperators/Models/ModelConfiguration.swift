@@ -1,3 +1,5 @@
+import Autodiff
+
 /// Any of the models, as configurations and checkpoints name it: the one place that maps a kind to a type.
 ///
 /// Encoded as the model's own configuration with a key `kind` beside its keys.
@@ -12,9 +14,16 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
   case uNet(CNN.Configuration)
   /// A model whose convolutions have become XD-operations, `kind: xd`.
   case xd(XDModel.Configuration)
+  /// A model that predicts frame by frame, `kind: recurrent`.
+  case recurrent(RecurrentModel.Configuration)
+  /// A model whose grid has time as its last axis, `kind: space-time`.
+  case spaceTime(SpaceTimeModel.Configuration)
 
   private enum Key: String, CodingKey { case kind }
-  private enum Kind: String, Codable { case fno, cnn, resnet, unet, xd }
+  private enum Kind: String, Codable {
+    case fno, cnn, resnet, unet, xd, recurrent
+    case spaceTime = "space-time"
+  }
 
   /// Decodes the kind, then that model's configuration.
   public init(from decoder: any Decoder) throws {
@@ -24,6 +33,8 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
     case .resnet: self = .resNet(try CNN.Configuration(from: decoder))
     case .unet: self = .uNet(try CNN.Configuration(from: decoder))
     case .xd: self = .xd(try XDModel.Configuration(from: decoder))
+    case .recurrent: self = .recurrent(try RecurrentModel.Configuration(from: decoder))
+    case .spaceTime: self = .spaceTime(try SpaceTimeModel.Configuration(from: decoder))
     }
   }
 
@@ -46,6 +57,12 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
     case .xd(let configuration):
       try container.encode(Kind.xd, forKey: .kind)
       try configuration.encode(to: encoder)
+    case .recurrent(let configuration):
+      try container.encode(Kind.recurrent, forKey: .kind)
+      try configuration.encode(to: encoder)
+    case .spaceTime(let configuration):
+      try container.encode(Kind.spaceTime, forKey: .kind)
+      try configuration.encode(to: encoder)
     }
   }
 
@@ -57,6 +74,8 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
     case .resNet(let configuration): ResNet(configuration, seed: seed)
     case .uNet(let configuration): UNet(configuration, seed: seed)
     case .xd(let configuration): configuration.makeModel(seed: seed)
+    case .recurrent(let configuration): RecurrentModel(configuration, seed: seed)
+    case .spaceTime(let configuration): SpaceTimeModel(configuration, seed: seed)
     }
   }
 
@@ -67,6 +86,8 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
     case .cnn(let configuration), .resNet(let configuration), .uNet(let configuration):
       configuration.inputChannels
     case .xd(let configuration): configuration.backbone.inputChannels
+    case .recurrent(let configuration): configuration.step.inputChannels
+    case .spaceTime(let configuration): configuration.model.inputChannels
     }
   }
 
@@ -77,6 +98,8 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
     case .cnn(let configuration), .resNet(let configuration), .uNet(let configuration):
       configuration.outputChannels
     case .xd(let configuration): configuration.backbone.outputChannels
+    case .recurrent(let configuration): configuration.fields * configuration.frames
+    case .spaceTime(let configuration): configuration.model.outputChannels * configuration.frames
     }
   }
 
@@ -87,6 +110,8 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
     case .cnn(let configuration), .resNet(let configuration): configuration.problem
     case .uNet(let configuration): UNet.problem(configuration)
     case .xd(let configuration): configuration.problem
+    case .recurrent(let configuration): configuration.problem
+    case .spaceTime(let configuration): configuration.problem
     }
   }
 
@@ -97,6 +122,47 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
     case .cnn(let configuration), .resNet(let configuration): configuration.problem(grid: grid)
     case .uNet(let configuration): UNet.problem(configuration, grid: grid)
     case .xd(let configuration): configuration.problem(grid: grid)
+    case .recurrent(let configuration): configuration.problem ?? configuration.step.problem(grid: grid)
+    case .spaceTime(let configuration): configuration.problem(grid: grid)
+    }
+  }
+
+  /// The grid of a model that is for one only, nil for a model that is for many.
+  public var fixedGrid: [Int]? {
+    switch self {
+    case .fno, .cnn, .resNet, .uNet: nil
+    case .xd(let configuration): configuration.grid
+    case .recurrent(let configuration): configuration.step.fixedGrid
+    case .spaceTime(let configuration): configuration.model.fixedGrid?.dropLast()
+    }
+  }
+
+  /// The Fourier neural operator that this is or has inside, if any, and the axes of its grid beyond those of the data.
+  public var fourierNeuralOperator: (configuration: FNO.Configuration, addedAxes: [Int])? {
+    switch self {
+    case .fno(let configuration): (configuration, [])
+    case .cnn, .resNet, .uNet, .xd: nil
+    case .recurrent(let configuration): configuration.step.fourierNeuralOperator
+    case .spaceTime(let configuration):
+      configuration.model.fourierNeuralOperator.map {
+        ($0.configuration, $0.addedAxes + [configuration.frames])
+      }
+    }
+  }
+
+  /// The same model with other coordinates, where it is or has inside a Fourier neural operator.
+  public func with(coordinates: Coordinates) -> ModelConfiguration {
+    switch self {
+    case .fno(var configuration):
+      configuration.coordinates = coordinates
+      return .fno(configuration)
+    case .cnn, .resNet, .uNet, .xd: return self
+    case .recurrent(var configuration):
+      configuration.step = configuration.step.with(coordinates: coordinates)
+      return .recurrent(configuration)
+    case .spaceTime(var configuration):
+      configuration.model = configuration.model.with(coordinates: coordinates)
+      return .spaceTime(configuration)
     }
   }
 }
