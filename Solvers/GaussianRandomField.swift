@@ -306,25 +306,111 @@ public struct NeumannGaussianField: Sendable {
     }
   }
 
+  /// The modes that the grid holds, in the order of the coefficients of `synthesize`.
+  ///
+  /// The wave numbers count half periods: the mode (k, l) is cos πkx cos πly.
+  public var heldModes: [PeriodicGaussianField.Mode] {
+    modes.lazy.filter { $0.position >= 0 }.map { mode in
+      PeriodicGaussianField.Mode(
+        wavenumber: [mode.position / grid[1], mode.position % grid[1]], amplitude: mode.amplitude)
+    }
+  }
+
+  /// The number of coefficients of a field on this grid: one per mode.
+  public var coefficientCount: Int { modes.count { $0.position >= 0 } }
+
+  /// The variance at every point of the grid, of the modes that it holds.
+  public var variances: Tensor<Double> {
+    let (rows, columns) = (grid[0], grid[1])
+    func squares(_ count: Int) -> [[Double]] {
+      (0..<count).map { point in
+        let x =
+          placement == .vertices ? Double(point) / Double(count - 1) : (Double(point) + 0.5) / Double(count)
+        return (0..<count).map { pow(cos(Double.pi * Double($0) * x), 2) }
+      }
+    }
+    var amplitudes = [[Double]](repeating: Array(repeating: 0, count: columns), count: rows)
+    for mode in modes where mode.position >= 0 {
+      amplitudes[mode.position / columns][mode.position % columns] = mode.amplitude * mode.amplitude
+    }
+    // Axis by axis: the sum over l first, then that over k.
+    let (rowSquares, columnSquares) = (squares(rows), squares(columns))
+    let sums = amplitudes.map { row in
+      columnSquares.map { square in zip(row, square).reduce(0) { $0 + $1.0 * $1.1 } }
+    }
+    return Tensor(
+      shape: grid,
+      scalars: rowSquares.flatMap { square in
+        (0..<columns).map { column in (0..<rows).reduce(0) { $0 + square[$1] * sums[$1][column] } }
+      })
+  }
+
   /// One field of shape `grid`.
   public func sample(using random: inout Philox) -> Tensor<Double> {
+    var coefficients: [Double] = []
+    for mode in modes {
+      let value = random.nextNormal()
+      if mode.position >= 0 { coefficients.append(value) }
+    }
+    return Tensor(shape: grid) { field in synthesize(coefficients, into: field.baseAddress!) }
+  }
+
+  /// The field g = Σ a_k ξ_k cos πk₁x cos πk₂y, a_k the amplitudes of `heldModes`.
+  ///
+  /// Independent standard normal coefficients give one draw of the field.
+  ///
+  /// - Parameters:
+  ///   - coefficients: ξ of every mode in turn, `coefficientCount` numbers.
+  ///   - field: the values on the grid.
+  public func synthesize(
+    _ coefficients: UnsafePointer<Double>, into field: UnsafeMutablePointer<Double>
+  ) {
     let (rows, columns) = (grid[0], grid[1])
-    var coefficients = Tensor<Double>(shape: grid)
-    coefficients.withUnsafeMutableBuffer { coefficients in
-      for mode in modes {
-        let value = mode.amplitude * random.nextNormal()
-        guard mode.position >= 0 else { continue }
+    var spectrum = Tensor<Double>(shape: grid)
+    let transform = FourierTransform<Double>(
+      placement == .vertices ? .cosineVertices : .cosineSynthesis, shape: grid)
+    spectrum.withUnsafeMutableBuffer { spectrum in
+      var next = 0
+      for mode in modes where mode.position >= 0 {
         // FFTW's synthesis counts every cosine twice but the constant and, at vertices, the last one.
         let (k, l) = (mode.position / columns, mode.position % columns)
         let rowWeight = k == 0 || (placement == .vertices && k == rows - 1) ? 1 : 0.5
         let columnWeight = l == 0 || (placement == .vertices && l == columns - 1) ? 1 : 0.5
-        coefficients[mode.position] = value * rowWeight * columnWeight
+        spectrum[mode.position] = mode.amplitude * coefficients[next] * rowWeight * columnWeight
+        next += 1
       }
+      transform(spectrum.baseAddress!, field)
     }
-    let transform = FourierTransform<Double>(
-      placement == .vertices ? .cosineVertices : .cosineSynthesis, shape: grid)
-    return Tensor(shape: grid) { field in
-      coefficients.withUnsafeMutableBuffer { transform($0.baseAddress!, field.baseAddress!) }
+  }
+
+  /// The adjoint of `synthesize`, for fields at the vertices: Σ_x v(x) ∂g(x)/∂ξ_k for every mode.
+  ///
+  /// - Parameters:
+  ///   - field: v.
+  ///   - coefficients: the result, `coefficientCount` numbers.
+  public func synthesizeAdjoint(
+    _ field: UnsafePointer<Double>, into coefficients: UnsafeMutablePointer<Double>
+  ) {
+    precondition(placement == .vertices, "the adjoint is for fields at the vertices")
+    let (rows, columns) = (grid[0], grid[1])
+    var values = Tensor<Double>(shape: grid)
+    var spectrum = Tensor<Double>(shape: grid)
+    let transform = FourierTransform<Double>(.cosineVertices, shape: grid)
+    values.withUnsafeMutableBuffer { values in
+      // FFTW counts every point twice but those on the boundary.
+      for row in 0..<rows {
+        let weight = row == 0 || row == rows - 1 ? 1 : 0.5
+        for column in 0..<columns {
+          let index = row * columns + column
+          values[index] = field[index] * weight * (column == 0 || column == columns - 1 ? 1 : 0.5)
+        }
+      }
+      spectrum.withUnsafeMutableBuffer { transform(values.baseAddress!, $0.baseAddress!) }
+    }
+    var next = 0
+    for mode in modes where mode.position >= 0 {
+      coefficients[next] = mode.amplitude * spectrum.scalars[mode.position]
+      next += 1
     }
   }
 }

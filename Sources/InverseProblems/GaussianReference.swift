@@ -47,6 +47,25 @@ public struct GaussianReference: Sendable, Equatable {
       mean: Tensor(shape: [coordinates]), directions: Tensor(shape: [0, 0]), eigenvalues: [])
   }
 
+  /// The law with as many times the standard deviation in its directions, but no wider than the prior.
+  ///
+  /// A law that is wider everywhere would be singular to this one on the function space.
+  public func widened(by factor: Double) -> GaussianReference {
+    GaussianReference(
+      mean: mean, directions: directions,
+      eigenvalues: eigenvalues.map { max(0, (1 + $0) / (factor * factor) - 1) })
+  }
+
+  /// One draw.
+  func sample(using random: inout Philox) -> [Double] {
+    var draw = random.normal(shape: [count])
+    draw.withUnsafeMutableBuffer { draw in
+      applySquareRoot(draw.baseAddress!)
+      withPointers(mean) { Double.axpy(count, 1, $0, draw.baseAddress!) }
+    }
+    return draw.scalars
+  }
+
   /// The number of coordinates.
   public var count: Int { mean.count }
 

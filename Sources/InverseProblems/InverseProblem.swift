@@ -22,6 +22,10 @@ public struct InverseProblem: Sendable {
   public let noise: NoiseModel
   /// The prior of a factor of the noise's covariance, if its level is to be inferred.
   public var noisePrior: InverseGamma?
+  /// What becomes of the prior's field before the forward map sees it.
+  public var transform = FieldTransform.identity
+  /// A parameter of the equation that is inferred too; `prior` is a `ScalarPrior` then.
+  public var scalar: ScalarUnknown?
 
   /// An inverse problem with one value and one standard deviation per sensor.
   public init(
@@ -51,12 +55,14 @@ public struct InverseProblem: Sendable {
   public func replacingForward(by forward: any SolutionOperator) -> InverseProblem {
     var problem = InverseProblem(
       prior: prior, forward: forward, observation: observation, data: data, noise: noise)
-    problem.noisePrior = noisePrior
+    (problem.noisePrior, problem.transform, problem.scalar) = (noisePrior, transform, scalar)
     return problem
   }
 
-  /// The forward map if it has derivatives.
-  var differentiableForward: (any DifferentiableOperator)? { forward as? any DifferentiableOperator }
+  /// The forward map if it has derivatives, with respect to everything that is unknown.
+  var differentiableForward: (any DifferentiableOperator)? {
+    transform.isDifferentiable && scalar == nil ? forward as? any DifferentiableOperator : nil
+  }
 
   /// Whether gradients of the misfit are to be had.
   public var isDifferentiable: Bool { differentiableForward != nil }
@@ -67,8 +73,11 @@ public struct InverseProblem: Sendable {
   /// - Parameter fields: the fields of the points, `[chain, 1, ...grid]`, if they are at hand.
   /// - Throws: what the forward map throws, unless it is the failure of one solution.
   public func misfits(of coordinates: Tensor<Double>, fields: Tensor<Double>? = nil) throws -> [Double] {
-    try separately(fields ?? prior.makeFields(coordinates)) { fields in
-      let solutions = try forward(fields)
+    try separately(coordinates, fields ?? prior.makeFields(coordinates)) { coordinates, fields in
+      let inputs = transform(fields)
+      let solutions =
+        try scalar.map { try $0.family.solutions(inputs, parameters: $0.values(coordinates)) }
+        ?? forward(inputs)
       return (residuals(solutions).map(misfit), Tensor(shape: [fields.shape[0], 0]))
     }.misfits
   }
@@ -83,15 +92,15 @@ public struct InverseProblem: Sendable {
     guard let forward = differentiableForward else {
       preconditionFailure("the forward map has no derivative")
     }
-    return try separately(fields ?? prior.makeFields(coordinates)) { fields in
+    return try separately(coordinates, fields ?? prior.makeFields(coordinates)) { _, fields in
       var misfits: [Double] = []
-      let products = try forward.vectorJacobianProducts(fields) { solutions, _ in
+      let products = try forward.vectorJacobianProducts(transform(fields)) { solutions, _ in
         let residuals = residuals(solutions)
         misfits += residuals.map(misfit)
         // Φ = ½|r|² with r = Γ^(−½)(O(G(w)) − y).
         return cotangents(residuals.map(noise.whitenAdjoint), channels: solutions.shape[1])
       }.products
-      var gradients = prior.applyAdjoint(products)
+      var gradients = prior.applyAdjoint(transform.pullBack(products, at: fields))
       let count = prior.coordinateCount
       gradients.withUnsafeMutableBuffer { gradients in
         for chain in misfits.indices {
@@ -117,10 +126,10 @@ public struct InverseProblem: Sendable {
     }
     let field = prior.makeField(coordinates).reshaped(to: [1, 1] + prior.grid)
     let units = data.indices.map { row in noise.whitenAdjoint(data.indices.map { $0 == row ? 1 : 0 }) }
-    let (solution, products) = try forward.vectorJacobianProducts(at: field) { solution in
+    let (solution, products) = try forward.vectorJacobianProducts(at: transform(field)) { solution in
       cotangents(units, channels: solution.shape[1])
     }
-    return (residuals(solution)[0], prior.applyAdjoint(products))
+    return (residuals(solution)[0], prior.applyAdjoint(transform.pullBack(products, at: field)))
   }
 
   /// Γ^(−½)(O(u) − y) for every solution of a batch.
@@ -158,17 +167,19 @@ public struct InverseProblem: Sendable {
 
   /// Evaluates all fields at once and, only where the solver gives up on one of them, one by one.
   private func separately(
-    _ fields: Tensor<Double>, _ evaluate: (Tensor<Double>) throws -> ([Double], Tensor<Double>)
+    _ coordinates: Tensor<Double>, _ fields: Tensor<Double>,
+    _ evaluate: (_ coordinates: Tensor<Double>, _ fields: Tensor<Double>) throws -> ([Double], Tensor<Double>)
   ) throws -> (misfits: [Double], gradients: Tensor<Double>) {
     do {
-      let (misfits, gradients) = try evaluate(fields)
+      let (misfits, gradients) = try evaluate(coordinates, fields)
       return (misfits, gradients)
     } catch let error as SolverError where error.isFailureOfOneSolution {
       guard fields.shape[0] > 1 else {
         return ([.infinity], Tensor(shape: [1, prior.coordinateCount]))
       }
       let parts = try (0..<fields.shape[0]).map { chain in
-        try separately(fields[first: chain..<chain + 1], evaluate)
+        try separately(
+          coordinates[first: chain..<chain + 1], fields[first: chain..<chain + 1], evaluate)
       }
       // Without gradients those of the points that did not fail are empty.
       let length = parts.map { $0.gradients.shape[1] }.min() ?? 0

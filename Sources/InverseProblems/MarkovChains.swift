@@ -175,7 +175,7 @@ public struct MarkovChains: Sendable, Equatable {
     }
     guard isKept else { return }
     keptDraws += 1
-    let fields = points.fields ?? problem.prior.makeFields(points.coordinates)
+    let fields = problem.transform(points.fields ?? problem.prior.makeFields(points.coordinates))
     fieldMoments.add(fields, number: keptDraws)
     coordinateMoments.add(points.coordinates, number: keptDraws)
     if (keptDraws - 1).isMultiple(of: thin) {
@@ -265,12 +265,15 @@ extension SamplingSchedule {
   /// Chains at their starting points: independent draws from the prior, dispersed with respect to any
   /// posterior.
   ///
+  /// - Parameter law: what they are drawn from instead, such as a Laplace approximation made wider: where the data
+  ///   say much, draws of the prior are so far off that the burn-in is spent on the way.
   /// - Throws: `SamplingError` if the forward map has no finite solution there, and what it throws.
-  public func start(_ sampler: any Sampler) throws -> MarkovChains {
+  public func start(_ sampler: any Sampler, from law: GaussianReference? = nil) throws -> MarkovChains {
     let count = sampler.problem.prior.coordinateCount
+    let law = law ?? .prior(coordinates: count)
     func draw(_ chain: Int, attempt: Int) -> [Double] {
       var random = Philox(seed: seed, stream: .starts, sample: attempt << 32 | chain)
-      return random.normal(shape: [count]).scalars
+      return law.sample(using: &random)
     }
     var coordinates = Tensor<Double>(
       shape: [chains, count], scalars: (0..<chains).flatMap { draw($0, attempt: 0) })
@@ -321,7 +324,9 @@ extension SamplingSchedule {
       Philox(seed: seed, stream: stream, sample: chain << 40 | iteration)
     }
     let outcome = try sampler.step(&chains.points, stepSizes: chains.stepSizes, randoms: &randoms)
-    if let noisePrior = sampler.problem.noisePrior {
+    // At a start far from the data an inferred level would explain the misfit as noise, and the field would
+    // have no reason to move: for half of the burn-in the stated level holds.
+    if let noisePrior = sampler.problem.noisePrior, iteration >= burnIn / 2 {
       for chain in 0..<chains.count {
         chains.points.noiseVariances[chain] =
           noisePrior.posterior(

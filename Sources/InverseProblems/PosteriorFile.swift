@@ -42,6 +42,8 @@ public struct InversionRecord: Sendable {
   public var truth: Tensor<Double>?
   /// The pointwise standard deviation of the prior, of the field's shape.
   public var priorStandardDeviation: Tensor<Double>
+  /// The pointwise mean of the prior; nil for zero.
+  public var priorMean: Tensor<Double>?
   /// Name and version of the software, for the file's attributes.
   public var software: (name: String, version: String)
   /// When the inversion was made, ISO 8601 in UTC.
@@ -136,7 +138,7 @@ public enum PosteriorFile {
     try HDF5File.write(to: path, overwriting: overwriting) { file in
       try writePosterior(history, sampler, schedule, record, file)
       try writeSummary("posterior_summary", chains, history, problem, record, file)
-      try writeLaplace(record, file)
+      try writeLaplace(problem, record, file)
       if let surrogate = record.surrogate {
         try writeSummary("surrogate_summary", surrogate.chains, surrogate.history, problem, record, file)
       }
@@ -164,6 +166,7 @@ public enum PosteriorFile {
     var group = try NetCDFGroup("posterior", in: file)
     try setAttributes(group, record)
     for attribute in record.attributes { try group.group.attributes.set(attribute.name, attribute.value) }
+    try group.group.attributes.set("field", record.field)
     try group.group.attributes.set("sampler", sampler.name)
     try group.group.attributes.set("draws_per_chain", history.keptDraws)
     try group.group.attributes.set("burn_in", schedule.burnIn)
@@ -190,10 +193,20 @@ public enum PosteriorFile {
         scalar, over: ["chain", "draw"], traces.flatMap { $0 },
         description: "standard deviation of the observation noise over the stated one")
     }
+    if let scalar = sampler.problem.scalar {
+      let values = history.keptTrace(scalar.coordinateName).flatMap { trace in
+        stride(from: 0, to: trace.count, by: schedule.thin).map { scalar.median * exp(trace[$0]) }
+      }
+      try group.addVariable(
+        scalar.name, over: ["chain", "draw"], values, description: "\(scalar.name) of the equation")
+    }
   }
 
-  private static func writeLaplace(_ record: InversionRecord, _ file: HDF5File) throws {
-    guard let laplace = record.laplace else { return }
+  private static func writeLaplace(
+    _ problem: InverseProblem, _ record: InversionRecord, _ file: HDF5File
+  ) throws {
+    // The mode of the Gaussian field is of no use to readers who see the transformed one.
+    guard let laplace = record.laplace, problem.transform == .identity else { return }
     var group = try NetCDFGroup("laplace_approximation", in: file)
     try setAttributes(group, record)
     try group.group.attributes.set("iterations", laplace.search.iterations)
@@ -315,7 +328,14 @@ public enum PosteriorFile {
       "acceptance_rate", over: axes, trace("acceptance"), description: "probability of accepting the proposal"
     )
 
-    let modes = problem.prior.coordinates.map(\.name).filter(history.quantities.contains)
+    if let scalar = problem.scalar {
+      try group.addVariable(
+        scalar.coordinateName, over: axes, trace(scalar.coordinateName),
+        description: "logarithm of \(scalar.name) over its prior median, \(scalar.median)")
+    }
+    let modes = problem.prior.coordinates.map(\.name).filter {
+      $0.contains("(") && history.quantities.contains($0)
+    }
     try group.addDimension("mode", modes)
     let variable = try group.addVariable(
       "fourier_mode", over: axes + ["mode"], of: Double.self,
@@ -364,9 +384,9 @@ public enum PosteriorFile {
     try setAttributes(group, record)
     try addAxes(&group, record)
     let axes = record.axes.map(\.name)
-    let points = record.priorStandardDeviation.count
+    let zeros = [Double](repeating: 0, count: record.priorStandardDeviation.count)
     try group.addVariable(
-      "\(record.field)_mean", over: axes, [Double](repeating: 0, count: points),
+      "\(record.field)_mean", over: axes, record.priorMean?.scalars ?? zeros,
       description: "mean of the prior")
     try group.addVariable(
       "\(record.field)_std", over: axes, record.priorStandardDeviation.scalars,

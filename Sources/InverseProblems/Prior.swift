@@ -18,6 +18,9 @@ public protocol Prior: Sendable {
   /// The number of coordinates.
   var coordinateCount: Int { get }
 
+  /// The variance of the field at every point of the grid.
+  var variances: Tensor<Double> { get }
+
   /// The field w = L ξ.
   func makeField(_ coordinates: UnsafePointer<Double>, into field: UnsafeMutablePointer<Double>)
 
@@ -98,6 +101,9 @@ extension Prior {
 }
 
 extension PeriodicGaussianField: Prior {
+  /// The same everywhere.
+  public var variances: Tensor<Double> { Tensor(shape: grid, repeating: pointVariance) }
+
   /// The number of coordinates: a cosine and a sine per mode of the grid.
   public var coordinateCount: Int { coefficientCount }
 
@@ -110,6 +116,32 @@ extension PeriodicGaussianField: Prior {
         PriorCoordinate(
           name: "\(function)(\(label))", wavenumber: Double(squared).squareRoot(), amplitude: mode.amplitude)
       }
+    }
+  }
+
+  /// The field of the given coefficients.
+  public func makeField(_ coordinates: UnsafePointer<Double>, into field: UnsafeMutablePointer<Double>) {
+    synthesize(coordinates, into: field)
+  }
+
+  /// The adjoint of `makeField`.
+  public func applyAdjoint(_ field: UnsafePointer<Double>, into coordinates: UnsafeMutablePointer<Double>) {
+    synthesizeAdjoint(field, into: coordinates)
+  }
+}
+
+extension NeumannGaussianField: Prior {
+  /// The number of coordinates: one per mode of the grid.
+  public var coordinateCount: Int { coefficientCount }
+
+  /// The coefficients of the cosine series.
+  public var coordinates: [PriorCoordinate] {
+    heldModes.map { mode in
+      let squared = mode.wavenumber.reduce(0) { $0 + $1 * $1 }
+      // Wave numbers count half periods.
+      return PriorCoordinate(
+        name: "cos(\(mode.wavenumber.map(String.init).joined(separator: ",")))",
+        wavenumber: Double(squared).squareRoot() / 2, amplitude: mode.amplitude)
     }
   }
 

@@ -47,7 +47,7 @@ private func mistakes(
     #expect(section.doubleList("doubles") == [0.5, 100, -3])
     #expect(section.choice("colour", of: Colour.self) == .green)
     #expect(
-      section.optionalPoints("points", dimensions: 2, in: .between(0, 1)) == [[0, 0.5], [0.25, 0.75]])
+      section.optionalPoints("points", dimensions: 2...2, in: .between(0, 1)) == [[0, 0.5], [0.25, 0.75]])
     #expect(section.section("inner").section("deep").int("key") == 1)
     #expect(section.optionalInt("absent") == nil)
     #expect(section.int("missing", default: 5) == 5)

@@ -289,9 +289,9 @@ private func mistakes(_ body: () throws -> Void) -> String {
     #expect(
       mistakesOf("sampler.chains=0") == "command line: 'sampler.chains' is 0; it must be between 1 and 1024")
     #expect(
-      mistakesOf("observations.sensors=[[0.5]]")
-        == "command line: 'observations.sensors' is [[0.5]]; it must be a list of points, "
-        + "each a list of 2 numbers")
+      mistakesOf("observations.sensors=[[0.5, 0.5, 0.5]]")
+        == "command line: 'observations.sensors' is [[0.5, 0.5, 0.5]]; it must be a list of points, "
+        + "each a list of 1 or 2 numbers")
     #expect(
       mistakesOf("observations.sensors=[[0.5, 1]]")
         == "command line: 'observations.sensors' is [[0.5, 1]]; it must be points with coordinates "

@@ -93,6 +93,16 @@ private enum SampleRun {
         misfits.append(24.5 + 5 * sin(Double(index * 37 % 101)) + 10 / Double(index % draws + 1))
         accepted.append(index * 31 % 100 < 27 ? 1 : 0)
       }
+      let modes = (0..<2 * draws * 2).map { cos(Double($0 * 29 % 113)) }
+      try root.createDataset("sample_stats/fourier_mode", modes, shape: [2, draws, 2])
+      try root.createDataset("sample_stats/mode", ["cos(1,0)", "sin(1,0)"])
+      let fields = (0..<4).flatMap { field(n, 0, shift: 0.02 * Double($0)).map(Float.init) }
+      try root.createDataset("posterior/vorticity", fields, shape: [2, 2, n, n])
+      let numbers = (0..<40).map { 1 + Double($0 / 4) }
+      try root.createDataset("posterior_summary/coordinate_wavenumber", numbers)
+      try root.createDataset("posterior_summary/coordinate_prior_std", numbers.map { 1 / ($0 * $0) })
+      try root.createDataset("posterior_summary/coordinate_mean", numbers.map { exp(-$0) })
+      try root.createDataset("posterior_summary/coordinate_variance", numbers.map { 1 - exp(-$0) })
       try root.createDataset("sample_stats/misfit", misfits, shape: [2, draws])
       try root.createDataset("sample_stats/accepted", accepted, shape: [2, draws])
     }
@@ -147,13 +157,17 @@ private enum SampleRun {
       let summary = try Report.write(runFolder: folder)
       for name in [
         "posterior", "prior-and-posterior-deviation", "observations", "misfit-trace", "acceptance-trace",
-        "misfit-histogram",
+        "misfit-histogram", "coverage", "samples", "spectrum", "variance-by-wave-number", "mode-trace-1",
+        "misfit-ranks", "mode-ranks", "autocorrelation",
       ] {
         #expect(summary.figures.contains(name), "\(name)")
       }
       let page = try String(contentsOfFile: summary.page, encoding: .utf8)
       #expect(page.contains("87.5") && page.contains("1.021"), "the diagnostics are in the table")
       #expect(page.contains("expected at the truth: 24.5"), "half of 49 observations")
+      // Four coefficients of wave number 2 with prior deviation 1/4: what is left of it is √(1 − e⁻²).
+      let spectrum = try String(contentsOfFile: "\(folder)/figures/spectrum.csv", encoding: .utf8)
+      #expect(spectrum.contains("\(0.25 * (1 - exp(-2.0)).squareRoot())".prefix(12)), "\(spectrum)")
       let probe = "\(folder)/probe.html"
       try HeadlessBrowser.measuring(page, elements: "figure > svg, image, table")
         .write(toFile: probe, atomically: true, encoding: .utf8)
@@ -161,7 +175,7 @@ private enum SampleRun {
         let visit = try HeadlessBrowser().open(probe, in: profile)
         #expect(visit.complaints.isEmpty, "\(visit.complaints)")
         let boxes = HeadlessBrowser.boxes(in: visit.document)
-        #expect(boxes.count { $0.tag == "svg" } == 4 + 3 + 2 + 4)
+        #expect(boxes.count { $0.tag == "svg" } == 4 + 3 + 1 + 2 + 2 + 2 + 9)
         for box in boxes { #expect(box.width > 8 && box.height > 8, "\(box)") }
       }
     }

@@ -58,8 +58,8 @@ let runsDeepTests = ProcessInfo.processInfo.environment["PHALAROPE_DEEP_TESTS"] 
 
   @Test(.enabled(if: runsDeepTests), arguments: SamplerTests.Kind.allCases)
   func ranksAreUniform(kind: SamplerTests.Kind) throws {
-    let heat = LinearProblem().heat
-    let statistics = try statistics({ kind.sampler($0, heat) }, stepSize: kind.stepSize)
+    let surrogate = LinearProblem().biased
+    let statistics = try statistics({ kind.sampler($0, surrogate) }, stepSize: kind.stepSize)
     #expect(statistics.allSatisfy { $0 < Self.onePercent }, "\(kind): \(statistics)")
   }
 

@@ -55,35 +55,12 @@ struct LinearProblem {
     InverseProblem(prior: prior, forward: forward, observation: observation, data: data, noise: noise)
   }
 
+  /// The heat equation with another diffusivity and an amplitude that is wrong: a surrogate that is far off.
+  var biased: HeatEquation { HeatEquation(grid: grid, diffusion: 2 * heat.diffusion, gain: 0.7) }
+
   /// The posterior mean of the field and its covariance at the grid points.
-  ///
-  /// With A the map from coordinates to residuals, found column by column: the covariance of the coordinates
-  /// is (I + AᵀA)⁻¹, their mean that times Aᵀ y/γ.
-  func exactPosterior() -> (mean: [Double], covariance: [[Double]]) {
-    let count = prior.coordinateCount
-    let units = (0..<count).map { column in
-      Tensor<Double>(shape: [count], scalars: (0..<count).map { $0 == column ? 1.0 : 0 })
-    }
-    let fields = units.map { prior.makeField($0) }
-    let columns = fields.map { field in
-      observation(heat(field.reshaped(to: [1, 1] + grid))).map { $0 / noise }
-    }
-    func dot(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
-    let precision = (0..<count).map { i in
-      (0..<count).map { j in dot(columns[i], columns[j]) + (i == j ? 1 : 0) }
-    }
-    let covariance = inverse(precision)
-    let right = columns.map { dot($0, data.map { $0 / noise }) }
-    let mean = covariance.map { dot($0, right) }
-    func point(_ point: Int) -> [Double] { fields.map { $0[point] } }
-    let points = (0..<grid[0]).map(point)
-    return (
-      points.map { dot($0, mean) },
-      points.map { p in
-        let row = covariance.map { dot($0, p) }
-        return points.map { dot($0, row) }
-      }
-    )
+  func exactPosterior() throws -> (mean: [Double], covariance: [[Double]]) {
+    try InverseProblemsTests.exactPosterior(of: problem)
   }
 
   /// The covariance of the prior at the grid points.
@@ -95,6 +72,118 @@ struct LinearProblem {
     return (0..<grid[0]).map { i in
       (0..<grid[0]).map { j in fields.reduce(0) { $0 + $1[i] * $1[j] } }
     }
+  }
+}
+
+/// The posterior mean of the field of a linear problem and its covariance at the grid points.
+///
+/// With A the map from coordinates to whitened observations, found column by column: the covariance of the
+/// coordinates is (I + AᵀA)⁻¹, their mean that times Aᵀ times the whitened data.
+func exactPosterior(of problem: InverseProblem) throws -> (mean: [Double], covariance: [[Double]]) {
+  let count = problem.prior.coordinateCount
+  let fields = (0..<count).map { column in
+    problem.prior.makeField(
+      Tensor(shape: [count], scalars: (0..<count).map { $0 == column ? 1.0 : 0 }))
+  }
+  let columns = try fields.map { field in
+    problem.noise.whiten(
+      problem.observation(try problem.forward(field.reshaped(to: [1, 1] + problem.prior.grid))))
+  }
+  func dot(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+  let precision = (0..<count).map { i in
+    (0..<count).map { j in dot(columns[i], columns[j]) + (i == j ? 1 : 0) }
+  }
+  let covariance = inverse(precision)
+  let data = problem.noise.whiten(problem.data)
+  let right = columns.map { dot($0, data) }
+  let mean = covariance.map { dot($0, right) }
+  let points = (0..<fields[0].count).map { point in fields.map { $0.scalars[point] } }
+  return (
+    points.map { dot($0, mean) },
+    points.map { p in
+      let row = covariance.map { dot($0, p) }
+      return points.map { dot($0, row) }
+    }
+  )
+}
+
+/// A linear map of fields given by its matrix, which need not be symmetric.
+struct MatrixOperator: DifferentiableOperator {
+  /// `[output point][input point]`.
+  let rows: [[Double]]
+
+  /// The Navier-Stokes equation linearised about a flow: the derivative of its solver, from central differences
+  /// at every grid point, whose error is of the order of the square of the step.
+  init(linearising solver: NavierStokes, about flow: Tensor<Double>, step: Double = 1e-4) throws {
+    let points = flow.count
+    let columns = try (0..<points).map { point in
+      let sides = try [step, -step].map { shift in
+        var moved = flow.reshaped(to: [1, 1] + flow.shape)
+        moved.withUnsafeMutableBuffer { $0[point] += shift }
+        return try solver(moved).scalars
+      }
+      return zip(sides[0], sides[1]).map { ($0 - $1) / (2 * step) }
+    }
+    rows = (0..<points).map { row in columns.map { $0[row] } }
+  }
+
+  private init(rows: [[Double]]) { self.rows = rows }
+
+  /// The map times a number.
+  func scaled(by factor: Double) -> MatrixOperator {
+    MatrixOperator(rows: rows.map { $0.map { factor * $0 } })
+  }
+
+  /// The adjoint.
+  var transposed: MatrixOperator {
+    MatrixOperator(rows: rows[0].indices.map { column in rows.map { $0[column] } })
+  }
+
+  func callAsFunction(_ inputs: Tensor<Double>) -> Tensor<Double> {
+    let points = rows.count
+    return Tensor(shape: inputs.shape) { result in
+      withPointers(inputs) { inputs in
+        for sample in 0..<result.count / points {
+          for (row, weights) in rows.enumerated() {
+            result[sample * points + row] = weights.withUnsafeBufferPointer {
+              Double.dot(points, $0.baseAddress!, inputs + sample * points)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  func vectorJacobianProducts(
+    _ inputs: Tensor<Double>, _ cotangents: (Tensor<Double>, Range<Int>) throws -> Tensor<Double>
+  ) rethrows -> (solutions: Tensor<Double>, products: Tensor<Double>) {
+    let solutions = self(inputs)
+    return (solutions, transposed(try cotangents(solutions, 0..<inputs.shape[0])))
+  }
+}
+
+/// The vorticity of a perturbation, from eight noisy values, by the Navier-Stokes equation linearised about two
+/// rows of vortices: advection and shear make it no symmetric map, unlike diffusion.
+struct LinearisedFlow {
+  let prior = PeriodicGaussianField(grid: [8, 8], sigma: 12, tau: 4, alpha: 1.8)
+  let forward: MatrixOperator
+  let problem: InverseProblem
+
+  init() throws {
+    var flow = Tensor<Double>(shape: [8, 8])
+    for i in 0..<8 {
+      for j in 0..<8 {
+        let (x, y) = (2 * Double.pi * Double(i) / 8, 2 * Double.pi * Double(j) / 8)
+        flow[i, j] = 6 * cos(x) * sin(2 * y) + 3 * sin(x + y)
+      }
+    }
+    let solver = try NavierStokes(grid: 8, viscosity: 2e-3, times: [0.5], forcing: .none)
+    forward = try MatrixOperator(linearising: solver, about: flow)
+    problem = InverseProblem(
+      prior: prior, forward: forward,
+      observation: PointObservation(
+        grid: [8, 8], sensors: [[0, 1], [1, 4], [2, 6], [3, 3], [4, 0], [5, 5], [6, 2], [7, 7]]),
+      data: [0.9, -0.4, 0.6, -1.1, 0.2, 0.7, -0.8, 0.3], noise: 0.5)
   }
 }
 
@@ -119,7 +208,7 @@ func inverse(_ matrix: [[Double]]) -> [[Double]] {
 /// The standard errors come from the effective sample sizes of the values, their squares and their
 /// products; of a product of normal deviates the variance is σ₁²σ₂² + σ₁₂².
 func disagreement(
-  _ history: ChainHistory, mean: [Double], covariance: [[Double]]
+  _ history: ChainHistory, mean: [Double], covariance: [[Double]], everyPoint spacing: Int = 1
 ) -> (mean: Double, covariance: Double) {
   let points = mean.count
   let draws = (0..<history.count).map { chain in
@@ -131,7 +220,7 @@ func disagreement(
     traces.reduce(0) { $0 + $1.reduce(0, +) } / Double(traces.count * traces[0].count)
   }
   var (largestMean, largestCovariance) = (0.0, 0.0)
-  for point in 0..<points {
+  for point in stride(from: 0, to: points, by: spacing) {
     let values = draws.map { $0.map { $0[point] } }
     let error = (covariance[point][point] / ChainDiagnostics(values).meanESS).squareRoot()
     largestMean = max(largestMean, abs(average(values)) / error)

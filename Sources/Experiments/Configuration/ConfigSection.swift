@@ -176,22 +176,25 @@ public final class ConfigSection {
     return entry(key) == nil ? nil : doubleList(key, in: range)
   }
 
-  /// A list of points, each a list of `dimensions` numbers, that need not be there.
+  /// A list of points, each a list of as many numbers as there are `dimensions`, that need not be there.
   public func optionalPoints(
-    _ key: String, dimensions: Int, in range: ConfigRange<Double>
+    _ key: String, dimensions: ClosedRange<Int>, in range: ConfigRange<Double>
   ) -> [[Double]]? {
     declare(key)
     guard entry(key) != nil else { return nil }
-    let kind = "a list of points, each a list of \(dimensions) numbers"
+    let (least, most) = (dimensions.lowerBound, dimensions.upperBound)
+    let kind = "a list of points, each a list of " + (least == most ? "" : "\(least) or ") + "\(most) numbers"
     let all = ConfigRange<[[Double]]>("points with coordinates \(range.words)") {
       !$0.isEmpty && $0.allSatisfy { $0.allSatisfy(range.contains) }
     }
     return value(key, nil, all, kind, []) { node in
       guard case .list(let points) = node.content else { return nil }
       let values = points.compactMap { (point: ConfigNode) -> [Double]? in
-        guard case .list(let coordinates) = point.content, coordinates.count == dimensions else { return nil }
+        guard case .list(let coordinates) = point.content, dimensions.contains(coordinates.count) else {
+          return nil
+        }
         let numbers = coordinates.compactMap(numberValue)
-        return numbers.count == dimensions ? numbers : nil
+        return numbers.count == coordinates.count ? numbers : nil
       }
       return values.count == points.count ? values : nil
     } _: { points in

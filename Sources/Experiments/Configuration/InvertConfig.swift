@@ -1,4 +1,6 @@
-/// What `invert` is to recover: an initial vorticity from noisy observations of a later one at few points.
+import InverseProblems
+
+/// What `invert` is to recover: an initial state or a coefficient from noisy values of the solution at few points.
 public struct InvertConfig: Sendable {
   /// What maps an initial vorticity to the observed time.
   public enum Surrogate: Sendable, Equatable {
@@ -32,10 +34,50 @@ public struct InvertConfig: Sendable {
     public let kind: EquationKind?
     /// The viscosity.
     public let viscosity: Double?
+    /// The points per axis.
+    public let grid: Int?
   }
 
-  /// The kinds of prior law.
-  enum PriorKind: String, CaseIterable { case gaussian }
+  /// The law of the unknown field: a Gaussian field and what becomes of it.
+  public struct Prior: Sendable, Equatable {
+    /// The kinds.
+    enum Kind: String, CaseIterable {
+      case gaussian
+      case logNormal = "log-normal"
+      case levelSet = "level-set"
+    }
+    /// The Gaussian field.
+    public let field: FieldSettings
+    /// What becomes of it.
+    public let transform: FieldTransform
+
+    init(_ section: ConfigSection) {
+      switch section.choice("kind", of: Kind.self, default: .gaussian) ?? .gaussian {
+      case .gaussian:
+        (field, transform) = (NavierStokesConfiguration.prior(section), .identity)
+      case .logNormal:
+        field = Self.coefficient(section)
+        transform = .exponential(median: section.double("median", default: 1, in: .positive))
+      case .levelSet:
+        field = Self.coefficient(section)
+        transform = .levels(
+          below: section.double("below", default: 3, in: .positive),
+          above: section.double("above", default: 12, in: .positive))
+      }
+    }
+
+    private static func coefficient(_ section: ConfigSection) -> FieldSettings {
+      FieldSettings(section, dimensions: 2, defaults: (sigma: 1, tau: 3, alpha: 2))
+    }
+  }
+
+  /// What is known of a viscosity that is inferred beside the field: its logarithm is normal.
+  public struct Viscosity: Sendable, Equatable {
+    /// Its median under the prior.
+    public let median: Double
+    /// The standard deviation of its logarithm.
+    public let logDeviation: Double
+  }
 
   /// The sampler and its settings.
   public struct Sampler: Sendable, Equatable {
@@ -114,10 +156,14 @@ public struct InvertConfig: Sendable {
   public let truth: Sample?
   /// What the equation is stated to be.
   public let equation: StatedEquation
-  /// The Gaussian law of the initial vorticity.
-  public let prior: FieldSettings
+  /// The law of the unknown field.
+  public let prior: Prior
+  /// The viscosity, if it is unknown too.
+  public let viscosity: Viscosity?
   /// The sampler.
   public let sampler: Sampler
+  /// Whether a surrogate is compared with the solver afterwards.
+  public let compares: Bool
   /// The seed of noise, starts and proposals.
   public let seed: Int
   /// The run folder.
@@ -155,10 +201,10 @@ public struct InvertConfig: Sendable {
     data = section.optionalString("data")
     truth = InvertConfig.truth(section)
     equation = InvertConfig.statedEquation(section)
-    let priorSection = section.section("prior")
-    _ = priorSection.choice("kind", of: PriorKind.self, default: .gaussian)
-    prior = NavierStokesConfiguration.prior(priorSection)
+    prior = Prior(section.section("prior"))
+    viscosity = InvertConfig.viscosity(section, isAllowed: surrogate == .solver)
     sampler = InvertConfig.sampler(kind, samplerSection)
+    compares = section.bool("comparison", default: true)
     seed = section.int("seed", default: 0, in: .nonNegative)
     output = section.string("output")
     try section.finish()
@@ -173,6 +219,18 @@ public struct InvertConfig: Sendable {
     ConfigError(origins[key] ?? .defaultValue, "'\(key)' \(message)")
   }
 
+  private static func viscosity(_ configuration: ConfigSection, isAllowed: Bool) -> Viscosity? {
+    guard configuration.contains("viscosity") else { return nil }
+    let section = configuration.section("viscosity")
+    if !isAllowed {
+      configuration.reject(
+        "viscosity", "can be inferred with 'surrogate: solver' only; a surrogate is for one viscosity")
+    }
+    return Viscosity(
+      median: section.double("median", in: .positive),
+      logDeviation: section.double("log_std", default: 0.5, in: .positive))
+  }
+
   private static func truth(_ configuration: ConfigSection) -> Sample? {
     guard configuration.contains("truth") else { return nil }
     let section = configuration.section("truth")
@@ -181,11 +239,14 @@ public struct InvertConfig: Sendable {
   }
 
   private static func statedEquation(_ configuration: ConfigSection) -> StatedEquation {
-    guard configuration.contains("equation") else { return StatedEquation(kind: nil, viscosity: nil) }
+    guard configuration.contains("equation") else {
+      return StatedEquation(kind: nil, viscosity: nil, grid: nil)
+    }
     let section = configuration.section("equation")
     return StatedEquation(
       kind: section.contains("kind") ? section.choice("kind", of: EquationKind.self) : nil,
-      viscosity: section.optionalDouble("viscosity", in: .positive))
+      viscosity: section.optionalDouble("viscosity", in: .positive),
+      grid: section.optionalInt("grid", in: .atLeast(2)))
   }
 
   private static func sampler(_ kind: Sampler.Kind, _ section: ConfigSection) -> Sampler {

@@ -2,7 +2,7 @@ import InverseProblems
 
 /// What an inversion observes: where, when, and how exactly.
 public struct ObservationConfig: Sendable, Equatable {
-  /// Where the sensors are, in coordinates of the unit square.
+  /// Where the sensors are, as fractions of the axes.
   public enum Sensors: Sendable, Equatable {
     /// A uniform grid of interior points i/(n+1).
     case grid([Int])
@@ -18,8 +18,8 @@ public struct ObservationConfig: Sendable, Equatable {
   public let sensors: Sensors
   /// The times of the observed frames of a dataset; by default the last one.
   public let times: [Double]?
-  /// How values between grid points are found.
-  public let interpolation: PointObservation.Interpolation
+  /// How values between grid points are found; nil for the best that the axes allow.
+  public let interpolation: PointObservation.Interpolation?
 
   /// Whether the file is a table of measured values, by its name.
   public var isTable: Bool { file.hasSuffix(".csv") }
@@ -28,14 +28,14 @@ public struct ObservationConfig: Sendable, Equatable {
   init(_ configuration: ConfigSection) {
     guard !configuration.contains("observations") || configuration.isSection("observations") else {
       file = configuration.string("observations")
-      (sample, sensors, times, interpolation) = (0, .grid([7, 7]), nil, .spectral)
+      (sample, sensors, times, interpolation) = (0, .grid([7, 7]), nil, nil)
       return
     }
     let section = configuration.section("observations")
     file = section.string("file")
     interpolation =
-      section.choice("interpolation", of: PointObservation.Interpolation.self, default: .spectral)
-      ?? .spectral
+      section.contains("interpolation")
+      ? section.choice("interpolation", of: PointObservation.Interpolation.self) : nil
     guard !file.hasSuffix(".csv") else {
       // The table says where and when.
       (sample, sensors, times) = (0, .points([]), nil)
@@ -52,14 +52,14 @@ public struct ObservationConfig: Sendable, Equatable {
       times = section.optionalDouble("time", in: .positive).map { [$0] }
     }
     let inside = ConfigRange<Double>("at least 0 and below 1") { $0 >= 0 && $0 < 1 }
-    if let points = section.optionalPoints("sensors", dimensions: 2, in: inside) {
+    if let points = section.optionalPoints("sensors", dimensions: 1...2, in: inside) {
       sensors = .points(points)
       if section.contains("sensor_grid") {
         section.reject("sensor_grid", "cannot be given together with 'observations.sensors'")
       }
     } else {
       let grid = section.intList("sensor_grid", default: [7, 7], in: .between(1, 1000))
-      section.check("sensor_grid", grid.count == 2, "it must have two numbers, one per axis")
+      section.check("sensor_grid", (1...2).contains(grid.count), "it must have a number per axis")
       sensors = .grid(grid)
     }
   }

@@ -74,10 +74,15 @@ public struct DarcyConfiguration: EquationConfiguration {
     "finite volumes, \(faceCoefficient.rawValue) mean on faces, multigrid conjugate gradients to \(tolerance)"
   }
 
+  /// The solver on `grid`² vertices.
+  func problem(grid: Int) throws -> DarcyFlow {
+    try DarcyFlow(
+      grid: grid, source: .constant(source), faceCoefficient: faceCoefficient, tolerance: tolerance)
+  }
+
   /// Permeability and pressure.
   public func makeSource(_ grid: StridedGrid, seed: UInt64) throws -> any SampleSource {
-    let problem = try DarcyFlow(
-      grid: grid.points, source: .constant(source), faceCoefficient: faceCoefficient, tolerance: tolerance)
+    let problem = try problem(grid: grid.points)
     let field = NeumannGaussianField(
       grid: [grid.points, grid.points], sigma: prior.sigma, tau: prior.tau, alpha: prior.alpha)
     return DarcySource(problem, field, coefficient, stride: grid.stride, seed: seed)

@@ -6,12 +6,16 @@ extension Report {
   /// Shows an inversion: the recovered field beside the truth, its uncertainty, the data and the chains.
   mutating func showInversion(on page: inout HTMLPage) throws {
     let posterior = try StoredPosterior(contentsOf: "\(folder)/posterior.nc")
-    page.subtitle = "Initial vorticity recovered from noisy observations at \(posterior.sensorCount) sensors"
+    page.subtitle =
+      "\(posterior.title.capitalizedFirst) recovered from noisy observations at \(posterior.sensorCount) sensors"
     page.section("Summary")
     page.headlines(headlines(posterior))
     page.facts(settings + posterior.remarks)
     if let table = posterior.convergence { page.table(table) }
     try showFields(posterior, on: &page)
+    try showCoverage(posterior, on: &page)
+    try showSamples(posterior, on: &page)
+    try showSpectrum(posterior, on: &page)
     try showData(posterior, on: &page)
     try showChains(posterior, on: &page)
   }
@@ -20,9 +24,14 @@ extension Report {
     var headlines: [(name: String, value: String, note: String)] = []
     if let truth = posterior.truth {
       let error = EvaluatedSamples.relativeL2(posterior.mean.values, truth.values)
-      // The prior mean is zero, whose relative error is one: what the data improved on.
+      // That of the prior mean is what the data improved on: one, where it is zero.
+      let before =
+        posterior.priorMean.map { EvaluatedSamples.relativeL2($0.values, truth.values) } ?? 1
       headlines.append(
-        ("Error of the posterior mean", NumberFormat.short(error), "relative L2; prior mean (zero): 1"))
+        (
+          "Error of the posterior mean", NumberFormat.short(error),
+          "relative L2; prior mean: \(NumberFormat.short(before))"
+        ))
       let inside = posterior.coverage(of: truth)
       headlines.append(
         (
@@ -45,6 +54,7 @@ extension Report {
 
   private mutating func showFields(_ posterior: StoredPosterior, on page: inout HTMLPage) throws {
     page.section("Posterior")
+    guard !posterior.isLine else { return try showLines(posterior, on: &page) }
     func panel(
       _ field: HeatMap, _ title: String, _ subtitle: String, _ colors: ColorMap, _ range: ClosedRange<Double>
     ) -> FieldPanel {
@@ -52,7 +62,7 @@ extension Report {
         field, title: title, subtitle: subtitle, colorMap: colors, range: range,
         xExtent: posterior.xExtent, yExtent: posterior.yExtent)
     }
-    let name = "initial vorticity"
+    let name = posterior.title
     let shared = HeatMap.range(of: posterior.mean.values + (posterior.truth?.values ?? []))
     // Standard deviations start at zero and share one scale, so that prior and posterior compare.
     let largest = HeatMap.range(of: posterior.deviation.values + (posterior.priorDeviation?.values ?? []))
@@ -68,11 +78,11 @@ extension Report {
       panels.append(
         panel(
           ratio, "Standardized error", "|mean − truth| / deviation", .magnitude,
-          0...max(3, ratio.range.upperBound)))
+          0...min(6, max(3, ratio.range.upperBound))))
     }
     page.figures(
       try figures.panels(
-        "posterior", panels, summary: "Truth, posterior mean and uncertainty of the initial vorticity"))
+        "posterior", panels, summary: "Truth, posterior mean and uncertainty of the \(name)"))
     if let prior = posterior.priorDeviation {
       let reduction = HeatMap(
         values: zip(posterior.deviation.values, prior.values).map { $1 > 0 ? $0 / $1 : .nan },
@@ -93,16 +103,121 @@ extension Report {
     }
   }
 
+  /// The same for a field along a line: mean and band, deviations, and the error in deviations.
+  private mutating func showLines(_ posterior: StoredPosterior, on page: inout HTMLPage) throws {
+    let x = posterior.line
+    let (mean, deviation) = (posterior.mean.values, posterior.deviation.values)
+    var field = LineChart(
+      title: "Posterior", x: .init("x"), y: .init(posterior.title),
+      series: [.init("posterior mean", x: x, y: mean)])
+    field.bands = [
+      .init(
+        "two deviations", x: x, lower: zip(mean, deviation).map { $0 - 2 * $1 },
+        upper: zip(mean, deviation).map { $0 + 2 * $1 })
+    ]
+    if let truth = posterior.truth {
+      field.series.append(.init("truth", x: x, y: truth.values, isDashed: true))
+    }
+    var deviations = LineChart(
+      title: "Standard deviation", x: .init("x"), y: .init("standard deviation"),
+      series: [.init("posterior", x: x, y: deviation)])
+    if let prior = posterior.priorDeviation {
+      deviations.series.append(.init("prior", x: x, y: prior.values, isDashed: true))
+    }
+    var shown = [
+      try figures.chart("posterior", field),
+      try figures.chart("prior-and-posterior-deviation", deviations),
+    ]
+    if let truth = posterior.truth {
+      var errors = LineChart(
+        title: "Standardized error", x: .init("x"), y: .init("|mean − truth| / deviation"),
+        series: [.init("", x: x, y: posterior.standardizedError(of: truth).values)])
+      errors.references = [.init("two deviations", at: 2)]
+      shown.append(try figures.chart("standardized-error", errors))
+    }
+    page.figures(shown, minimumWidth: 440)
+  }
+
+  /// How much of the truth lies within so many deviations, beside what a normal law has there.
+  private mutating func showCoverage(_ posterior: StoredPosterior, on page: inout HTMLPage) throws {
+    guard let truth = posterior.truth else { return }
+    let errors = posterior.standardizedError(of: truth).values
+    let deviations = (0...60).map { Double($0) / 20 }
+    var chart = LineChart(
+      title: "Coverage", x: .init("distance from the posterior mean in deviations"),
+      y: .init("share of the points", range: 0...1),
+      series: [
+        .init(
+          "truth within", x: deviations,
+          y: deviations.map { bound in Double(errors.count { $0 <= bound }) / Double(errors.count) }),
+        .init(
+          "normal law", x: deviations, y: deviations.map { erf($0 / 2.0.squareRoot()) }, isDashed: true),
+      ])
+    chart.subtitle = "below the dashed line: the posterior is too sure of itself"
+    page.figures([try figures.chart("coverage", chart)], minimumWidth: 440)
+  }
+
+  /// Draws of the posterior: what the truth may look like.
+  private mutating func showSamples(_ posterior: StoredPosterior, on page: inout HTMLPage) throws {
+    guard !posterior.samples.isEmpty else { return }
+    page.paragraph("Draws of the posterior: fields that the data leave possible, each about equally likely.")
+    guard !posterior.isLine else {
+      var chart = LineChart(
+        title: "Samples", x: .init("x"), y: .init(posterior.title),
+        series: posterior.samples.enumerated().map { number, sample in
+          .init("chain \(number + 1)", x: posterior.line, y: sample.values)
+        })
+      chart.subtitle = "last draw of each chain"
+      return page.figures([try figures.chart("samples", chart)], minimumWidth: 440)
+    }
+    let range = HeatMap.range(of: posterior.samples.flatMap(\.values) + (posterior.truth?.values ?? []))
+    page.figures(
+      try figures.panels(
+        "samples",
+        posterior.samples.enumerated().map { number, sample in
+          FieldPanel(
+            sample, title: "Sample \(number + 1)", subtitle: "last draw of chain \(number + 1)", range: range,
+            xExtent: posterior.xExtent, yExtent: posterior.yExtent)
+        }, summary: "Draws of the posterior"))
+  }
+
+  /// What the data taught about every scale: prior and posterior by wave number.
+  private mutating func showSpectrum(_ posterior: StoredPosterior, on page: inout HTMLPage) throws {
+    guard let spectrum = posterior.spectrum else { return }
+    let scales = spectrum.wavenumbers
+    var amplitudes = LineChart(
+      title: "Spectrum", x: .init("wave number", scale: .logarithmic),
+      y: .init("amplitude of a coefficient", scale: .logarithmic),
+      series: [
+        .init("prior deviation", x: scales, y: spectrum.priorDeviation, isDashed: true),
+        .init("posterior deviation", x: scales, y: spectrum.posteriorDeviation),
+        .init("posterior mean", x: scales, y: spectrum.posteriorMean),
+      ])
+    amplitudes.subtitle = "root mean squares over the coefficients of a wave number"
+    var shares = LineChart(
+      title: "Variance that the data left", x: .init("wave number", scale: .logarithmic),
+      y: .init("posterior / prior variance", range: 0...max(1.1, spectrum.varianceShare.max() ?? 1)),
+      series: [.init("", x: scales, y: spectrum.varianceShare, mark: .markers)])
+    shares.references = [.init("nothing learnt", at: 1)]
+    page.figures(
+      [
+        try figures.chart("spectrum", amplitudes), try figures.chart("variance-by-wave-number", shares),
+      ], minimumWidth: 440)
+  }
+
   private mutating func showData(_ posterior: StoredPosterior, on page: inout HTMLPage) throws {
     guard let observations = posterior.observations, !observations.isEmpty else { return }
     page.section("Data")
     var shown: [HTMLPage.Figure] = []
     var subtitle = "\(observations.count) values"
-    if let noise = posterior.noise { subtitle += ", noise deviation \(NumberFormat.short(noise))" }
+    if let noise = posterior.noise {
+      let (smallest, largest) = (NumberFormat.short(noise.lowerBound), NumberFormat.short(noise.upperBound))
+      subtitle += ", noise deviation \(smallest)" + (smallest == largest ? "" : " to \(largest)")
+    }
     if let (x, y) = posterior.sensors, x.count == observations.count {
       var panel = FieldPanel(
         posterior.mean, title: "Observations", subtitle: subtitle, range: HeatMap.range(of: observations),
-        valueLabel: "observed vorticity", xExtent: posterior.xExtent, yExtent: posterior.yExtent)
+        valueLabel: "observed values", xExtent: posterior.xExtent, yExtent: posterior.yExtent)
       panel.showsField = false
       panel.markers = observations.indices.map { .init(x: x[$0], y: y[$0], value: observations[$0]) }
       var csv = "sensor,x,y,observation\n"
@@ -112,85 +227,43 @@ extension Report {
       shown.append(HTMLPage.Figure(drawing))
     }
     var chart = LineChart(
-      title: "Observations by sensor", x: .init("sensor"), y: .init("observed vorticity"),
+      title: "Observations by sensor", x: .init("sensor"), y: .init("observed values"),
       series: [.init("", x: observations.indices.map(Double.init), y: observations, mark: .markers)])
     chart.references = [.init("", at: 0)]
     chart.subtitle = subtitle
+    if posterior.isLine, let x = posterior.sensorLine, x.count == observations.count {
+      chart = LineChart(
+        title: "Observations", x: .init("x"), y: .init("observed values"),
+        series: [.init("", x: x, y: observations, mark: .markers)])
+      chart.subtitle = subtitle
+    }
     shown.append(try figures.chart("observations-by-sensor", chart))
     page.figures(shown, minimumWidth: 440)
-  }
-
-  private mutating func showChains(_ posterior: StoredPosterior, on page: inout HTMLPage) throws {
-    var shown: [HTMLPage.Figure] = []
-    if let misfit = posterior.misfit {
-      var chart = LineChart(
-        title: "Misfit", x: .init("draw"), y: .init("misfit Φ"), series: Self.traces(misfit))
-      if let count = posterior.observations?.count {
-        // Φ is half a sum of squares of standard normal residuals at the truth: half their number on average.
-        chart.references = [
-          .init("expected at the truth: \(NumberFormat.short(Double(count) / 2))", at: Double(count) / 2)
-        ]
-      }
-      shown.append(try figures.chart("misfit-trace", chart))
-      var histogram = LineChart.histogram(
-        title: "Misfit over all chains", label: "misfit Φ", countLabel: "draws", values: misfit.values)
-      if let count = posterior.observations?.count {
-        histogram.references = [
-          .init("\(NumberFormat.short(Double(count) / 2))", at: Double(count) / 2, isVertical: true)
-        ]
-      }
-      shown.append(try figures.chart("misfit-histogram", histogram))
-      shown.append(
-        try figures.chart(
-          "misfit-running-mean",
-          LineChart(
-            title: "Running mean of the misfit", x: .init("draw"), y: .init("mean of Φ so far"),
-            series: Self.traces(misfit.runningMeans))))
-    }
-    if let acceptance = posterior.acceptance {
-      var chart = LineChart(
-        title: "Acceptance rate", x: .init("draw"), y: .init("accepted fraction so far", range: 0...1),
-        series: Self.traces(acceptance))
-      chart.subtitle = "running mean of each chain"
-      shown.append(try figures.chart("acceptance-trace", chart))
-    }
-    guard !shown.isEmpty else { return }
-    page.section("Chains")
-    page.figures(shown, minimumWidth: 440)
-  }
-
-  /// One series per chain.
-  private static func traces(_ array: StoredArray) -> [LineChart.Series] {
-    (0..<array.shape[0]).map { chain in
-      let values = array.slice(chain)
-      return LineChart.Series("chain \(chain + 1)", x: values.indices.map { Double($0 + 1) }, y: values)
-    }
-  }
-}
-
-extension StoredArray {
-  /// The mean of every chain over its draws so far, for an array [chain, draw].
-  fileprivate var runningMeans: StoredArray {
-    let means = (0..<shape[0]).flatMap { chain in
-      var sum = 0.0
-      return slice(chain).enumerated().map { index, value in
-        sum += value
-        return sum / Double(index + 1)
-      }
-    }
-    return StoredArray(shape: shape, values: means)
   }
 }
 
 /// `posterior.nc` of an inversion, in ArviZ's schema.
 struct StoredPosterior {
   let mean, deviation: HeatMap
-  let truth, priorDeviation: HeatMap?
+  let truth, priorDeviation, priorMean: HeatMap?
+  /// What is recovered, in words.
+  let title: String
+  /// Whether the field has one axis, of one row in the maps, and where its points and the sensors are.
+  let isLine: Bool
+  let line: [Double]
+  let sensorLine: [Double]?
   let observations: [Double]?
   let sensors: (x: [Double], y: [Double])?
-  let noise: Double?
+  /// The smallest and the largest standard deviation of the noise as stated.
+  let noise: ClosedRange<Double>?
   /// [chain, draw]; the acceptance is that of all draws so far.
   let misfit, acceptance: StoredArray?
+  /// The lowest coefficients of the field, each [chain, draw].
+  let modes: [(name: String, values: StoredArray)]
+  /// The last stored draws of the first chains.
+  let samples: [HeatMap]
+  /// Prior and posterior by wave number.
+  let spectrum: StoredSpectrum?
   let xExtent, yExtent: ClosedRange<Double>
   /// What the file's attributes say, for the list of settings.
   let remarks: [(name: String, value: String)]
@@ -204,22 +277,29 @@ struct StoredPosterior {
     func array(_ name: String) throws -> StoredArray? { try StoredArray(file, name) }
     func field(_ name: String) throws -> HeatMap? {
       guard let stored = try array(name) else { return nil }
-      guard stored.shape.count == 2, !stored.values.isEmpty else {
-        throw ReportError(path: path, reason: "\(name) has shape \(stored.shape); expected [x, y]")
+      guard (1...2).contains(stored.shape.count), !stored.values.isEmpty else {
+        throw ReportError(path: path, reason: "\(name) has shape \(stored.shape); expected [x] or [x, y]")
       }
-      return HeatMap(values: stored.values, xCount: stored.shape[0], yCount: stored.shape[1])
+      return HeatMap(
+        values: stored.values, xCount: stored.shape[0], yCount: stored.shape.count == 2 ? stored.shape[1] : 1)
     }
     // The moments of all draws lie in a group of their own; files of other tools may keep them with the draws.
     func moment(_ name: String) throws -> HeatMap? {
       try field("posterior_summary/\(name)") ?? field("posterior/\(name)")
     }
-    guard let mean = try moment("vorticity_mean"), let deviation = try moment("vorticity_std") else {
+    let variable = try Self.variable(file)
+    guard let mean = try moment("\(variable)_mean"), let deviation = try moment("\(variable)_std") else {
       throw ReportError(
-        path: path, reason: "must hold vorticity_mean and vorticity_std in the group posterior_summary")
+        path: path, reason: "must hold \(variable)_mean and \(variable)_std in the group posterior_summary")
     }
     (self.mean, self.deviation) = (mean, deviation)
-    (truth, priorDeviation) = (try field("constant_data/truth"), try field("prior/vorticity_std"))
-    for other in [deviation, truth, priorDeviation].compactMap({ $0 })
+    title = ["vorticity": "initial vorticity", "u": "initial state"][variable] ?? variable
+    isLine = mean.yCount == 1
+    line = try array("posterior/x")?.values ?? (0..<mean.xCount).map(Double.init)
+    sensorLine = try array("constant_data/sensor_x")?.values
+    truth = try field("constant_data/truth")
+    (priorDeviation, priorMean) = (try field("prior/\(variable)_std"), try field("prior/\(variable)_mean"))
+    for other in [deviation, truth, priorDeviation, priorMean].compactMap({ $0 })
     where other.xCount != mean.xCount || other.yCount != mean.yCount {
       throw ReportError(path: path, reason: "the fields have different grids")
     }
@@ -230,7 +310,8 @@ struct StoredPosterior {
     } else {
       sensors = nil
     }
-    noise = try array("constant_data/noise_std")?.values.first
+    let deviations = try array("constant_data/noise_std")?.values ?? []
+    noise = deviations.min().flatMap { smallest in deviations.max().map { smallest...$0 } }
     func trace(_ name: String) throws -> StoredArray? {
       try array(name).flatMap { $0.shape.count == 2 && !$0.values.isEmpty ? $0 : nil }
     }
@@ -240,6 +321,9 @@ struct StoredPosterior {
     } else {
       acceptance = try trace("sample_stats/acceptance_rate")
     }
+    modes = try Self.modes(file)
+    samples = try Self.samples(file, of: variable, xCount: mean.xCount, yCount: mean.yCount)
+    spectrum = try StoredSpectrum(file)
     func extent(_ axis: String, _ count: Int) throws -> ClosedRange<Double> {
       for group in ["posterior/", "constant_data/", ""] {
         if let stored = try array(group + axis), stored.shape == [count] {
@@ -262,6 +346,42 @@ struct StoredPosterior {
     }
     self.remarks = remarks
     convergence = try Self.convergenceTable(file)
+  }
+
+  /// The name of the field that is recovered; files that do not say hold a vorticity.
+  private static func variable(_ file: HDF5File) throws -> String {
+    guard try file.root.member("posterior") == .group else { return "vorticity" }
+    let attributes = try file.root.group("posterior").attributes
+    return try attributes.contains("field") ? attributes.string("field") : "vorticity"
+  }
+
+  /// The followed coefficients, if the file has them.
+  private static func modes(_ file: HDF5File) throws -> [(name: String, values: StoredArray)] {
+    guard let array = try StoredArray(file, "sample_stats/fourier_mode"), array.shape.count == 3,
+      array.values.count > 0, try file.root.member("sample_stats/mode") == .dataset
+    else { return [] }
+    let names = try file.root.dataset("sample_stats/mode").readStrings()
+    let count = array.shape[2]
+    guard names.count == count else { return [] }
+    return names.enumerated().map { mode, name in
+      let values = stride(from: mode, to: array.values.count, by: count).map { array.values[$0] }
+      return (name, StoredArray(shape: Array(array.shape.prefix(2)), values: values))
+    }
+  }
+
+  /// The last stored draw of each of the first four chains, if the file has draws.
+  private static func samples(
+    _ file: HDF5File, of variable: String, xCount: Int, yCount: Int
+  ) throws -> [HeatMap] {
+    guard try file.root.member("posterior/\(variable)") == .dataset else { return [] }
+    let dataset = try file.root.dataset("posterior/\(variable)")
+    let shape = try dataset.shape()
+    let grid = shape.dropFirst(2)
+    guard (3...4).contains(shape.count), shape[1] > 0, grid.reduce(1, *) == xCount * yCount else { return [] }
+    return try (0..<min(4, shape[0])).map { chain in
+      let slab = HDF5Slab(start: [chain, shape[1] - 1] + grid.map { _ in 0 }, count: [1, 1] + grid)
+      return HeatMap(values: try dataset.read(as: Double.self, slab), xCount: xCount, yCount: yCount)
+    }
   }
 
   /// The diagnostics of every quantity, if the file has them.
@@ -309,8 +429,47 @@ struct StoredPosterior {
   /// |mean − truth| in standard deviations.
   func standardizedError(of truth: HeatMap) -> HeatMap {
     let values = truth.values.indices.map { index in
-      abs(mean.values[index] - truth.values[index]) / max(deviation.values[index], .leastNormalMagnitude)
+      // Where all draws agree, any error is beyond every scale, but a number.
+      min(1e6, abs(mean.values[index] - truth.values[index]) / max(deviation.values[index], 1e-300))
     }
     return HeatMap(values: values, xCount: truth.xCount, yCount: truth.yCount)
   }
+}
+
+/// What is known of the coefficients of the field before and after, gathered by wave number.
+struct StoredSpectrum {
+  /// The wave numbers, rounded to whole ones, increasing.
+  let wavenumbers: [Double]
+  /// Root mean squares over the coefficients of every wave number.
+  let priorDeviation, posteriorDeviation, posteriorMean: [Double]
+  /// The posterior variance over the prior's, averaged likewise.
+  let varianceShare: [Double]
+
+  /// Reads the moments of the coefficients; nil if the file has none.
+  init?(_ file: HDF5File) throws {
+    func read(_ name: String) throws -> [Double]? {
+      try StoredArray(file, "posterior_summary/coordinate_\(name)")?.values
+    }
+    guard let numbers = try read("wavenumber"), let scales = try read("prior_std"),
+      let means = try read("mean"), let variances = try read("variance"), !numbers.isEmpty,
+      [scales, means, variances].allSatisfy({ $0.count == numbers.count })
+    else { return nil }
+    let shells = Dictionary(grouping: numbers.indices) { Int(numbers[$0].rounded()) }.sorted {
+      $0.key < $1.key
+    }
+    .filter { $0.key > 0 }
+    func average(_ value: (Int) -> Double) -> [Double] {
+      shells.map { shell in shell.value.reduce(0) { $0 + value($1) } / Double(shell.value.count) }
+    }
+    wavenumbers = shells.map { Double($0.key) }
+    priorDeviation = average { scales[$0] * scales[$0] }.map { $0.squareRoot() }
+    posteriorDeviation = average { scales[$0] * scales[$0] * variances[$0] }.map { $0.squareRoot() }
+    posteriorMean = average { scales[$0] * scales[$0] * means[$0] * means[$0] }.map { $0.squareRoot() }
+    varianceShare = average { variances[$0] }
+  }
+}
+
+extension String {
+  /// The text with its first letter in upper case.
+  fileprivate var capitalizedFirst: String { prefix(1).uppercased() + dropFirst() }
 }

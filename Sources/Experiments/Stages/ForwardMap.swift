@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import InverseProblems
 import Solvers
 import Tensors
 import Training
@@ -12,7 +13,12 @@ struct ForwardMap {
   let stride: Int
   /// The points per axis.
   let grid: [Int]
-  /// From initial vorticities `[sample, 1, x, y]` to fields `[sample, channel, x, y]`.
+  /// The unknown field and the observed one: the same at different times, or two steady ones.
+  let field: String
+  let observedField: String
+  /// Whether the axes are periodic.
+  let isPeriodic: Bool
+  /// From unknown fields `[sample, 1, ...grid]` to solutions `[sample, channel, ...grid]`.
   let map: any SolutionOperator
   /// What it is, in a few words.
   let name: String
@@ -21,14 +27,13 @@ struct ForwardMap {
   /// For delayed acceptance, the solver that decides where `map` screens; its channels are the observed times.
   let solver: (map: any SolutionOperator, name: String)?
   /// For a surrogate, what it was trained on.
-  let training: (file: String, samples: Int)?
-
-  /// The name of the field that is inverted for.
-  static let field = "vorticity"
+  let training: TrainingCost?
+  /// What the user should know of the surrogate before believing the result.
+  let warnings: [String]
 
   /// Opens the dataset and the surrogate and checks that they belong together.
   ///
-  /// - Parameter times: the observed times, increasing; nil for the last one recorded.
+  /// - Parameter times: the observed times, increasing; nil for the last one recorded, or for steady fields.
   /// - Throws: `ConfigError`, `HDF5Error`, `DatasetError`, `TrainingError`, `SolverError`.
   init(_ config: InvertConfig, times: [Double]?) throws {
     let training = try Self.training(config)
@@ -43,52 +48,153 @@ struct ForwardMap {
     }
     file = try openDataset(path)
     let description = file.description
-    guard description.axes.count == 2, let recorded = description.times, recorded.first == 0,
-      recorded.count > 1,
-      description.fields.contains(where: { $0.name == Self.field && $0.isTimeVarying })
-    else {
-      throw DatasetError.wrongLayout(
-        path: path, reason: "an inversion needs a two-dimensional \(Self.field) with its frame at t = 0")
+    let fields = try Self.fields(of: description, path: path)
+    (field, observedField) = fields
+    isPeriodic = description.axes.allSatisfy { $0.isPeriodic ?? true }
+    let recorded = description.times ?? []
+    let isSteady = fields.input != fields.output
+    if isSteady, times != nil, !isTable {
+      throw config.mistake(
+        "observations.time", "is given, but the fields of \(path) do not vary in time")
     }
-    let times = times ?? [recorded[recorded.count - 1]]
+    let times = isSteady ? [0] : times ?? [recorded[recorded.count - 1]]
     try Self.checkStatedEquation(config, file)
     guard let training else {
       stride = 1
       grid = description.grid
-      (map, name) = try Self.classicalSolver(config, file, grid: grid, times: times)
+      (map, name) = try Self.classicalSolver(config, file, grid: grid, times: times, viscosity: nil)
       channels = Array(times.indices)
-      (solver, self.training) = (nil, nil)
+      (solver, self.training, warnings) = (nil, nil, [])
+      try checkStatedGrid(config)
       return
     }
+    try Self.checkTrainingEquation(config, training.config, file)
     let folder = training.folder
     stride = training.config.data.stride
     let mapping = try FieldMapping(training.config, description, path: path)
     grid = try mapping.grid(of: file, stride: stride)
     let surrogate = try training.config.surrogate(
       Checkpoint(contentsOf: training.checkpoint), mapping: mapping, grid: grid)
-    let targets = mapping.targets.map { $0.field == Self.field ? $0.frame.map { recorded[$0] } : nil }
+    let targets = mapping.targets.map { target -> Double? in
+      target.field != fields.output ? nil : isSteady ? 0 : target.frame.map { recorded[$0] }
+    }
     channels = try times.map { time in
-      guard mapping.inputs.map(\.frame) == [0], mapping.inputs[0].field == Self.field,
+      guard mapping.inputs.count == 1, mapping.inputs[0].field == fields.input,
+        mapping.inputs[0].frame == (isSteady ? nil : 0),
         let channel = targets.firstIndex(where: { $0.map { Self.isSameTime($0, time) } ?? false })
       else {
+        let wanted =
+          isSteady
+          ? "\(fields.input) to \(fields.output)"
+          : "\(fields.input) at t = 0 to t = \(Text.number(time, digits: 6))"
         throw config.mistake(
           "surrogate",
           "is \(folder), which maps \(mapping.inputs.map(\.name).joined(separator: ", ")) to "
-            + "\(mapping.targets.map(\.name).joined(separator: ", ")), not \(Self.field) at t = 0 to "
-            + "t = \(Text.number(time, digits: 6))")
+            + "\(mapping.targets.map(\.name).joined(separator: ", ")), not \(wanted)")
       }
       return channel
     }
     if let problem = surrogate.problem(grid: grid) {
       throw config.mistake("surrogate", "is \(folder), which does not fit \(path): \(problem)")
     }
-    try Self.checkTrainingEquation(config, training.config, file)
     map = surrogate
     name = "surrogate \(folder)"
     solver =
       config.sampler.kind == .delayedAcceptance
-      ? try Self.classicalSolver(config, file, grid: grid, times: times) : nil
-    self.training = (training.config.data.train, training.config.data.trainSamples)
+      ? try Self.classicalSolver(config, file, grid: grid, times: times, viscosity: nil) : nil
+    self.training = try Self.cost(of: training)
+    warnings = try Self.doubts(training, grid: grid)
+    try checkStatedGrid(config)
+  }
+
+  /// The field that is unknown and the one that is observed.
+  private static func fields(
+    of description: DatasetDescription, path: String
+  ) throws -> (input: String, output: String) {
+    let varying = description.fields.filter(\.isTimeVarying)
+    if varying.count == 1, let times = description.times, times.first == 0, times.count > 1,
+      (1...2).contains(description.axes.count)
+    {
+      return (varying[0].name, varying[0].name)
+    }
+    if varying.isEmpty, description.fields.count == 2, description.axes.count == 2 {
+      return (description.fields[0].name, description.fields[1].name)
+    }
+    throw ObservationError(
+      path: path,
+      reason: "an inversion needs one field in time with its frame at t = 0, or a steady coefficient and its "
+        + "solution")
+  }
+
+  /// The classical solver with a viscosity of its own for every sample.
+  ///
+  /// - Throws: `ConfigError` if the equation has none.
+  func viscosityFamily(_ config: InvertConfig, times: [Double]) throws -> any ParametricOperator {
+    let (file, grid) = (file, grid)
+    let family = ViscosityFamily { viscosity in
+      try Self.classicalSolver(config, file, grid: grid, times: times, viscosity: viscosity).0
+    }
+    guard let viscosity = config.viscosity else { preconditionFailure("a viscosity that is not unknown") }
+    _ = try family.makeSolver(viscosity.median)
+    return family
+  }
+
+  private func checkStatedGrid(_ config: InvertConfig) throws {
+    guard let stated = config.equation.grid, grid.contains(where: { $0 != stated }) else { return }
+    let points = grid.map(String.init).joined(separator: " x ")
+    throw config.mistake(
+      "equation.grid", "is \(stated); \(file.path) is used on \(points) points")
+  }
+
+  /// What a surrogate was made from, and what that took.
+  struct TrainingCost {
+    /// The dataset, of which the first samples were used.
+    let file: String
+    let samples: Int
+    /// The time of training, and of the solves that made its samples, if the run and the dataset say so.
+    let seconds: Double?
+    let dataSeconds: Double?
+  }
+
+  private static func cost(of training: Training) throws -> TrainingCost {
+    let (path, samples) = (training.config.data.train, training.config.data.trainSamples)
+    let solves = FileSystem.exists(path) ? try openDataset(path).solveSeconds() : nil
+    return TrainingCost(
+      file: path, samples: samples, seconds: training.manifest?.wallSeconds,
+      dataSeconds: solves.map { $0.prefix(samples).filter(\.isFinite).reduce(0, +) })
+  }
+
+  /// The classical solver on a grid, with as exact steps; nil if the dataset does not state its settings.
+  func solver(grid: Int, times: [Double], tolerance: Double) throws -> (any SolutionOperator)? {
+    let timeStepping = TimeStepping(.etdrk4, tolerance: tolerance)
+    switch try Self.equation(of: file) {
+    case let equation as NavierStokesConfiguration:
+      return try equation.problem(grid: grid, times: times, timeStepping: timeStepping)
+    case let equation as any SemilinearConfiguration:
+      return try equation.problem(grid: grid, times: times, timeStepping: timeStepping)
+    default: return nil
+    }
+  }
+
+  /// What speaks against a surrogate: its training file has changed since, or had another grid.
+  private static func doubts(_ training: Training, grid: [Int]) throws -> [String] {
+    let path = training.config.data.train
+    guard FileSystem.exists(path) else { return [] }
+    var warnings: [String] = []
+    let other = try openDataset(path)
+    let checksum = try other.contentChecksum().map(Text.hexadecimal)
+    if let trained = training.manifest?.data[path], let checksum, trained != checksum {
+      warnings.append(
+        "\(path) is not what the surrogate \(training.folder) was trained on: it was changed since then")
+    }
+    let trainedGrid = other.description.grid.map { ($0 - 1) / training.config.data.stride + 1 }
+    if trainedGrid != grid {
+      let words = [trainedGrid, grid].map { $0.map(String.init).joined(separator: " x ") }
+      warnings.append(
+        "the surrogate \(training.folder) was trained on \(words[0]) points and is used on \(words[1]): "
+          + "how good it is there, its evaluation does not say")
+    }
+    return warnings
   }
 
   /// Whether two times are the same up to rounding.
@@ -112,10 +218,19 @@ struct ForwardMap {
     return result
   }
 
-  /// A frame of a sample of the dataset, `[x, y]`.
-  func frame(_ frame: Int, of sample: Int, in other: (any ReadableDataset)? = nil) throws -> Tensor<Double> {
+  /// The unknown field of a sample of the dataset, of the grid's shape.
+  func input(of sample: Int, in other: (any ReadableDataset)? = nil) throws -> Tensor<Double> {
     try (other ?? file).readDouble(
-      field: Self.field, samples: sample..<sample + 1, frames: [frame], stride: stride
+      field: field, samples: sample..<sample + 1, frames: field == observedField ? [0] : nil, stride: stride
+    ).reshaped(to: grid)
+  }
+
+  /// The observed field of a sample of the dataset.
+  ///
+  /// - Parameter frame: of a field that varies.
+  func output(_ frame: Int?, of sample: Int, in other: any ReadableDataset) throws -> Tensor<Double> {
+    try other.readDouble(
+      field: observedField, samples: sample..<sample + 1, frames: frame.map { [$0] }, stride: stride
     ).reshaped(to: grid)
   }
 
@@ -123,13 +238,17 @@ struct ForwardMap {
     let folder: String
     let config: TrainConfig
     let checkpoint: String
+    /// What its run recorded, if that can be read.
+    let manifest: Manifest?
   }
 
   private static func training(_ config: InvertConfig) throws -> Training? {
     guard case .run(let folder) = config.surrogate else { return nil }
     let run = try RunFolder(opening: folder)
     let training = try run.trainConfig()
-    return Training(folder: folder, config: training, checkpoint: training.finalCheckpoint(of: run))
+    return Training(
+      folder: folder, config: training, checkpoint: training.finalCheckpoint(of: run),
+      manifest: try? Manifest(contentsOf: run.manifestFile))
   }
 
   /// The settings of the equation that a dataset states.
@@ -195,23 +314,55 @@ struct ForwardMap {
 
   /// The classical solver with the settings that the dataset states, on the given grid.
   private static func classicalSolver(
-    _ config: InvertConfig, _ file: any ReadableDataset, grid: [Int], times: [Double]
+    _ config: InvertConfig, _ file: any ReadableDataset, grid: [Int], times: [Double], viscosity: Double?
   ) throws -> (any SolutionOperator, String) {
     guard let stated = try equation(of: file) else {
       throw DatasetError.wrongLayout(
         path: file.path, reason: "it does not state its configuration, which the solver needs")
     }
-    guard let equation = stated as? NavierStokesConfiguration else {
-      throw DatasetError.wrongLayout(path: file.path, reason: "it holds another equation's solutions")
-    }
-    let timeStepping: TimeStepping =
+    func timeStepping(_ inData: TimeStepping) -> TimeStepping {
       switch config.solverTimeStep {
-      case .asInData: equation.timeStepping
-      case .auto: TimeStepping(equation.timeStepping.scheme, tolerance: equation.timeStepping.tolerance)
-      case .fixed(let step): TimeStepping(equation.timeStepping.scheme, timeStep: step)
+      case .asInData: inData
+      case .auto: TimeStepping(inData.scheme, tolerance: inData.tolerance)
+      case .fixed(let step): TimeStepping(inData.scheme, timeStep: step)
       }
-    let solver = try equation.problem(grid: grid[0], times: times, timeStepping: timeStepping)
-    return (solver, "classical solver, \(timeStepping.summary)")
+    }
+    let solver: any SolutionOperator
+    switch stated {
+    case let equation as NavierStokesConfiguration:
+      let stepping = timeStepping(equation.timeStepping)
+      solver = try equation.problem(
+        grid: grid[0], viscosity: viscosity, times: times, timeStepping: stepping)
+      return (solver, "classical solver, \(stepping.summary)")
+    case let equation as BurgersConfiguration where viscosity != nil:
+      let stepping = timeStepping(equation.evolution.timeStepping)
+      solver = try Burgers(
+        grid: grid[0], viscosity: viscosity ?? equation.viscosity, times: times, timeStepping: stepping)
+      return (solver, "classical solver, \(stepping.summary)")
+    case let equation as any SemilinearConfiguration where viscosity == nil:
+      let stepping = timeStepping(equation.evolution.timeStepping)
+      solver = try equation.problem(grid: grid[0], times: times, timeStepping: stepping)
+      return (solver, "classical solver, \(stepping.summary)")
+    case let equation as DarcyConfiguration where viscosity == nil:
+      return (try equation.problem(grid: grid[0]), "classical solver, \(equation.method)")
+    default:
+      throw config.mistake(
+        "viscosity", "cannot be inferred: \(type(of: stated).kind.rawValue) has no viscosity")
+    }
+  }
+}
+
+/// A classical solver with a viscosity of its own for every sample.
+private struct ViscosityFamily: ParametricOperator {
+  let makeSolver: @Sendable (Double) throws -> any SolutionOperator
+
+  func solutions(_ inputs: Tensor<Double>, parameters: [Double]) throws -> Tensor<Double> {
+    let parts = try parameters.enumerated().map { sample, parameter -> Tensor<Double> in
+      let solver = try makeSolver(parameter)
+      return try solver(inputs[first: sample..<sample + 1])
+    }
+    return Tensor(
+      shape: [parts.count] + parts[0].shape.dropFirst(), scalars: parts.flatMap(\.scalars))
   }
 }
 

@@ -8,7 +8,8 @@ import Tensors
 struct InversionSetup {
   let config: InvertConfig
   let forward: ForwardMap
-  let prior: PeriodicGaussianField
+  /// The Gaussian field behind the unknown one, with a coordinate for the viscosity if that is unknown.
+  let prior: any Prior
   /// The problem seen through `forward.map`.
   let problem: InverseProblem
   /// The problem seen through the solver that decides, in delayed acceptance.
@@ -30,8 +31,12 @@ struct InversionSetup {
     let source = try Source(config)
     let forward = source.forward
     self.forward = forward
-    prior = config.prior.periodicField(grid: forward.grid)
-    sensorTimes = source.times
+    let field = try Self.fieldPrior(config, forward)
+    prior =
+      config.viscosity.map {
+        ScalarPrior(field, name: "log_viscosity", logDeviation: $0.logDeviation)
+      } ?? field
+    sensorTimes = forward.field == forward.observedField ? source.times : []
     var warnings: [String] = []
     var checksums: [String: String] = [:]
     let checksum = try forward.file.contentChecksum().map(Text.hexadecimal) ?? "none"
@@ -46,6 +51,12 @@ struct InversionSetup {
         return zip(exact, noise.sample(using: &random)).map(+)
       } ?? source.values, noise: noise)
     problem.noisePrior = config.noise.prior
+    problem.transform = config.prior.transform
+    if let viscosity = config.viscosity {
+      problem.scalar = ScalarUnknown(
+        name: "viscosity", median: viscosity.median, logDeviation: viscosity.logDeviation,
+        family: try forward.viscosityFamily(config, times: Array(Set(source.times)).sorted()))
+    }
     self.problem = problem
     let prior = prior
     let data = problem.data
@@ -53,7 +64,7 @@ struct InversionSetup {
       var exact = InverseProblem(
         prior: prior, forward: solver.map,
         observation: source.observation(channels: source.channels, config), data: data, noise: noise)
-      exact.noisePrior = config.noise.prior
+      (exact.noisePrior, exact.transform) = (config.noise.prior, config.prior.transform)
       return exact
     }
     if let path = source.tablePath {
@@ -64,7 +75,7 @@ struct InversionSetup {
       checksums[path] = Text.hexadecimal(checksum.value)
       truth = try config.truth.map { try Self.frame(of: $0, key: "truth.sample", config, forward) }
     } else {
-      truth = try forward.frame(0, of: config.observations.sample)
+      truth = try forward.input(of: config.observations.sample)
       if let training = forward.training, training.file == config.observations.file,
         config.observations.sample < training.samples
       {
@@ -73,7 +84,8 @@ struct InversionSetup {
           "the surrogate was trained on sample \(config.observations.sample); take one it has not seen")
       }
     }
-    if let training = forward.training {
+    warnings += forward.warnings
+    if let training = forward.training, let prior = prior as? PeriodicGaussianField {
       warnings += try PriorCheck(
         prior: prior, trainingFile: training.file, samples: training.samples, forward
       )
@@ -81,6 +93,37 @@ struct InversionSetup {
     }
     self.warnings = warnings
     self.checksums = checksums
+    try checkDerivative()
+  }
+
+  /// Checks that there is a derivative where the sampler needs one.
+  private func checkDerivative() throws {
+    guard !problem.isDifferentiable else { return }
+    let needs: [(key: String, word: String, isNeeded: Bool)] = [
+      ("sampler.kind", "mala", config.sampler.kind == .mala),
+      ("sampler.screening", "mala", config.sampler.screening?.kind == .mala),
+      ("sampler.reference", "laplace", config.sampler.reference == .laplace),
+    ]
+    guard let need = needs.first(where: \.isNeeded) else { return }
+    let reason =
+      if !problem.transform.isDifferentiable {
+        "a level set has none"
+      } else if problem.scalar != nil {
+        "it is not at hand where the viscosity is unknown"
+      } else {
+        "the \(forward.name) has none"
+      }
+    throw config.mistake(need.key, "is \(need.word), which needs a derivative: \(reason)")
+  }
+
+  /// The Gaussian field of the configuration on the grid and with the boundaries of the data.
+  private static func fieldPrior(_ config: InvertConfig, _ forward: ForwardMap) throws -> any Prior {
+    let (field, grid) = (config.prior.field, forward.grid)
+    if forward.isPeriodic { return field.periodicField(grid: grid) }
+    guard grid.count == 2 else {
+      throw config.mistake("prior", "has no Gaussian field for the bounded axis of \(forward.file.path)")
+    }
+    return NeumannGaussianField(grid: grid, sigma: field.sigma, tau: field.tau, alpha: field.alpha)
   }
 
   /// The true input of a sample of a dataset.
@@ -99,11 +142,11 @@ struct InversionSetup {
           "its grid is \(file.description.grid), that of \(forward.file.path) \(forward.file.description.grid)"
       )
     }
-    return try forward.frame(0, of: sample.sample, in: file)
+    return try forward.input(of: sample.sample, in: file)
   }
 
   /// The law of the errors: the standard deviations of the table or of the configuration, and correlations of
-  /// errors at one time that fall exponentially with the distance on the torus.
+  /// errors at one time that fall exponentially with the distance, on the torus if the axes are periodic.
   private static func noise(_ config: InvertConfig, _ source: Source) throws -> NoiseModel {
     guard
       let deviations = source.deviations
@@ -118,7 +161,8 @@ struct InversionSetup {
         guard source.channels[i] == source.channels[j] else { return 0 }
         let squared = zip(source.fractions[i], source.fractions[j]).reduce(0.0) { sum, pair in
           let distance = abs(pair.0 - pair.1)
-          return sum + pow(min(distance, 1 - distance), 2)
+          let shortest = source.forward.isPeriodic ? min(distance, 1 - distance) : distance
+          return sum + shortest * shortest
         }
         return exp(-squared.squareRoot() / length)
       }
@@ -151,19 +195,27 @@ private struct Source {
     let path = config.observations.file
     if try ObservationTable.isTable(path) {
       let table = try ObservationTable(contentsOf: path)
-      let observed = Array(Set(table.times)).sorted()
+      let observed = table.times.map { Array(Set($0)).sorted() }
       // Times that are not recorded are named before surrogates that lack them are.
-      let forward = try ForwardMap(config, times: try Self.recorded(observed, config, table))
+      let forward = try ForwardMap(
+        config, times: try observed.map { try Self.recorded($0, config, table) })
       self.forward = forward
+      guard observed != nil || forward.field != forward.observedField else {
+        throw table.problem("it has no column t; the fields of \(forward.file.path) vary in time")
+      }
       fractions = try table.positions.enumerated().map { index, position in
+        guard position.count == forward.grid.count else {
+          let has = position.count == 1 ? "it has no column y" : "it has a column y"
+          throw table.problem("\(has); the fields of \(forward.file.path) have \(forward.grid.count) axes")
+        }
         guard let fractions = forward.fractions(position) else {
           let place = position.map { Text.number($0, digits: 6) }.joined(separator: ", ")
           throw table.problem(index, "the point (\(place)) lies outside the domain of \(forward.file.path)")
         }
         return fractions
       }
-      times = table.times
-      channels = table.times.map { time in observed.firstIndex(of: time) ?? 0 }
+      times = table.times ?? table.values.map { _ in 0 }
+      channels = times.map { time in observed?.firstIndex(of: time) ?? 0 }
       (exact, values, deviations, tablePath) = (nil, table.values, table.deviations, path)
       return
     }
@@ -176,14 +228,28 @@ private struct Source {
         "observations.sample",
         "is \(config.observations.sample); \(path) has samples 0 to \(file.sampleCount - 1)")
     }
-    guard let recorded = file.description.times, let last = recorded.last else {
+    let isSteady = forward.field != forward.observedField
+    guard let recorded = isSteady ? [0] : file.description.times, let last = recorded.last else {
       throw ObservationError(path: path, reason: "it does not say when its frames are")
     }
-    let places: [[Double]] =
-      switch config.observations.sensors {
-      case .grid(let perAxis): PointObservation.interior(perAxis)
-      case .points(let points): points
+    let axes = forward.grid.count
+    let places: [[Double]]
+    switch config.observations.sensors {
+    case .grid(let perAxis):
+      guard perAxis.count == axes else {
+        throw config.mistake("observations.sensor_grid", "is \(perAxis); \(path) has \(axes) axes")
       }
+      places = PointObservation.interior(perAxis)
+    case .points(let points):
+      if let point = points.first(where: { $0.count != axes }) {
+        throw config.mistake("observations.sensors", "has the point \(point); \(path) has \(axes) axes")
+      }
+      places = points
+    }
+    if !forward.isPeriodic, config.observations.interpolation == .spectral {
+      throw config.mistake(
+        "observations.interpolation", "is spectral; the axes of \(path) are not periodic")
+    }
     let all = observed ?? [last]
     fractions = all.flatMap { _ in places }
     times = all.flatMap { time in places.map { _ in time } }
@@ -194,8 +260,9 @@ private struct Source {
       }
       let sensors = places.map { PointObservation.Sensor($0) }
       return PointObservation(
-        grid: forward.grid, sensors: sensors, interpolation: config.observations.interpolation)(
-          try forward.frame(frame, of: config.observations.sample, in: file))
+        grid: forward.grid, sensors: sensors, isPeriodic: forward.isPeriodic,
+        interpolation: Self.interpolation(config, forward))(
+          try forward.output(isSteady ? nil : frame, of: config.observations.sample, in: file))
     }
     (values, deviations, tablePath) = ([], nil, nil)
   }
@@ -205,7 +272,13 @@ private struct Source {
     PointObservation(
       grid: forward.grid,
       sensors: zip(fractions, channels).map { PointObservation.Sensor($0, channel: $1) },
-      interpolation: config.observations.interpolation)
+      isPeriodic: forward.isPeriodic, interpolation: Self.interpolation(config, forward))
+  }
+
+  private static func interpolation(
+    _ config: InvertConfig, _ forward: ForwardMap
+  ) -> PointObservation.Interpolation {
+    config.observations.interpolation ?? (forward.isPeriodic ? .spectral : .bilinear)
   }
 
   /// Checks that times are recorded in the dataset that states the problem, as far as it is known yet.
@@ -213,10 +286,10 @@ private struct Source {
     _ times: [Double], _ config: InvertConfig, _ table: ObservationTable?
   ) throws -> [Double] {
     guard let path = config.data ?? (table == nil ? config.observations.file : nil) else { return times }
-    guard let recorded = try openDataset(path).description.times else { return times }
+    guard let recorded = try openDataset(path).description.times, !recorded.isEmpty else { return times }
     for time in times where !recorded.dropFirst().contains(where: { ForwardMap.isSameTime($0, time) }) {
       let all = recorded.dropFirst().map { Text.number($0, digits: 6) }.joined(separator: ", ")
-      if let table, let index = table.times.firstIndex(of: time) {
+      if let table, let index = table.times?.firstIndex(of: time) {
         throw table.problem(
           index, "t = \(Text.number(time, digits: 6)) is not recorded; the times of \(path) are \(all)")
       }
@@ -252,7 +325,7 @@ private struct PriorCheck {
     let members = bands.map { band in coordinates.indices.filter { band.contains(coordinates[$0].wavenumber) }
     }
     for sample in 0..<count {
-      let values = prior.analyze(try forward.frame(0, of: sample, in: file))
+      let values = prior.analyze(try forward.input(of: sample, in: file))
       for (band, members) in members.enumerated() {
         squares[band] += members.reduce(0) { $0 + values[$1] * values[$1] }
       }

@@ -14,6 +14,8 @@ struct InversionSummary: Encodable {
   let noise: Double
   /// The posterior mean of the noise's standard deviation over the stated one, if it was inferred.
   let noiseFactor: Double?
+  /// The posterior of the viscosity, if it was inferred.
+  let viscosity: Moments?
   let drawsPerChain: Int
   let acceptanceRates: [Double]
   let stepSizes: [Double]
@@ -42,7 +44,22 @@ struct InversionSummary: Encodable {
   let failedSolves: Int
   /// The time of sampling, all sessions together.
   let seconds: Double
+  /// What the classical solver would have cost, for a surrogate.
+  let comparison: InversionComparison?
   let report: String
+
+  /// The posterior mean and standard deviation of a number.
+  struct Moments: Encodable {
+    let mean: Double
+    let standardDeviation: Double
+
+    init(_ draws: [Double]) {
+      let average = draws.reduce(0, +) / Double(draws.count)
+      mean = average
+      let squares = draws.reduce(0) { $0 + ($1 - average) * ($1 - average) }
+      standardDeviation = (squares / Double(max(1, draws.count - 1))).squareRoot()
+    }
+  }
 
   /// How well the chains know one quantity.
   struct Diagnostic: Encodable {
@@ -124,6 +141,13 @@ extension InversionSummary {
         ("coverage", "\(Text.number(100 * coverage, digits: 3)) % of the truth within two deviations"),
       ]
     }
+    if let viscosity {
+      rows.append(
+        (
+          "viscosity",
+          "\(Text.number(viscosity.mean)), deviation \(Text.number(viscosity.standardDeviation, digits: 2))"
+        ))
+    }
     if let noiseFactor {
       rows.append(
         ("noise level", "\(Text.number(noiseFactor, digits: 3)) times the stated one (posterior mean)"))
@@ -150,6 +174,7 @@ extension InversionSummary {
     if failedSolves > 0 {
       rows.append(("failed solves", "\(failedSolves): not finite, proposals rejected"))
     }
+    if let comparison { rows += comparison.rows }
     rows.append(("report", report))
     let table = Text.table(rows)
     guard !converged else { return table }

@@ -4,7 +4,7 @@ import InverseProblems
 import Solvers
 import Tensors
 
-/// Recovers an initial vorticity from noisy observations, by sampling its posterior.
+/// Recovers an initial state or a coefficient from noisy observations, by sampling its posterior.
 public enum InvertStage {
   /// Samples the posterior and reports.
   ///
@@ -37,6 +37,8 @@ public enum InvertStage {
           label: label, command: "phalarope invert \(run.configurationFile) --resume")
       }
       let schedule = schedule(config)
+      // Twice as wide as what is expected of the posterior; without a mode, the prior.
+      let startingLaw = config.sampler.reference == .laplace ? laplace?.reference.widened(by: 2) : nil
       // The surrogate's own posterior first: it costs no true solves, tells where to start, and is compared.
       var surrogate: ChainRun.Result?
       if let screening, let settings = config.sampler.screening, settings.samples > 0 {
@@ -46,7 +48,9 @@ public enum InvertStage {
         surrogateSchedule.stream = .surrogateProposals
         surrogate = try chainRun(
           screening, surrogateSchedule, "\(run.checkpoints)/surrogate", "sampling the surrogate's posterior"
-        ).finish(continuing: continuing, console) { try surrogateSchedule.start(screening) }
+        ).finish(continuing: continuing, console) {
+          try surrogateSchedule.start(screening, from: startingLaw)
+        }
       }
       let result = try chainRun(sampler, schedule, run.lastCheckpoint, "sampling").finish(
         continuing: continuing, console
@@ -54,11 +58,12 @@ public enum InvertStage {
         if let surrogate {
           try schedule.start(sampler, from: surrogate.chains)
         } else {
-          try schedule.start(sampler)
+          try schedule.start(sampler, from: startingLaw)
         }
       }
+      let variances = prior.variances
       var record = InversionRecord(
-        field: ForwardMap.field,
+        field: forward.field,
         axes: forward.file.description.axes.enumerated().map { number, axis in
           // Where the positions of the points are not known, their numbers stand for them.
           InversionRecord.Axis(
@@ -67,9 +72,10 @@ public enum InvertStage {
               ?? (0..<forward.grid[number]).map(Double.init), isPeriodic: axis.isPeriodic ?? true)
         },
         truth: truth,
-        priorStandardDeviation: Tensor(shape: forward.grid, repeating: prior.pointVariance.squareRoot()),
+        priorStandardDeviation: problem.transform.priorStandardDeviation(variances),
         software: (Version.name, Version.number), createdAt: Manifest.timestamp(),
         attributes: [("forward_map", forward.name), ("config", config.resolvedYAML)])
+      record.priorMean = problem.transform.priorMean(variances)
       record.sensorTimes = setup.sensorTimes
       record.laplace = laplace
       record.surrogate = surrogate.map { ($0.chains, $0.history) }
@@ -77,7 +83,9 @@ public enum InvertStage {
         result.chains, result.history, of: sampler, schedule: schedule, record: record,
         to: "\(run.path)/posterior.nc")
       _ = try Report.write(runFolder: run.path)
-      return summarize(result, surrogate, laplace, modeSeconds: modeSeconds, setup, sampler, run)
+      let comparison = try compare(result, setup, console)
+      return summarize(
+        result, surrogate, laplace, modeSeconds: modeSeconds, setup, sampler, comparison, run)
     }
     try console.result(summary, text: summary.text)
   }
@@ -137,9 +145,22 @@ public enum InvertStage {
       seed: UInt64(config.seed))
   }
 
+  /// The fair comparison with the classical solver, for a surrogate.
+  private static func compare(
+    _ result: ChainRun.Result, _ setup: InversionSetup, _ console: Console
+  ) throws -> InversionComparison? {
+    guard setup.config.compares, setup.forward.training != nil else { return nil }
+    console.note("comparing with the classical solver")
+    let solves = result.chains.solves
+    return try InversionComparison(
+      setup, points: result.chains.points.coordinates,
+      solves: setup.forward.solver == nil ? solves.forward : solves.screening)
+  }
+
   private static func summarize(
     _ result: ChainRun.Result, _ surrogate: ChainRun.Result?, _ laplace: LaplaceApproximation?,
-    modeSeconds: Double, _ setup: InversionSetup, _ sampler: any Sampler, _ run: RunFolder
+    modeSeconds: Double, _ setup: InversionSetup, _ sampler: any Sampler,
+    _ comparison: InversionComparison?, _ run: RunFolder
   ) -> InversionSummary {
     let (config, forward, truth) = (setup.config, setup.forward, setup.truth)
     let (chains, history) = (result.chains, result.history)
@@ -150,6 +171,9 @@ public enum InvertStage {
       ? nil
       : history.keptTrace("noise_factor").flatMap { $0 }.reduce(0, +)
         / Double(chains.count * chains.keptDraws)
+    let viscosities = setup.problem.scalar.map { scalar in
+      history.keptTrace(scalar.coordinateName).flatMap { $0 }.map { scalar.median * exp($0) }
+    }
     let misfits = history.keptTrace("misfit").flatMap { $0 }
     let diagnostics = InversionDiagnostics(history)
     return InversionSummary(
@@ -157,6 +181,7 @@ public enum InvertStage {
       screening: forward.solver.map { _ in forward.name }, sampler: sampler.name,
       reference: config.sampler.reference.rawValue, observations: setup.problem.data.count,
       noise: noise.reduce(0, +) / Double(noise.count), noiseFactor: noiseFactor,
+      viscosity: viscosities.map(InversionSummary.Moments.init),
       drawsPerChain: chains.keptDraws, acceptanceRates: history.acceptanceRates, stepSizes: chains.stepSizes,
       misfit: misfits.reduce(0, +) / Double(misfits.count), converged: diagnostics.haveConverged,
       convergenceProblems: diagnostics.complaints.map { "\($0.quantity): \($0.reason)" },
@@ -174,7 +199,8 @@ public enum InvertStage {
       relativeL2: recovery?.relativeL2, coverage: recovery?.coverage,
       map: laplace.map { laplace in
         .init(
-          misfit: laplace.misfit, relativeL2: truth.map { InversionSummary.relativeL2(laplace.mode, $0) },
+          misfit: laplace.misfit,
+          relativeL2: truth.map { InversionSummary.relativeL2(setup.problem.transform(laplace.mode), $0) },
           iterations: laplace.search.iterations, solves: laplace.solves,
           adjointSolves: laplace.adjointSolves, seconds: modeSeconds,
           converged: laplace.search.hasConverged,
@@ -191,7 +217,7 @@ public enum InvertStage {
       },
       forwardSolves: chains.solves.forward,
       adjointSolves: config.sampler.kind == .mala ? chains.solves.forward : 0,
-      screeningSolves: chains.solves.screening,
-      failedSolves: chains.solves.failed, seconds: result.seconds, report: run.reportFile)
+      screeningSolves: chains.solves.screening, failedSolves: chains.solves.failed, seconds: result.seconds,
+      comparison: comparison, report: run.reportFile)
   }
 }

@@ -17,9 +17,10 @@ struct ObservationError: Error, Equatable, CustomStringConvertible {
 /// Read from CSV with a line of column names, or from HDF5 or netCDF with a one-dimensional dataset per column:
 /// `x`, `y`, `t`, `value` and, optionally, `sigma`.
 struct ObservationTable {
-  /// The place of every value, in the coordinates of the domain.
+  /// The place of every value, in the coordinates of the domain: x, or x and y.
   let positions: [[Double]]
-  let times: [Double]
+  /// The time of every value; nil without such a column, for steady fields.
+  let times: [Double]?
   let values: [Double]
   let deviations: [Double]?
   /// How messages call every value: `line 5`.
@@ -49,21 +50,25 @@ struct ObservationTable {
       }
       labels = (columns["value"] ?? []).indices.map { "value \($0)" }
     }
-    for name in ["x", "y", "t", "value"] where columns[name] == nil {
+    for name in ["x", "value"] where columns[name] == nil {
       throw ObservationError(
-        path: path, reason: "it has no column \(name); a table of observations has x, y, t, value and sigma")
+        path: path,
+        reason:
+          "it has no column \(name); a table of observations has x, y, t, value and sigma (y in two dimensions, t where fields vary in time, sigma if known)"
+      )
     }
-    let (x, y) = (columns["x"] ?? [], columns["y"] ?? [])
-    (values, times) = (columns["value"] ?? [], columns["t"] ?? [])
-    deviations = columns["sigma"]
-    positions = zip(x, y).map { [$0, $1] }
+    let (x, y) = (columns["x"] ?? [], columns["y"])
+    (values, times, deviations) = (columns["value"] ?? [], columns["t"], columns["sigma"])
+    positions = y.map { zip(x, $0).map { [$0, $1] } } ?? x.map { [$0] }
     let count = values.count
-    guard [x, y, times, deviations ?? values].allSatisfy({ $0.count == count }) else {
+    guard [x, y ?? x, times ?? x, deviations ?? values].allSatisfy({ $0.count == count }) else {
       throw ObservationError(path: path, reason: "its columns have different lengths")
     }
     guard count > 0 else { throw ObservationError(path: path, reason: "it has no observations") }
     for index in values.indices {
-      let numbers = [("x", x), ("y", y), ("t", times), ("value", values), ("sigma", deviations ?? values)]
+      let numbers = [
+        ("x", x), ("y", y ?? x), ("t", times ?? x), ("value", values), ("sigma", deviations ?? values),
+      ]
       for (name, column) in numbers where !column[index].isFinite {
         throw problem(index, "\(name) is \(column[index]), which is not a finite number")
       }
@@ -73,6 +78,9 @@ struct ObservationTable {
       }
     }
   }
+
+  /// An error about a column that is missing, or there without need.
+  func problem(_ reason: String) -> ObservationError { ObservationError(path: path, reason: reason) }
 
   /// An error about one of the values.
   func problem(_ index: Int, _ reason: String) -> ObservationError {

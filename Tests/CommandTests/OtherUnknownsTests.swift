@@ -1,0 +1,132 @@
+import Foundation
+import HDF5
+import Testing
+
+/// Inversions for what is no initial vorticity, by the same interface.
+@Suite struct OtherUnknownsTests {
+  private func json(_ outcome: Command.Outcome) throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+  }
+
+  private func write(_ text: String, _ name: String, in folder: String) throws {
+    try text.write(toFile: "\(folder)/\(name)", atomically: false, encoding: .utf8)
+  }
+
+  private let inversion = """
+    surrogate: solver
+    observations: {file: FILE}
+    noise: 0.01
+    prior: PRIOR
+    sampler: {kind: pcn, samples: 400, burn_in: 300, chains: 2, thin: 10}
+    output: inversion
+    """
+
+  @Test func initialStateOfBurgers() throws {
+    try Samples.withFolder { folder in
+      #expect(try Command.run(["generate", "burgers.yaml", "equation.times=[0.2]"], in: folder).status == 0)
+      try write(
+        inversion.replacing("FILE", with: "burgers.h5, sensor_grid: 7").replacing(
+          "PRIOR", with: "{sigma: 25, tau: 5, alpha: 2}"), "burgers-inversion.yaml", in: folder)
+      let outcome = try Command.run(["invert", "burgers-inversion.yaml", "--json"], in: folder)
+      #expect(outcome.status == 0, "\(outcome.messages)")
+      #expect(try json(outcome)["observations"] as? Int == 7)
+      // Seven values with noise of a fiftieth of the field's size say more than nothing.
+      #expect(try #require(try json(outcome)["relative_l2"] as? Double) < 0.9)
+      let draws = try numbers(in: "\(folder)/inversion/posterior.nc", below: "posterior/u")
+      #expect(draws["posterior/u"]?.count == 2 * 40 * 32)
+      #expect(try names(in: "\(folder)/inversion/figures").contains("standardized-error.svg"))
+      // A table without y, by a surrogate.
+      #expect(try Command.run(["train", "train.yaml"], in: folder).status == 0)
+      try write("x, t, value\n1, 0.2, 0.3\n4.5, 0.2, -0.1\n", "line.csv", in: folder)
+      let learned = try Command.run(
+        [
+          "invert", "burgers-inversion.yaml", "surrogate=run", "observations=line.csv", "sampler.kind=mala",
+          "sampler.samples=50", "sampler.thin=5", "output=learned", "--json",
+        ], in: folder)
+      #expect(learned.status == 0, "\(learned.messages)")
+      #expect(try json(learned)["comparison"] is [String: Any])
+      let plane = try Command.run(
+        ["invert", "burgers-inversion.yaml", "observations.sensor_grid=[3, 3]", "output=x"], in: folder)
+      #expect(plane.status == 64)
+      #expect(plane.messages.contains("'observations.sensor_grid' is [3, 3]; burgers.h5 has 1 axes"))
+      try write("x, y, t, value\n1, 1, 0.2, 0.3\n", "plane.csv", in: folder)
+      let table = try Command.run(
+        ["invert", "burgers-inversion.yaml", "observations=plane.csv", "data=burgers.h5", "output=x"],
+        in: folder)
+      #expect(table.status == 65)
+      #expect(
+        table.messages == "error: plane.csv: it has a column y; the fields of burgers.h5 have 1 axes\n")
+    }
+  }
+
+  @Test func permeabilityOfDarcyFlow() throws {
+    try Samples.withFolder { folder in
+      try write(
+        "equation: {kind: darcy}\ngrid: 17\nsamples: 2\noutput: darcy.h5\n", "darcy.yaml", in: folder)
+      #expect(try Command.run(["generate", "darcy.yaml"], in: folder).status == 0)
+      let text = inversion.replacing("FILE", with: "darcy.h5, sample: 1, sensor_grid: [4, 4]").replacing(
+        "noise: 0.01", with: "noise: 1e-3")
+      try write(
+        text.replacing("PRIOR", with: "{kind: level-set, below: 3, above: 12}"), "levels.yaml", in: folder)
+      let levels = try Command.run(["invert", "levels.yaml", "--json"], in: folder)
+      #expect(levels.status == 0, "\(levels.messages)")
+      #expect(try #require(try json(levels)["relative_l2"] as? Double) < 0.5)
+      let path = "\(folder)/inversion/posterior.nc"
+      let draws = try #require(
+        try numbers(in: path, below: "posterior/permeability")["posterior/permeability"])
+      #expect(draws.count == 2 * 40 * 17 * 17 && Set(draws) == [3, 12])
+      let prior = try numbers(in: path, below: "prior/")
+      #expect(prior["prior/permeability_mean"]?.first == 7.5)
+      #expect(prior["prior/permeability_std"]?.first == 4.5)
+      try write(
+        text.replacing("PRIOR", with: "{kind: log-normal, median: 6, sigma: 8}"), "normal.yaml", in: folder)
+      let normal = try Command.run(["invert", "normal.yaml", "output=normal", "--json"], in: folder)
+      #expect(normal.status == 0, "\(normal.messages)")
+      let positive = try numbers(in: "\(folder)/normal/posterior.nc", below: "posterior/permeability")
+      #expect(positive["posterior/permeability"]?.allSatisfy { $0 > 0 } == true)
+      for (file, reason) in [
+        ("levels.yaml", "a level set has none"), ("normal.yaml", "the classical solver, finite volumes"),
+      ] {
+        let gradient = try Command.run(["invert", file, "sampler.kind=mala", "output=x"], in: folder)
+        #expect(gradient.status == 64)
+        #expect(
+          gradient.messages.contains("'sampler.kind' is mala, which needs a derivative: \(reason)"),
+          "\(gradient.messages)")
+      }
+      let time = try Command.run(
+        ["invert", "levels.yaml", "observations.time=1", "output=x"], in: folder)
+      #expect(time.status == 64)
+      #expect(time.messages.contains("'observations.time' is given, but the fields of darcy.h5 do not vary"))
+      let spectral = try Command.run(
+        ["invert", "levels.yaml", "observations.interpolation=spectral", "output=x"], in: folder)
+      #expect(spectral.status == 64 && spectral.messages.contains("are not periodic"))
+    }
+  }
+
+  @Test func viscosityBesideTheField() throws {
+    try Samples.withFolder { folder in
+      #expect(try Command.run(["generate", "ns.yaml"], in: folder).status == 0)
+      let outcome = try Command.run(
+        ["invert", "invert.yaml", "viscosity={median: 2e-2, log_std: 0.7}", "--json"], in: folder)
+      #expect(outcome.status == 0, "\(outcome.messages)")
+      let moments = try #require(try json(outcome)["viscosity"] as? [String: Double])
+      #expect(try #require(moments["mean"]) > 0 && #require(moments["standard_deviation"]) > 0)
+      let draws = try numbers(in: "\(folder)/inversion/posterior.nc", below: "posterior/viscosity")
+      #expect(draws["posterior/viscosity"]?.count == 2 * 8)
+      let diagnostics = try #require(try json(outcome)["diagnostics"] as? [String: Any])
+      #expect(diagnostics.keys.contains("log_viscosity"))
+      try write(
+        "equation: {kind: darcy}\ngrid: 17\nsamples: 1\noutput: darcy.h5\n", "darcy.yaml", in: folder)
+      #expect(try Command.run(["generate", "darcy.yaml"], in: folder).status == 0)
+      let none = try Command.run(
+        [
+          "invert", "invert.yaml", "observations.file=darcy.h5", "prior={kind: level-set}",
+          "viscosity={median: 1}", "output=x",
+        ], in: folder)
+      #expect(none.status == 64 && none.messages.contains("'viscosity' cannot be inferred: darcy has no"))
+      let surrogate = try Command.run(
+        ["invert", "invert.yaml", "surrogate=run", "viscosity={median: 1}", "output=x"], in: folder)
+      #expect(surrogate.status == 64 && surrogate.messages.contains("a surrogate is for one viscosity"))
+    }
+  }
+}
