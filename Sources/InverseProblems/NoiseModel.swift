@@ -45,9 +45,6 @@ public struct NoiseModel: Sendable, Equatable {
   /// The number of observations.
   public var count: Int { deviations.count }
 
-  /// Whether errors are correlated.
-  public var isCorrelated: Bool { factor != nil }
-
   /// The standard deviation, if all observations have the same.
   public var commonDeviation: Double? {
     deviations.allSatisfy { $0 == deviations[0] } ? deviations.first : nil

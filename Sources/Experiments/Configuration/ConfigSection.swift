@@ -154,12 +154,6 @@ public final class ConfigSection {
     }
   }
 
-  /// A list of integers that need not be there.
-  public func optionalIntList(_ key: String, in range: ConfigRange<Int> = .any) -> [Int]? {
-    declare(key)
-    return entry(key) == nil ? nil : intList(key, in: range)
-  }
-
   /// A list of numbers, each in the range; a single number is a list of one.
   public func doubleList(
     _ key: String, default fallback: [Double]? = nil, in range: ConfigRange<Double> = .any

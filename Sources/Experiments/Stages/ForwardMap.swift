@@ -200,11 +200,6 @@ struct ForwardMap {
   /// Whether two times are the same up to rounding.
   static func isSameTime(_ a: Double, _ b: Double) -> Bool { abs(a - b) <= 1e-9 * max(1, abs(b)) }
 
-  /// The recorded time that an observed one is.
-  func recordedTime(_ time: Double) -> Double? {
-    file.description.times?.first { Self.isSameTime($0, time) }
-  }
-
   /// Where a point of the domain is as fractions of the axes; nil outside of it.
   func fractions(_ position: [Double]) -> [Double]? {
     var result: [Double] = []
