@@ -4,7 +4,7 @@ import Experiments
 struct InvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "invert",
-    abstract: "Recover an initial vorticity from few noisy observations of a later one.",
+    abstract: "Recover an initial state or a coefficient from few noisy observations.",
     discussion: """
       Samples the posterior by Markov chains whose forward map is a trained surrogate or the classical \
       solver, and writes posterior.nc, which arviz.from_netcdf opens. Ctrl-C stops after writing a \
@@ -12,6 +12,7 @@ struct InvertCommand: ParsableCommand {
 
         phalarope invert configs/inverse-navier-stokes.yaml
         phalarope invert configs/inverse-navier-stokes.yaml surrogate=solver
+        phalarope invert quickstart/inverse-darcy
       """)
 
   @OptionGroup var configuration: ConfigurationArguments

@@ -2,7 +2,7 @@ import InverseProblems
 
 /// What `invert` is to recover: an initial state or a coefficient from noisy values of the solution at few points.
 public struct InvertConfig: Sendable {
-  /// What maps an initial vorticity to the observed time.
+  /// What maps the unknown to what is observed.
   public enum Surrogate: Sendable, Equatable {
     /// The classical solver, with the settings stated in the dataset file.
     case solver
