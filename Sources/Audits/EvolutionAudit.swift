@@ -109,7 +109,7 @@ struct EvolutionAudit {
       .equation, of: judged,
       reason: "distance of a frame from the solution that starts at the frame before, relative to the frame; "
         + "four times the change of that solution with another scheme and a start as uncertain as the stored "
-        + "numbers, and the rounding of the frame",
+        + "numbers, the rounding of the frame, and the tolerance of its steps",
       passing: "every frame follows from the one before (\(equation.name)\(stated))"
     ) { wrong in
       diagnoses[wrong.place.sample] ?? Self.undiagnosed(wrong)

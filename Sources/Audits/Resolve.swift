@@ -23,7 +23,7 @@ struct Mismatch {
   var change: Double
   /// Those errors, relative to the frame.
   var perturbation: Double
-  /// What rounding, and points left out, do to the later frame itself.
+  /// What rounding, points left out, and the choice of steps do to the later frame itself.
   var ofFrame: Double
   /// The factor of the later frame that brings it closest to the solution.
   var factor: Double
@@ -166,7 +166,7 @@ struct Resolver {
         value: Double.squaredDistance(count, solution, end).squareRoot() / size,
         change: change,
         perturbation: startError(pair) * Double(count).squareRoot() / size,
-        ofFrame: 4 * pair.rounding + 2 * folded + 1e-12,
+        ofFrame: 4 * pair.rounding + 2 * folded + equation.timeStepping.choiceError + 1e-12,
         factor: squared > 0 ? Double.dot(count, solution, end) / squared : .nan)
     }
   }

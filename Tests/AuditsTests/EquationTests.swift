@@ -17,6 +17,27 @@ import Testing
     }
   }
 
+  /// Steps that a loose tolerance chose, carried from frame to frame, are others than those chosen from a frame alone.
+  @Test func looselySteppedFlowsPassAndWrongOnesAreFound() throws {
+    let config = """
+      equation: {kind: navier-stokes, viscosity: 1e-3, final_time: 8, frames: 8}
+      solver: {kind: etdrk4, tolerance: 1e-4}
+      grid: 64
+      stored_grid: 32
+      samples: 6
+      seed: 0
+      output: data.h5
+      """
+    let report = try AuditedFile.audit(config)
+    #expect(report.complaints == [])
+    let altered = try AuditedFile.audit(config) { sample, fields in
+      if sample == 4 { fields[0].multiply(frame: 5, by: 1.01) }
+    }
+    #expect(altered.samples(.equation) == [4])
+    #expect(
+      try AuditedFile.audit(config, stated: ["equation.viscosity=1.1e-3"])[.parameter]?.verdict == .fail)
+  }
+
   @Test func aFlippedFrameIsFound() throws {
     for config in [AuditedFile.burgers, AuditedFile.navierStokes] {
       let report = try AuditedFile.audit(config) { sample, fields in

@@ -23,7 +23,8 @@ public struct AuditedBurgers: AuditedEvolution {
   /// The mean is conserved.
   public var conservesMean: Bool { true }
 
-  private let timeStepping: TimeStepping
+  /// How the file says that it was stepped.
+  public let timeStepping: TimeStepping
   private let length: Double
 
   /// Burgers' equation as a file states it; what it does not state is nil.

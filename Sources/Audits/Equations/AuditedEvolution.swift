@@ -11,6 +11,8 @@ public protocol AuditedEvolution: AuditedEquation {
   var dimensions: Int { get }
   /// The number that is fitted; nil if there is none.
   var parameter: AuditedParameter? { get }
+  /// How the file was stepped in time.
+  var timeStepping: TimeStepping { get }
   /// The points per axis of the grid on which the file was solved; nil if it does not say.
   var solverGrid: Int? { get }
   /// The law of the first frames, if the file states it.
@@ -116,6 +118,11 @@ extension AuditedEvolution {
 }
 
 extension TimeStepping {
+  /// How far two solutions may be apart that chose their steps differently, relative to their norm.
+  ///
+  /// Whoever solves through several frames carries the step along; from a frame alone it is chosen anew.
+  var choiceError: Double { scheme == .etdrk4 && timeStep == nil ? tolerance : 0 }
+
   /// Another way to step, from which a solution differs by about the error of this one, or by more.
   var alternative: TimeStepping {
     scheme == .etdrk4 && timeStep == nil

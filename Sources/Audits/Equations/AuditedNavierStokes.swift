@@ -24,7 +24,8 @@ public struct AuditedNavierStokes: AuditedEvolution {
   public var conservesMean: Bool { true }
 
   private let forcing: NavierStokes.Forcing
-  private let timeStepping: TimeStepping
+  /// How the file says that it was stepped.
+  public let timeStepping: TimeStepping
   private let dealiasing: NavierStokes.Dealiasing
 
   /// The equation as a file states it; what it does not state is nil.

@@ -31,7 +31,8 @@ public struct AuditedSemilinear: AuditedEvolution {
   /// Whether neither L nor N has a part of wave number 0.
   public let conservesMean: Bool
 
-  private let timeStepping: TimeStepping
+  /// How the file says that it was stepped.
+  public let timeStepping: TimeStepping
   private let typical: any SemilinearEquation
   private let makeProblem: MakeProblem
 
