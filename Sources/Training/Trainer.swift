@@ -123,6 +123,10 @@ public final class Trainer {
     afterEpoch: (EpochReport) throws -> Void = { _ in }
   ) throws {
     try check(training)
+    guard configuration.tangentWeight == nil || !training.tangents.isEmpty else {
+      throw TrainingError.invalidData(
+        "the loss has a weight for derivatives, but the training data have none")
+    }
     if let validation { try check(validation) }
     if let test { try check(test) }
     if let samples = position.samples, samples != training.sampleCount {
@@ -135,7 +139,7 @@ public final class Trainer {
       data.map { (inputScaling?.encode($0.inputs) ?? $0.inputs, $0.targets) }
     }
     while !isFinished {
-      try runEpoch(inputs, training.targets, progress)
+      try runEpoch(inputs, training, progress)
       let errors = withAverages {
         encoded.map { data in
           data.map { evaluate($0.0, $0.1) }.map { $0.reduce(0, +) / Double($0.count) }
@@ -164,9 +168,12 @@ public final class Trainer {
 
   /// The rest of the current epoch.
   private func runEpoch(
-    _ inputs: Tensor<Float>, _ targets: Tensor<Float>, _ progress: (BatchReport) throws -> Void
+    _ inputs: Tensor<Float>, _ data: TrainingData, _ progress: (BatchReport) throws -> Void
   ) throws {
     let samples = inputs.shape[0]
+    // One direction at a time: the next one in the next epoch.
+    let tangents =
+      configuration.tangentWeight == nil ? nil : data.tangents[position.epoch % data.tangents.count]
     var random = Philox(seed: configuration.seed, stream: .shuffling, sample: position.epoch)
     let order = random.permutation(samples)
     let batches = batchCount(samples: samples)
@@ -174,7 +181,8 @@ public final class Trainer {
       let start = ContinuousClock.now
       let first = position.batch * configuration.batchSize
       let batch = order[first..<min(samples, first + configuration.batchSize)]
-      let errors = try step(gather(inputs, batch), gather(targets, batch), of: batches)
+      let errors = try step(
+        gather(inputs, batch), gather(data.targets, batch), tangents?.gathered(batch), of: batches)
       position.errorSum += errors.reduce(0, +)
       position.batch += 1
       position.seconds += (ContinuousClock.now - start) / .seconds(1)
@@ -186,11 +194,13 @@ public final class Trainer {
   }
 
   /// One step; the errors of the batch's samples before it.
-  private func step(_ inputs: Tensor<Float>, _ targets: Tensor<Float>, of batches: Int) throws -> [Double] {
+  private func step(
+    _ inputs: Tensor<Float>, _ targets: Tensor<Float>, _ tangents: TangentPairs?, of batches: Int
+  ) throws -> [Double] {
     // Running statistics change with every forward pass; a batch that fails must not change them.
     let statistics = parameters.filter { !$0.isTrainable }.map { ($0, $0.value) }
     do {
-      let errors = try addGradients(inputs, targets)
+      let errors = try addGradients(inputs, targets, tangents)
       try clipGradient()
       let factor = scheduleFactor(batch: position.batch, of: batches)
       for index in groups.indices {
@@ -206,24 +216,33 @@ public final class Trainer {
   }
 
   /// Finds the gradient of a batch's loss, part by part; the errors of its samples.
-  private func addGradients(_ inputs: Tensor<Float>, _ targets: Tensor<Float>) throws -> [Double] {
+  private func addGradients(
+    _ inputs: Tensor<Float>, _ targets: Tensor<Float>, _ tangents: TangentPairs?
+  ) throws -> [Double] {
     let samples = inputs.shape[0]
     let length = min(samples, configuration.microBatchSize ?? samples)
     return try stride(from: 0, to: samples, by: length).flatMap { first in
       let part = first..<min(samples, first + length)
       let isWhole = part.count == samples
       let tape = Tape()
+      let partInputs = isWhole ? inputs : inputs[first: part]
       let loss = fieldLoss(
-        predict(isWhole ? inputs : inputs[first: part], on: tape),
+        predict(partInputs, on: tape),
         target: isWhole ? targets : targets[first: part], kind: configuration.loss,
         reduction: configuration.lossReduction, axes: configuration.lossAxes)
-      let value = Double(loss.total.value[0])
+      var total = loss.total
+      if let weight = configuration.tangentWeight, let tangents = isWhole ? tangents : tangents?[part] {
+        let tangentLoss = SymmetricDifference(partInputs, tangents.directions, inputScaling).loss(
+          { predict($0, on: tape) }, products: tangents.products, reduction: configuration.lossReduction)
+        total = add(total, tangentLoss.total, weight: Float(weight))
+      }
+      let value = Double(total.value[0])
       guard value.isFinite else {
         throw TrainingError.diverged(epoch: position.epoch + 1, batch: position.batch + 1, loss: value)
       }
       // The mean of the batch is that of the parts' means, by their numbers of samples.
       let share = configuration.lossReduction == .mean ? Float(part.count) / Float(samples) : 1
-      tape.backward(from: loss.total, gradient: Tensor(shape: loss.total.shape, repeating: share))
+      tape.backward(from: total, gradient: Tensor(shape: total.shape, repeating: share))
       return loss.samples
     }
   }
@@ -311,17 +330,23 @@ public final class Trainer {
       ?? inputScaling?.problem(channels: inputs, grid: data.grid)
       ?? outputScaling?.problem(channels: outputs, grid: data.grid)
     if let problem { throw TrainingError.invalidData(problem) }
-    try checkValues(data)
+    try checkValues(data.inputs, data.targets)
+    for tangents in data.tangents {
+      try checkValues(tangents.directions, tangents.products, prefix: "derivative's ")
+    }
   }
 
   /// A NaN among the data, or a target that vanishes, would only show as a loss that is not finite.
-  private func checkValues(_ data: TrainingData) throws {
-    for (name, fields) in [("input", data.inputs), ("target", data.targets)] {
+  private func checkValues(
+    _ inputs: Tensor<Float>, _ targets: Tensor<Float>, prefix: String = ""
+  ) throws {
+    for (word, fields) in [("input", inputs), ("target", targets)] {
+      let name = prefix + word
       let squares = sampleSquares(fields)
       if let sample = squares.firstIndex(where: { !$0.isFinite }) {
         throw TrainingError.invalidData("the \(name) of sample \(sample) holds NaN or infinite numbers")
       }
-      if name == "target", let sample = squares.firstIndex(of: 0) {
+      if word == "target", let sample = squares.firstIndex(of: 0) {
         throw TrainingError.invalidData(
           "the target of sample \(sample) is 0 everywhere: it has no relative error; leave the sample out")
       }

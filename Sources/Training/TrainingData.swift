@@ -8,15 +8,21 @@ public struct TrainingData: Sendable {
   public let inputs: Tensor<Float>
   /// `[sample, channel, ...grid]`, the same samples on the same grid.
   public let targets: Tensor<Float>
+  /// Derivatives of the targets with respect to the inputs, if there are any, all along as many directions.
+  public let tangents: [TangentPairs]
 
   /// Pairs of inputs and targets.
-  public init(inputs: Tensor<Float>, targets: Tensor<Float>) {
+  public init(inputs: Tensor<Float>, targets: Tensor<Float>, tangents: [TangentPairs] = []) {
     precondition(
       inputs.rank >= 3 && targets.rank == inputs.rank && inputs.shape[0] == targets.shape[0]
         && inputs.shape.dropFirst(2) == targets.shape.dropFirst(2),
       "inputs \(inputs.shape) and targets \(targets.shape) are not pairs of fields")
+    precondition(
+      tangents.allSatisfy { $0.directions.shape == inputs.shape && $0.products.shape == targets.shape },
+      "derivatives of another shape than inputs \(inputs.shape) and targets \(targets.shape)")
     self.inputs = inputs
     self.targets = targets
+    self.tangents = tangents
   }
 
   /// The number of pairs.
@@ -90,6 +96,14 @@ public struct FieldScaling: Sendable, Equatable {
 
   /// (x − mean)/scale, of numbers.
   public func encode(_ fields: Tensor<Float>) -> Tensor<Float> { encode(Variable(fields)).value }
+
+  /// x/scale: what encoding makes of a difference of two fields.
+  func encodeDifference(_ fields: Tensor<Float>) -> Tensor<Float> {
+    affine(
+      Variable(fields), scale: Tensor(shape: scale.shape, scalars: scale.scalars.map { 1 / $0 }),
+      shift: Tensor(shape: scale.shape)
+    ).value
+  }
 
   /// x · scale + mean.
   public func decode(_ fields: Variable) -> Variable { affine(fields, scale: scale, shift: mean) }

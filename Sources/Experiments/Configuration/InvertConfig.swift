@@ -119,12 +119,26 @@ public struct InvertConfig: Sendable {
       case laplace
     }
 
+    /// Where the chains start.
+    public enum Start: String, CaseIterable, Sendable {
+      /// From the law that proposals leave invariant.
+      case auto
+      /// From draws of the prior.
+      case prior
+      /// From draws of the Laplace approximation, made wider.
+      case laplace
+    }
+
     /// Which sampler.
     public let kind: Kind
     /// The screening of delayed acceptance; nil for other samplers.
     public let screening: Screening?
     /// The law that proposals leave invariant.
     public let reference: Reference
+    /// The law that the chains start from, made wider where it is not the prior.
+    public let start: Reference
+    /// Whether the mode is to be found.
+    public var needsMode: Bool { reference == .laplace || start == .laplace }
     /// The share β of fresh noise in a proposal, at the start if it is adapted.
     public let stepSize: Double
     /// Whether β is adapted during burn-in.
@@ -249,6 +263,15 @@ public struct InvertConfig: Sendable {
       grid: section.optionalInt("grid", in: .atLeast(2)))
   }
 
+  /// The law that chains start from.
+  private static func start(_ section: ConfigSection, _ reference: Sampler.Reference) -> Sampler.Reference {
+    switch section.choice("start", of: Sampler.Start.self, default: .auto) ?? .auto {
+    case .auto: reference
+    case .prior: .prior
+    case .laplace: .laplace
+    }
+  }
+
   private static func sampler(_ kind: Sampler.Kind, _ section: ConfigSection) -> Sampler {
     let screening: Sampler.Screening? =
       kind != .delayedAcceptance
@@ -258,10 +281,12 @@ public struct InvertConfig: Sendable {
         steps: section.int("screening_steps", default: 5, in: .between(1, 1_000_000)),
         samples: section.int("surrogate_samples", default: 5000, in: .nonNegative),
         burnIn: section.int("surrogate_burn_in", default: 1000, in: .nonNegative))
+    let reference =
+      section.choice("reference", of: Sampler.Reference.self, default: kind == .pcn ? .prior : .laplace)
+      ?? .prior
     let sampler = Sampler(
-      kind: kind, screening: screening,
-      reference: section.choice(
-        "reference", of: Sampler.Reference.self, default: kind == .pcn ? .prior : .laplace) ?? .prior,
+      kind: kind, screening: screening, reference: reference,
+      start: start(section, reference),
       stepSize: section.double("step_size", default: 0.1, in: .above(0, upTo: 1)),
       adapt: section.bool("adapt", default: true),
       targetAcceptance: section.optionalDouble("target_acceptance", in: .between(0.01, 0.99)),

@@ -31,7 +31,7 @@ struct InversionSetup {
     let source = try Source(config)
     let forward = source.forward
     self.forward = forward
-    let field = try Self.fieldPrior(config, forward)
+    let field = try Self.fieldPrior(config, forward, grid: forward.grid)
     prior =
       config.viscosity.map {
         ScalarPrior(field, name: "log_viscosity", logDeviation: $0.logDeviation)
@@ -103,6 +103,7 @@ struct InversionSetup {
       ("sampler.kind", "mala", config.sampler.kind == .mala),
       ("sampler.screening", "mala", config.sampler.screening?.kind == .mala),
       ("sampler.reference", "laplace", config.sampler.reference == .laplace),
+      ("sampler.start", "laplace", config.sampler.start == .laplace),
     ]
     guard let need = needs.first(where: \.isNeeded) else { return }
     let reason =
@@ -116,9 +117,11 @@ struct InversionSetup {
     throw config.mistake(need.key, "is \(need.word), which needs a derivative: \(reason)")
   }
 
-  /// The Gaussian field of the configuration on the grid and with the boundaries of the data.
-  private static func fieldPrior(_ config: InvertConfig, _ forward: ForwardMap) throws -> any Prior {
-    let (field, grid) = (config.prior.field, forward.grid)
+  /// The Gaussian field of the configuration on a grid and with the boundaries of the data.
+  static func fieldPrior(
+    _ config: InvertConfig, _ forward: ForwardMap, grid: [Int]
+  ) throws -> any Prior {
+    let field = config.prior.field
     if forward.isPeriodic { return field.periodicField(grid: grid) }
     guard grid.count == 2 else {
       throw config.mistake("prior", "has no Gaussian field for the bounded axis of \(forward.file.path)")

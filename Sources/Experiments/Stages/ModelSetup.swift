@@ -126,7 +126,8 @@ extension TrainConfig {
     TrainingConfiguration(
       epochs: epochs, batchSize: batchSize, optimizer: optimizer.configuration,
       architectureOptimizer: architectureOptimizer?.configuration, schedule: schedule,
-      lossReduction: lossReduction, clippingNorm: gradientClipping, microBatchSize: microBatchSize,
+      lossReduction: lossReduction, tangentWeight: tangentWeight, clippingNorm: gradientClipping,
+      microBatchSize: microBatchSize,
       averagingDecay: averagingDecay, earlyStoppingPatience: earlyStopping, seed: UInt64(seed))
   }
 }

@@ -76,9 +76,13 @@ public enum TrainStage {
   ) throws -> TrainingData {
     let samples = data.split[keyPath: split]
     let stride = config.data.stride
+    let tangentCount = split == \.training && config.tangentWeight != nil ? file.description.tangentCount : 0
     return TrainingData(
       inputs: try FieldMapping.read(data.mapping.inputs, of: file, samples: samples, stride: stride),
-      targets: try FieldMapping.read(data.mapping.targets, of: file, samples: samples, stride: stride))
+      targets: try FieldMapping.read(data.mapping.targets, of: file, samples: samples, stride: stride),
+      tangents: try (0..<tangentCount).map {
+        try data.mapping.tangents(of: file, direction: $0 + 1, samples: samples, stride: stride)
+      })
   }
 
   /// The trainer as the last checkpoint has it.
