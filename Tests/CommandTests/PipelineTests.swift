@@ -187,6 +187,17 @@ import Testing
         let solves = try #require(mode["solves"] as? Int)
         #expect(mode["adjoint_solves"] as? Int == solves - 1 + 9)
       }
+      // Equal steps by the noise.
+      let accurate = try Command.run(
+        ["invert", "invert.yaml", "solver.error=0.02", "output=accurate", "--json"], in: folder)
+      #expect(accurate.status == 0, "\(accurate.messages)")
+      let name = try #require(try json(accurate)["forward_map"] as? String)
+      let step = try #require(name.split(separator: " ").last.flatMap { Double($0) }, "\(name)")
+      // T = 0.5 over a power of two of at least sixteen steps.
+      #expect([16.0, 32, 64, 128].contains(0.5 / step), "\(step)")
+      let both = try Command.run(
+        ["invert", "invert.yaml", "solver={error: 0.02, time_step: 0.1}", "output=x"], in: folder)
+      #expect(both.status == 64 && both.messages.contains("'solver.error', which chooses it"))
       let impossible = try Command.run(
         ["invert", "invert.yaml", "sampler.kind=delayed-acceptance", "output=x"], in: folder)
       #expect(impossible.status == 64)

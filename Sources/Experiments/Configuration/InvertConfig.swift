@@ -18,6 +18,8 @@ public struct InvertConfig: Sendable {
     case auto
     /// Given.
     case fixed(Double)
+    /// The largest equal steps whose error in the observed values is at most this, in deviations of the noise.
+    case accurate(Double)
   }
 
   /// A sample of a dataset.
@@ -158,7 +160,7 @@ public struct InvertConfig: Sendable {
   /// The forward map.
   public let surrogate: Surrogate
   /// The classical solver's time step, if it is to differ from that of the dataset.
-  public let solverTimeStep: SolverTimeStep
+  public internal(set) var solverTimeStep: SolverTimeStep
   /// The data.
   public let observations: ObservationConfig
   /// The noise of the observations.
@@ -205,8 +207,7 @@ public struct InvertConfig: Sendable {
         "with 'surrogate: solver' it must be pcn or mala: a trained surrogate would have to screen")
     }
     if surrogate == .solver || kind == .delayedAcceptance, section.contains("solver") {
-      let step = section.section("solver").double("time_step", or: "auto", in: .positive)
-      solverTimeStep = step.map { .fixed($0) } ?? .auto
+      solverTimeStep = InvertConfig.solverTimeStep(section.section("solver"))
     } else {
       solverTimeStep = .asInData
     }
@@ -231,6 +232,16 @@ public struct InvertConfig: Sendable {
   /// The error of a key whose value does not fit the data.
   func mistake(_ key: String, _ message: String) -> ConfigError {
     ConfigError(origins[key] ?? .defaultValue, "'\(key)' \(message)")
+  }
+
+  private static func solverTimeStep(_ section: ConfigSection) -> SolverTimeStep {
+    guard section.contains("error") else {
+      return section.double("time_step", or: "auto", in: .positive).map { .fixed($0) } ?? .auto
+    }
+    if section.contains("time_step") {
+      section.reject("time_step", "cannot be given together with 'solver.error', which chooses it")
+    }
+    return .accurate(section.double("error", in: .positive))
   }
 
   private static func viscosity(_ configuration: ConfigSection, isAllowed: Bool) -> Viscosity? {

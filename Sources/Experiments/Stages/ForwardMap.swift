@@ -310,7 +310,7 @@ struct ForwardMap {
   }
 
   /// The classical solver with the settings that the dataset states, on the given grid.
-  private static func classicalSolver(
+  static func classicalSolver(
     _ config: InvertConfig, _ file: any ReadableDataset, grid: [Int], times: [Double], viscosity: Double?
   ) throws -> (any SolutionOperator, String) {
     guard let stated = try equation(of: file) else {
@@ -320,7 +320,7 @@ struct ForwardMap {
     func timeStepping(_ inData: TimeStepping) -> TimeStepping {
       switch config.solverTimeStep {
       case .asInData: inData
-      case .auto: TimeStepping(inData.scheme, tolerance: inData.tolerance)
+      case .auto, .accurate: TimeStepping(inData.scheme, tolerance: inData.tolerance)
       case .fixed(let step): TimeStepping(inData.scheme, timeStep: step)
       }
     }

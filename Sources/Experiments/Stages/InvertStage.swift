@@ -115,6 +115,11 @@ public enum InvertStage {
       console.note(
         "note: the mode was not found: chains start at the lowest point of the search; with 'sampler.reference: laplace' "
           + "proposals about it may never be accepted")
+      if config.surrogate == .solver, config.solverTimeStep == .auto || config.solverTimeStep == .asInData {
+        console.note(
+          "note: time steps that the solver chooses anew for every input make the misfit jump; 'solver.error: 0.02' chooses "
+            + "equal ones by the noise")
+      }
     }
     return laplace
   }
