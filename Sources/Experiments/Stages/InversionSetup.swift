@@ -122,8 +122,10 @@ struct InversionSetup {
     throw config.mistake(need.key, "is \(need.word), which needs a derivative: \(reason)")
   }
 
-  /// The largest of the steps T/16, T/32, ... whose observed values differ from those of half the step by at most an
-  /// error, in deviations of the noise, as a root mean square over four draws of the prior.
+  /// The largest equal time step that keeps an error of the observed values.
+  ///
+  /// Of T/16, T/32 and so on the first one whose values differ from those of half the step by at most that, in deviations
+  /// of the noise, as a root mean square over four draws of the prior.
   ///
   /// With equal steps the misfit is a smooth function, which searches along its gradient need; steps that are chosen
   /// anew for every input make it jump by their tolerance, times what the flow makes of that.
