@@ -322,7 +322,7 @@ public struct TrainConfig: Sendable {
         ?? .none,
       targetScaling: normalization.choice("target", of: Normalizer.Kind.self, default: Normalizer.Kind.none)
         ?? .none,
-      memory: section.choice("memory", of: Memory.self, default: .auto) ?? .auto)
+      memory: section.optionalChoice("memory", of: Memory.self) ?? .auto)
   }
 
   private static func optimizer(_ section: ConfigSection) -> Optimizer {
