@@ -93,6 +93,12 @@ public struct Philox: RandomNumberGenerator, Sendable, Equatable, Codable {
     for index in next..<values.count { values[index] = nextNormal() }
   }
 
+  /// Drops what is left of numbers that were made ahead, so that the next normal deviates are made by whole blocks.
+  public mutating func startBlock() {
+    used = 4
+    spareNormal = nil
+  }
+
   /// A tensor of standard normal deviates.
   public mutating func normal(shape: [Int]) -> Tensor<Double> {
     Tensor(shape: shape) { fillNormal($0) }

@@ -14,11 +14,6 @@ public struct TangentPairs: Sendable, Equatable {
     self.products = products
   }
 
-  /// The pairs of some samples, in the given order.
-  func gathered(_ samples: ArraySlice<Int>) -> TangentPairs {
-    TangentPairs(directions: gather(directions, samples), products: gather(products, samples))
-  }
-
   /// The pairs of samples one behind the other.
   subscript(range: Range<Int>) -> TangentPairs {
     TangentPairs(directions: directions[first: range], products: products[first: range])

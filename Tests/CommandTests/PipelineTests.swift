@@ -75,6 +75,14 @@ import Testing
       let evaluation = try #require(try json(trained)["evaluation"] as? [String: Any])
       let errors = try #require(evaluation["tangent_relative_l2"] as? [String: Double])
       #expect(try #require(errors["mean"]) > 0)
+      // The same bits where the samples stay in the file.
+      let streamed = try Command.run(
+        ["train", "train.yaml", "loss.tangent_weight=0.5", "data.memory=streamed", "output=streamed"],
+        in: folder)
+      #expect(streamed.status == 0, "\(streamed.messages)")
+      #expect(
+        try numbers(in: "\(folder)/run/checkpoints/last", below: "weights")
+          == numbers(in: "\(folder)/streamed/checkpoints/last", below: "weights"))
       let audited = try Command.run(["audit", "burgers.h5"], in: folder)
       #expect(audited.status == 0, "\(audited.output)\(audited.messages)")
       #expect(try Command.run(["generate", "burgers.yaml", "output=without.h5"], in: folder).status == 0)

@@ -154,7 +154,7 @@ struct Evaluation: Encodable {
       grid = Array(target.shape.dropFirst(2))
       errors += Metrics.relativeL2(prediction, target)
       for direction in 0..<file.description.tangentCount {
-        let pairs = try mapping.tangents(
+        let pairs = try mapping.readTangents(
           of: file, direction: direction + 1, samples: range, stride: stride)
         let (_, products) = try surrogate.jacobianVectorProducts(
           Tensor(converting: input), Tensor(converting: pairs.directions))

@@ -64,21 +64,33 @@ struct FieldMapping: Sendable, Equatable {
     targets = try channels("target_frames", config.data.targetFrames ?? [-1])
   }
 
-  /// The derivatives of the targets of samples along a direction of the inputs, counted from 1.
-  ///
-  /// - Throws: `DatasetError`, `HDF5Error`.
-  func tangents(
-    of file: any ReadableDataset, direction: Int, samples: Range<Int>, stride: Int
-  ) throws -> TangentPairs {
-    func read(_ channels: [Channel]) throws -> Tensor<Float> {
-      let derivatives = channels.map { channel in
+  /// The channels that hold the derivatives along a direction, counted from 1.
+  func tangents(direction: Int) -> FieldMapping {
+    func derivatives(_ channels: [Channel]) -> [Channel] {
+      channels.map { channel in
         Channel(
           field: DatasetDescription.tangentName(of: channel.field, direction: direction),
           frame: channel.frame, time: channel.time, name: channel.name)
       }
-      return try Self.read(derivatives, of: file, samples: samples, stride: stride)
     }
-    return TangentPairs(directions: try read(inputs), products: try read(targets))
+    return FieldMapping(inputs: derivatives(inputs), targets: derivatives(targets))
+  }
+
+  private init(inputs: [Channel], targets: [Channel]) {
+    self.inputs = inputs
+    self.targets = targets
+  }
+
+  /// The derivatives of the targets of samples along a direction of the inputs, counted from 1.
+  ///
+  /// - Throws: `DatasetError`, `HDF5Error`.
+  func readTangents(
+    of file: any ReadableDataset, direction: Int, samples: Range<Int>, stride: Int
+  ) throws -> TangentPairs {
+    let mapping = tangents(direction: direction)
+    return TangentPairs(
+      directions: try Self.read(mapping.inputs, of: file, samples: samples, stride: stride),
+      products: try Self.read(mapping.targets, of: file, samples: samples, stride: stride))
   }
 
   /// Samples of some channels: `[sample, channel, ...grid]`.
