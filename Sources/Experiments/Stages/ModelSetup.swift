@@ -75,7 +75,9 @@ extension TrainConfig {
         dimensions: axes, inputChannels: inputChannels, outputChannels: outputChannels,
         width: model.width, kernel: modes.map { $0 + 1 }, layers: model.layers,
         projectionWidth: model.projectionWidth, activation: model.activation.function,
-        normalization: model.normalization, paddingMode: model.paddingMode, coordinates: model.coordinates)
+        normalization: model.normalization, paddingMode: model.paddingMode, coordinates: model.coordinates,
+        dilation: model.dilation, groups: model.groups, downsampling: model.downsampling,
+        upsampling: model.upsampling)
       let backbone: ModelConfiguration =
         switch model.backbone {
         case .cnn: .cnn(network)
