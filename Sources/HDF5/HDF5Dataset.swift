@@ -382,8 +382,10 @@ public struct HDF5Dataset: Sendable {
     return slab.elementCount
   }
 
-  /// The space of a part in memory. Of another rank than the dataset it would be the same numbers in the same order,
-  /// but the library would then walk through the chunks element by element.
+  /// The space of a part in memory.
+  ///
+  /// Of another rank than the dataset it would be the same numbers in the same order, but the library would then walk
+  /// through the chunks element by element.
   private static func makeBox(_ lengths: [Int]) -> hid_t {
     lengths.isEmpty
       ? H5Screate(H5S_SCALAR) : H5Screate_simple(Int32(lengths.count), lengths.map(UInt64.init), nil)

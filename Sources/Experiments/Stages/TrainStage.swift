@@ -32,28 +32,37 @@ public enum TrainStage {
     let checksums = try data.checksums()
     try RunFolder.requireAvailable(
       config.output, policy: policy, configuration: config.resolvedYAML, changeable: changeable)
+    let isContinuation =
+      policy == .resume && FileSystem.exists(RunFolder.lastCheckpoint(in: config.output))
+    let initialWeights = isContinuation ? nil : try InitialWeights(config, model: model)
     let isStreamed = try data.isStreamed(config, memory: SystemFacts.usableMemory, console)
     let training = try data.source(\.training, of: data.trainFile, isStreamed: isStreamed, config)
     let validation =
       data.split.validation.isEmpty
       ? nil : try data.source(\.validation, of: data.trainFile, isStreamed: isStreamed, config)
     let test = try data.source(\.test, of: data.testFile, isStreamed: isStreamed, config)
+    let (inputScaling, outputScaling) =
+      isContinuation
+      ? (nil, nil)
+      : (
+        try FieldScaling(config.data.inputScaling, fitting: training, side: .input),
+        try FieldScaling(config.data.targetScaling, fitting: training, side: .target)
+      )
     let run = try RunFolder(
       preparing: config.output, policy: policy, verb: "train", configuration: config.resolvedYAML,
       changeable: changeable)
-    let isContinuation = policy == .resume && FileSystem.exists(run.lastCheckpoint)
     let trainer: Trainer
     if isContinuation {
       trainer = try resume(run, config, model, checksums)
     } else {
       trainer = Trainer(
-        model, configuration: settings,
-        inputScaling: try FieldScaling(config.data.inputScaling, fitting: training, side: .input),
-        outputScaling: try FieldScaling(config.data.targetScaling, fitting: training, side: .target))
+        model, configuration: settings, inputScaling: inputScaling, outputScaling: outputScaling,
+        initialWeights: initialWeights?.transfer)
+      for note in initialWeights?.notes ?? [] { console.note(note) }
     }
     var session = try RunSession(
       run, isContinuation: isContinuation, seeds: ["seed": config.seed], data: checksums,
-      parameterCount: trainer.model.parameterCount)
+      parameterCount: trainer.model.parameterCount, initialWeights: initialWeights?.origin)
     let summary = try session.perform {
       try train(trainer, run, config, training, validation, test, console)
       let evaluation = try Evaluation.make(
@@ -69,6 +78,14 @@ public enum TrainStage {
     // Last, so that it shows the manifest of a finished run.
     _ = try Report.write(runFolder: run.path)
     try console.result(summary, text: text(summary))
+  }
+
+  /// Makes sure that a run folder that exists can be continued with a configuration, without touching it.
+  ///
+  /// - Throws: `OutputError` that names a setting that differs.
+  static func requireContinuable(_ config: TrainConfig) throws {
+    try RunFolder.requireAvailable(
+      config.output, policy: .resume, configuration: config.resolvedYAML, changeable: changeable)
   }
 
   /// The trainer as the last checkpoint has it.
