@@ -80,6 +80,22 @@ import Testing
     }
   }
 
+  @Test func dataOfOtherAxesNameBothSides() throws {
+    try withFolder { folder in
+      #expect(try Command.run(["train", "net.yaml", "epochs=1", "model.kind=cnn"], in: folder).status == 0)
+      #expect(try Command.run(["generate", "burgers.yaml"], in: folder).status == 0)
+      for arguments in [
+        ["evaluate", "run", "--data", "burgers.h5"],
+        ["predict", "run", "--input", "burgers.h5", "--output", "p.h5"],
+      ] {
+        let outcome = try Command.run(arguments, in: folder)
+        #expect(outcome.status == 65)
+        #expect(outcome.messages == "error: the model is for grids of 2 axes, not [32]\n")
+      }
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/p.h5"))
+    }
+  }
+
   /// Both sides of what does not fit are named, and no folder is made.
   @Test(arguments: [
     (["model.groups=3"], "width must be a multiple of groups: 4 channels are not 3 equal groups"),
