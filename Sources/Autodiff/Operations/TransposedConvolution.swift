@@ -30,10 +30,9 @@ extension ConvolutionGeometry {
   }
 }
 
-/// A transposed convolution: the adjoint of the convolution of the same geometry, plus a bias. Strides make the grid
-/// finer.
+/// A transposed convolution: the adjoint of the convolution of the same geometry, plus a bias.
 ///
-/// y_o[stride·t + dilation·j − padding] += Σ_i w_io[j] x_i[t]. Shapes: u `[sample, I, ...grid]`, weight
+/// Strides make the grid finer: y_o[stride·t + dilation·j − padding] += Σ_i w_io[j] x_i[t]. Shapes: u `[sample, I, ...grid]`, weight
 /// `[I, O/groups, ...kernel]`, bias `[O]`, result `[sample, O, ...transposedGrid]`: PyTorch's.
 /// - Parameter outputPadding: points added at the ends of the result's axes, less than the stride; 0 if nil.
 public func transposedConvolution(
