@@ -58,7 +58,9 @@ private func coordinateChannels(_ grid: [Int], _ coordinates: Coordinates) -> Te
     for axis in grid.indices {
       let values = coordinates.values(points: grid[axis]) ?? []
       let inner = grid[(axis + 1)...].reduce(1, *)
-      for point in 0..<points { channels[axis * points + point] = values[point / inner % grid[axis]] }
+      for line in 0..<points / inner {
+        (channels + axis * points + line * inner).update(repeating: values[line % grid[axis]], count: inner)
+      }
     }
   }
 }
