@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define INLINE static inline __attribute__((always_inline))
+#include "multiversion.h"
 
 /// exp(x) for x <= 0.5 (Cephes' polynomial, about 1 ulp); 0 below the smallest normal number.
 INLINE float exp_f32(float x) {
