@@ -15,6 +15,9 @@ public final class Console: Sendable {
   /// Whether standard error is a terminal, where one line can be rewritten.
   let isLive: Bool
 
+  /// Whether results are printed: not those of the parts of a larger work.
+  private let printsResults: Bool
+
   private struct State {
     /// The number of columns of the live line now on the terminal.
     var liveWidth = 0
@@ -22,7 +25,10 @@ public final class Console: Sendable {
   private let state = Mutex(State())
 
   /// A console; `isLive` is found out unless given.
-  public init(isQuiet: Bool = false, isJSON: Bool = false, isLive: Bool? = nil) {
+  public init(
+    isQuiet: Bool = false, isJSON: Bool = false, isLive: Bool? = nil, printsResults: Bool = true
+  ) {
+    self.printsResults = printsResults
     self.isQuiet = isQuiet
     self.isJSON = isJSON
     self.isLive =
@@ -30,6 +36,11 @@ public final class Console: Sendable {
     // A broken pipe and a file size limit are then errors of `write`, not the death of the process.
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
+  }
+
+  /// A console for a part of the work, whose results are not printed.
+  var withoutResults: Console {
+    Console(isQuiet: isQuiet, isJSON: isJSON, isLive: isLive, printsResults: false)
   }
 
   /// Tells people something, unless they asked for quiet.
@@ -47,6 +58,7 @@ public final class Console: Sendable {
 
   /// Prints the result of a command: the document with `--json`, the text without.
   public func result(_ document: some Encodable, text: @autoclosure () -> String) throws {
+    guard printsResults else { return }
     try write(isJSON ? Self.json(document) : text())
   }
 

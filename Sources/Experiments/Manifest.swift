@@ -43,6 +43,20 @@ public struct Manifest: Codable, Sendable, Equatable {
     public var memory = SystemFacts.memory
   }
 
+  /// The weights of another run that a training began with.
+  public struct InitialWeights: Codable, Sendable, Equatable {
+    /// The other run's folder.
+    public var run: String
+    /// Its checkpoint.
+    public var checkpoint: String
+    /// The CRC-32 of the checkpoint's weights.
+    public var checksum: String
+    /// The layers whose K-matrices were begun anew, since they belong to another grid.
+    public var renewedLayers: [String]
+    /// The other run's resolved configuration.
+    public var config: String
+  }
+
   /// How the run stands.
   public var status: Status = .running
   /// The command line.
@@ -63,6 +77,8 @@ public struct Manifest: Codable, Sendable, Equatable {
   public var data: [String: String] = [:]
   /// The number of trainable parameters of the model, of a training.
   public var parameterCount: Int?
+  /// Where the weights come from that a training began with; nil for fresh ones.
+  public var initialWeights: InitialWeights?
   /// When the run started (ISO 8601, UTC).
   public var start: String = Manifest.timestamp()
   /// When it ended or was interrupted.
@@ -73,10 +89,14 @@ public struct Manifest: Codable, Sendable, Equatable {
   public var continuations = 0
 
   /// The manifest of a run that starts now.
-  public init(seeds: [String: Int] = [:], data: [String: String] = [:], parameterCount: Int? = nil) {
+  public init(
+    seeds: [String: Int] = [:], data: [String: String] = [:], parameterCount: Int? = nil,
+    initialWeights: InitialWeights? = nil
+  ) {
     self.seeds = seeds
     self.data = data
     self.parameterCount = parameterCount
+    self.initialWeights = initialWeights
   }
 
   /// Reads the manifest of a run.

@@ -49,14 +49,15 @@ public struct RunFolder: Sendable {
     try Self.requireAvailable(path, policy: policy, configuration: configuration, changeable: changeable)
     if policy == .overwrite { try removeRun() }
     try FileSystem.makeFolders(path)
-    try FileSystem.makeFolders(checkpoints)
-    try FileSystem.makeFolders(figures)
     let heading = """
       # Resolved configuration of this run: `phalarope \(verb) \(path)/config.yaml` repeats it
       # (add output=FOLDER to keep this one).
 
       """
+    // First, so that a folder left by a kill is known for what it is.
     try TextFile.write(heading + configuration, to: configurationFile)
+    try FileSystem.makeFolders(checkpoints)
+    try FileSystem.makeFolders(figures)
   }
 
   /// Makes sure that a run folder can be prepared, without touching anything.
@@ -104,7 +105,9 @@ public struct RunFolder: Sendable {
   /// The folder of the checkpoints.
   public var checkpoints: String { "\(path)/checkpoints" }
   /// The checkpoint that a run continues from.
-  public var lastCheckpoint: String { "\(checkpoints)/last" }
+  public var lastCheckpoint: String { Self.lastCheckpoint(in: path) }
+  /// The checkpoint that a run in a folder would continue from.
+  static func lastCheckpoint(in path: String) -> String { "\(path)/checkpoints/last" }
   /// The checkpoint with the smallest test error.
   public var bestCheckpoint: String { "\(checkpoints)/best" }
   /// The folder of the figures.
@@ -145,8 +148,8 @@ public struct RunFolder: Sendable {
     _ configuration: String, in path: String, changeable: Set<String>
   ) throws {
     let configurationFile = "\(path)/config.yaml"
-    let before = try flatten(TextFile.read(configurationFile), path: configurationFile)
-    let now = try flatten(configuration, path: "configuration")
+    let before = try ConfigNode(parsing: TextFile.read(configurationFile), path: configurationFile).values
+    let now = try ConfigNode(parsing: configuration, path: "configuration").values
     for key in Set(before.keys).union(now.keys).subtracting(changeable).subtracting(["output"]).sorted()
     where before[key] != now[key] {
       throw OutputError(
@@ -154,19 +157,6 @@ public struct RunFolder: Sendable {
         reason: "was started with \(key) = \(before[key] ?? "nothing"), not \(now[key] ?? "nothing"); "
           + "continue it with \(configurationFile), or replace it with --overwrite")
     }
-  }
-
-  private static func flatten(_ text: String, path: String) throws -> [String: String] {
-    func flatten(_ node: ConfigNode, _ key: String, into values: inout [String: String]) {
-      guard case .section(let entries) = node.content else {
-        values[key] = node.shown
-        return
-      }
-      for (name, value) in entries { flatten(value, key.isEmpty ? name : "\(key).\(name)", into: &values) }
-    }
-    var values: [String: String] = [:]
-    flatten(try ConfigNode(parsing: text, path: path), "", into: &values)
-    return values
   }
 }
 

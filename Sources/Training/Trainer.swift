@@ -31,10 +31,10 @@ public final class Trainer {
   /// The moving averages of the parameters, in their order.
   private var averages: [Tensor<Float>]?
 
-  /// A new run with fresh weights.
+  /// A new run with fresh weights, or with those of another one.
   public init(
     _ model: ModelConfiguration, configuration: TrainingConfiguration, inputScaling: FieldScaling? = nil,
-    outputScaling: FieldScaling? = nil
+    outputScaling: FieldScaling? = nil, initialWeights: WeightTransfer? = nil
   ) {
     modelConfiguration = model
     self.configuration = configuration
@@ -42,6 +42,7 @@ public final class Trainer {
     self.inputScaling = inputScaling
     self.outputScaling = outputScaling
     let named = self.model.namedParameters
+    initialWeights?.apply(to: named)
     names = named.map(\.name)
     parameters = named.map(\.parameter)
     groups = ParameterGroup.groups(of: self.model, configuration)

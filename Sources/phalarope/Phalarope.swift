@@ -27,7 +27,7 @@ struct Phalarope: ParsableCommand {
       TrainCommand.self,
       EvaluateCommand.self,
       PredictCommand.self, InvertCommand.self, ExportCommand.self, ImportCommand.self, ReportCommand.self,
-      BenchCommand.self, DoctorCommand.self,
+      ReproduceCommand.self, BenchCommand.self, DoctorCommand.self,
     ])
 }
 

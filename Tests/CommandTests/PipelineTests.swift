@@ -124,12 +124,14 @@ import Testing
       let surrogate = try #require(try json(corrected)["surrogate_posterior"] as? [String: Any])
       #expect(surrogate["solves"] as? Int == 40 * 2 && surrogate["difference"] is [String: Any])
       #expect((try json(corrected)["map"] as? [String: Any])?["iterations"] is Int)
-      // A surrogate trained for three epochs is worse than the solver with its coarsest grid and tolerance.
+      // A surrogate trained for three epochs is worse than the solver with its loosest tolerance on any grid; which
+      // grid is the cheapest is measured, and a busy machine may measure wrongly.
       let comparison = try #require(try json(corrected)["comparison"] as? [String: Any])
       let costs = try ["surrogate", "solver"].map { try #require(comparison[$0] as? [String: Any]) }
       let errors = try costs.map { try #require($0["error"] as? Double) }
       #expect(errors[0] > 0 && errors[1] <= errors[0])
-      #expect(costs[1]["grid"] as? Int == 8 && costs[1]["tolerance"] as? Double == 0.01)
+      #expect([8, 12, 16].contains(try #require(costs[1]["grid"] as? Int)))
+      #expect(costs[1]["tolerance"] as? Double == 0.01)
       #expect(comparison["solves"] as? Int == 50 * 2 * 3 && comparison["training_seconds"] is Double)
       #expect(learned.output.contains("The chains have not converged: means and deviations may be wrong."))
       #expect(learned.output.contains("break-even"))

@@ -7,6 +7,7 @@ import Testing
   @Test(arguments: [
     [], ["generate"], ["merge"], ["inspect"], ["audit"], ["train"], ["evaluate"], ["predict"], ["invert"],
     ["report"],
+    ["reproduce"],
     ["bench"],
     ["doctor"],
   ])

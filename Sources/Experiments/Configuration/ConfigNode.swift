@@ -97,6 +97,20 @@ extension ConfigNode {
 }
 
 extension ConfigNode {
+  /// The values as they are shown, by dotted key.
+  var values: [String: String] {
+    func add(_ node: ConfigNode, _ key: String, to values: inout [String: String]) {
+      guard case .section(let entries) = node.content else {
+        values[key] = node.shown
+        return
+      }
+      for (name, value) in entries { add(value, key.isEmpty ? name : "\(key).\(name)", to: &values) }
+    }
+    var values: [String: String] = [:]
+    add(self, "", to: &values)
+    return values
+  }
+
   /// Sets the value of a dotted key from a `key=value` argument; the value is parsed as YAML.
   mutating func override(_ argument: String) throws(ConfigError) {
     guard let separator = argument.firstIndex(of: "="), separator != argument.startIndex else {

@@ -53,6 +53,14 @@ public struct GenerateConfig: Sendable {
     resolvedYAML = section.resolvedYAML
   }
 
+  /// The points per axis that are stored.
+  var storedPoints: Int {
+    gridKind == .periodic ? grid.points / grid.stride : (grid.points - 1) / grid.stride + 1
+  }
+
+  /// Whether the grid has its end point.
+  var gridKind: GridKind { type(of: equation).gridKind }
+
   /// The samples that this configuration describes.
   ///
   /// - Throws: `SolverError.invalidProblem` for settings that the solver refuses.

@@ -25,6 +25,20 @@ public enum ShippedConfigs {
           ?? "; shipped configurations are \(names.joined(separator: ", "))"))
   }
 
+  /// The file of a shipped configuration, whatever else lies in the current folder.
+  ///
+  /// - Throws: `InputError` if there is none: the program was moved without its configurations.
+  static func shippedPath(of name: String) throws -> String {
+    guard let folder, names.contains(name) else {
+      throw InputError(
+        path: "\(name).yaml",
+        reason:
+          "this shipped configuration is not found; install the program with its configurations: make install"
+      )
+    }
+    return "\(folder)/\(name).yaml"
+  }
+
   /// The names of all of them, sorted; empty if their folder is not found.
   public static let names: [String] = {
     guard let entries = folder.flatMap({ FileManager.default.enumerator(atPath: $0) }) else { return [] }

@@ -174,6 +174,8 @@ public struct TrainConfig: Sendable {
   public let averagingDecay: Double?
   /// After how many epochs without a smaller validation error the training ends.
   public let earlyStopping: Int?
+  /// The run folder whose weights the training begins with; nil for fresh ones.
+  public let initialWeights: String?
   /// The seed of weights and shuffling.
   public let seed: Int
   /// The run folder.
@@ -209,9 +211,12 @@ public struct TrainConfig: Sendable {
     averagingDecay = section.optionalDouble(
       "averaging_decay", in: ConfigRange("greater than 0 and less than 1") { $0 > 0 && $0 < 1 })
     earlyStopping = section.optionalInt("early_stopping", in: .atLeast(1))
+    initialWeights = section.optionalString("initial_weights")
     seed = section.int("seed", default: 0, in: .nonNegative)
     checkpointEvery = section.int("checkpoint_every", default: 1, in: .atLeast(1))
     output = section.string("output")
+    section.check(
+      "initial_weights", initialWeights != output, "it must be another run than 'output'")
     section.check(
       "batch_size", batchSize <= data.trainSamples,
       "it must be at most 'data.train_samples', which is \(data.trainSamples)")

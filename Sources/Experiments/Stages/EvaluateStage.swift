@@ -7,15 +7,21 @@ public enum EvaluateStage {
   ///
   /// On the run's own test set the evaluation in the folder is written anew.
   /// - Parameters:
+  ///   - other: another run to compare with, on the test samples that both have.
   ///   - data: another dataset file, all of whose samples are used.
   ///   - grid: the points per axis to evaluate on, by striding; by default those of the training, where the
   ///     file has the training's grid, and all of them where not.
   /// - Throws: `InputError`, `ConfigError`, `HDF5Error`, `DatasetError`, `TrainingError`, `OutputError`.
   public static func run(
-    _ path: String, data: String?, grid: Int?, usesBest: Bool, _ console: Console
+    _ path: String, against other: String? = nil, data: String?, grid: Int?, usesBest: Bool,
+    _ console: Console
   ) throws {
     let run = try RunFolder(opening: path)
     let config = try run.trainConfig()
+    if let other {
+      let comparison = try RunComparison(run, config, against: RunFolder(opening: other), console)
+      return try console.result(comparison, text: comparison.text)
+    }
     let file = try openDataset(data ?? config.data.test)
     let samples =
       data == nil

@@ -4,11 +4,13 @@ import Datasets
 public enum GenerateStage {
   /// Generates the dataset, or what is missing of it.
   ///
-  /// A shard that is there already is kept, so that the tasks of an array may all be started again.
+  /// A shard that is there already is kept, so that the tasks of an array may all be started again; the whole only
+  /// with `keepsExisting`, and if it is the same.
   /// - Throws: `OutputError`, `DatasetError`, `HDF5Error`, `FileError`, `SolverError`, or `CancellationError`
   ///   after the samples that are done have been written.
   public static func run(
-    _ config: GenerateConfig, shard selection: ShardSelection, overwrite: Bool, _ console: Console
+    _ config: GenerateConfig, shard selection: ShardSelection, overwrite: Bool, keepsExisting: Bool = false,
+    _ console: Console
   ) throws {
     let source = try config.makeSource()
     let shard = try selection.shard(total: config.samples)
@@ -23,6 +25,6 @@ public enum GenerateStage {
       options: GenerationOptions(
         provenance: provenance, precision: config.precision,
         deflate: config.deflate > 0 ? config.deflate : nil,
-        existing: overwrite ? .replaced : shard == nil ? .refused : .kept))
+        existing: overwrite ? .replaced : shard == nil && !keepsExisting ? .refused : .kept))
   }
 }

@@ -12,13 +12,15 @@ struct RunSession {
   /// - Throws: `OutputError` if they cannot be written.
   init(
     _ run: RunFolder, isContinuation: Bool, seeds: [String: Int], data: [String: String],
-    parameterCount: Int? = nil
+    parameterCount: Int? = nil, initialWeights: Manifest.InitialWeights? = nil
   ) throws {
     self.run = run
-    manifest = Manifest(seeds: seeds, data: data, parameterCount: parameterCount)
+    manifest = Manifest(
+      seeds: seeds, data: data, parameterCount: parameterCount, initialWeights: initialWeights)
     if isContinuation, FileSystem.exists(run.manifestFile) {
       let earlier = try Manifest(contentsOf: run.manifestFile)
       manifest.start = earlier.start
+      manifest.initialWeights = earlier.initialWeights
       manifest.continuations = earlier.continuations + 1
       manifest.wallSeconds = earlier.wallSeconds
     }

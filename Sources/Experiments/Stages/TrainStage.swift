@@ -31,6 +31,9 @@ public enum TrainStage {
     let checksums = try data.checksums()
     try RunFolder.requireAvailable(
       config.output, policy: policy, configuration: config.resolvedYAML, changeable: changeable)
+    let isContinuation =
+      policy == .resume && FileSystem.exists(RunFolder.lastCheckpoint(in: config.output))
+    let initialWeights = isContinuation ? nil : try InitialWeights(config, model: model)
     let training = try read(data, split: \.training, of: data.trainFile, config, console)
     let validation =
       data.split.validation.isEmpty
@@ -39,7 +42,6 @@ public enum TrainStage {
     let run = try RunFolder(
       preparing: config.output, policy: policy, verb: "train", configuration: config.resolvedYAML,
       changeable: changeable)
-    let isContinuation = policy == .resume && FileSystem.exists(run.lastCheckpoint)
     let trainer: Trainer
     if isContinuation {
       trainer = try resume(run, config, model, checksums)
@@ -47,11 +49,13 @@ public enum TrainStage {
       trainer = Trainer(
         model, configuration: try config.trainingConfiguration(data.trainFile.description.axes),
         inputScaling: FieldScaling(try Normalizer(config.data.inputScaling, fitting: training.inputs)),
-        outputScaling: FieldScaling(try Normalizer(config.data.targetScaling, fitting: training.targets)))
+        outputScaling: FieldScaling(try Normalizer(config.data.targetScaling, fitting: training.targets)),
+        initialWeights: initialWeights?.transfer)
+      for note in initialWeights?.notes ?? [] { console.note(note) }
     }
     var session = try RunSession(
       run, isContinuation: isContinuation, seeds: ["seed": config.seed], data: checksums,
-      parameterCount: trainer.model.parameterCount)
+      parameterCount: trainer.model.parameterCount, initialWeights: initialWeights?.origin)
     let summary = try session.perform {
       try train(trainer, run, config, training, validation, test, console)
       let evaluation = try Evaluation.make(
@@ -67,6 +71,14 @@ public enum TrainStage {
     // Last, so that it shows the manifest of a finished run.
     _ = try Report.write(runFolder: run.path)
     try console.result(summary, text: text(summary))
+  }
+
+  /// Makes sure that a run folder that exists can be continued with a configuration, without touching it.
+  ///
+  /// - Throws: `OutputError` that names a setting that differs.
+  static func requireContinuable(_ config: TrainConfig) throws {
+    try RunFolder.requireAvailable(
+      config.output, policy: .resume, configuration: config.resolvedYAML, changeable: changeable)
   }
 
   /// The samples of one side of the split, in single precision.

@@ -1,0 +1,63 @@
+import Foundation
+
+/// Makes a published table anew: data, trainings, evaluations, and the published numbers beside ours.
+public enum ReproduceStage {
+  /// Does what is left of some rows of a table, in a folder of its own.
+  ///
+  /// The folder holds `data.h5`, a run folder by row, `table.json` and `table.md`, which are written anew after every
+  /// row. Rows that are there are kept and unfinished ones continued, as long as their settings are the same.
+  /// - Parameters:
+  ///   - output: the folder; by default `reproduce/TABLE-SCALE`.
+  ///   - rows: their names; none for those of the scale.
+  ///   - overrides: `key=value` for all trainings, `generate.key=value` for the data.
+  ///   - overwrite: to make the data and these rows anew.
+  ///   - onlyPlans: to say what would be done, and stop.
+  /// - Throws: `ConfigError`, `InputError`, `OutputError`, and what generating, training and evaluating throw;
+  ///   `CancellationError` on request.
+  public static func run(
+    _ table: ReproductionTable, scale: ReproductionTable.Scale, output: String?, rows: [String],
+    overrides: [String], overwrite: Bool, onlyPlans: Bool, _ console: Console
+  ) throws {
+    let folder = output ?? "reproduce/\(table.rawValue)-\(scale.rawValue)"
+    let plan = try ReproductionPlan(table, scale: scale, folder: folder, rows: rows, overrides: overrides)
+    try requireSameTable(plan)
+    for row in plan.rows where !overwrite && FileSystem.exists(row.config.output) {
+      try TrainStage.requireContinuable(row.config)
+    }
+    let lines = console.isQuiet && !onlyPlans ? [] : try plan.announcement()
+    if onlyPlans { return try console.result(["plan": lines], text: lines.joined(separator: "\n")) }
+    for line in lines { console.note(line) }
+    try FileSystem.makeFolders(folder)
+    try ReproductionResult(plan).write(to: folder)
+    do {
+      let quiet = console.withoutResults
+      try GenerateStage.run(plan.data, shard: .whole, overwrite: overwrite, keepsExisting: true, quiet)
+      for row in plan.rows where overwrite || !row.isFinished {
+        console.note("\(row.row.name): \(row.row.model)")
+        let policy: RunFolder.Policy =
+          overwrite ? .overwrite : FileSystem.exists(row.config.output) ? .resume : .create
+        try TrainStage.run(row.config, policy: policy, quiet)
+        try ReproductionResult(plan).write(to: folder)
+      }
+    } catch is CancellationError {
+      console.note("the same command goes on with the table\(overwrite ? ", without --overwrite" : "")")
+      throw CancellationError()
+    }
+    let result = try ReproductionResult(plan)
+    try result.write(to: folder)
+    try console.result(result, text: "\(result.text)\n\(folder)/table.md")
+  }
+
+  /// A folder is of one table at one scale.
+  private static func requireSameTable(_ plan: ReproductionPlan) throws {
+    let path = "\(plan.folder)/table.json"
+    guard FileSystem.exists(path) else { return try FileSystem.requireFolderCanBeMade(plan.folder) }
+    let found = try JSONObject(contentsOf: path)
+    let (table, scale) = (found.string("table") ?? "something else", found.string("scale") ?? "unknown")
+    guard table == plan.table.rawValue, scale == plan.scale.rawValue else {
+      throw OutputError(
+        .exists, path: plan.folder,
+        reason: "holds the table \(table) at scale \(scale); name another folder with --output")
+    }
+  }
+}

@@ -1,0 +1,160 @@
+import Foundation
+import Glibc
+import Testing
+
+/// A table of a published kind at a size for tests.
+@Suite struct ReproduceTests {
+  private static let sizes = [
+    "generate.samples=14", "generate.grid=512", "generate.stored_grid=256", "model.width=6", "model.modes=4",
+    "model.projection_width=8", "model.layers=2", "data.train_samples=8", "data.test_samples=4",
+    "batch_size=4",
+  ]
+
+  private func arguments(_ rows: String, _ epochs: Int, _ others: [String] = []) -> [String] {
+    ["reproduce", "burgers", "--output", "table", "--only", rows, "epochs=\(epochs)"] + Self.sizes + others
+  }
+
+  private func json(_ text: String) throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+  }
+
+  private func table(_ folder: String) throws -> [String: Any] {
+    try json(String(contentsOfFile: "\(folder)/table/table.json", encoding: .utf8))
+  }
+
+  @Test func everyModelWithThePublishedNumberBesideIt() throws {
+    try Samples.withFolder { folder in
+      let names = ["fno-256", "fno2020-256", "cnn-256", "xd-256"]
+      let outcome = try Command.run(
+        arguments("fno-256,fno2020-256,cnn-256,xd-256", 5, ["--json"]), in: folder)
+      #expect(outcome.status == 0, "\(outcome.messages)")
+      #expect(outcome.messages.contains("reproduce burgers, scale small, into table"))
+      #expect(outcome.messages.contains(" in all; interrupted, the same command goes on where it was\n"))
+      let document = try json(outcome.output)
+      #expect(try (table(folder) as NSDictionary).isEqual(to: document))
+      #expect((document["data_deviations"] as? [String])?.contains("samples 14 instead of 2048") == true)
+      let rows = try #require(document["rows"] as? [[String: Any]])
+      #expect(rows.compactMap { $0["name"] as? String } == names)
+      let published = rows.map { ($0["published"] as? [String: Any])?["value"] as? Double }
+      #expect(published == [0.0018, 0.0149, nil, nil])
+      for row in rows {
+        let name = try #require(row["name"] as? String)
+        // The numbers are those of the run folder, its evaluation and its manifest.
+        let evaluation = try json(
+          String(contentsOfFile: "\(folder)/table/\(name)/evaluation.json", encoding: .utf8))
+        let errors = try #require(evaluation["sample_relative_l2"] as? [Double])
+        let summary = try #require(row["relative_l2"] as? [String: Double])
+        #expect(errors.count == 4)
+        let mean = errors.reduce(0, +) / 4
+        #expect(abs(try #require(summary["mean"]) - mean) < 1e-12 * mean)
+        let squares = errors.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+        let deviation = (squares / 3).squareRoot()
+        #expect(abs(try #require(summary["standard_deviation"]) - deviation) < 1e-9 * mean)
+        #expect(FileManager.default.fileExists(atPath: "\(folder)/table/\(name)/report.html"))
+        let deviations = try #require(row["deviations"] as? [String])
+        #expect(deviations.contains("epochs 5 instead of 500"))
+        #expect(deviations.contains("data.train_samples 8 instead of 1000"))
+        // The steps of the rate shrink with the epochs.
+        #expect(deviations.contains("schedule.epochs 1 instead of \(name == "fno-256" ? 50 : 100)"))
+        #expect(!deviations.contains { $0.hasPrefix("model.activation") })
+        #expect((row["provenance"] as? [String: Any])?["machine"] != nil)
+      }
+      let config = try String(contentsOfFile: "\(folder)/table/fno2020-256/config.yaml", encoding: .utf8)
+      #expect(config.contains("activation: relu") && config.contains("normalization: batch"))
+      let text = try String(contentsOfFile: "\(folder)/table/table.md", encoding: .utf8)
+      #expect(text.contains("| xd-256 | XD from that CNN | ") && text.contains(" | figure only | 5 | 8 | "))
+      #expect(text.contains("`fno2020-256`: Li et al., ICLR 2021, table"))
+    }
+  }
+
+  @Test func goesOnAfterAKillToTheSameNumbers() throws {
+    try Samples.withFolder { folder in
+      let command = arguments("fno-256,cnn-256", 150)
+      let running = try Command.Running(command, in: folder)
+      let last = "\(folder)/table/fno-256/checkpoints/last"
+      #expect(running.wait { FileManager.default.fileExists(atPath: last) })
+      running.signal(SIGKILL)
+      #expect(running.wait().status == 128 + SIGKILL)
+      #expect(try (table(folder)["rows"] as? [Any])?.isEmpty == true)
+      let plan = try Command.run(command + ["--plan"], in: folder)
+      #expect(plan.status == 0 && plan.output.contains(" of them done, about "), "\(plan.output)")
+
+      // Ctrl-C says how to go on.
+      let second = try Command.Running(command, in: folder)
+      let other = "\(folder)/table/cnn-256/checkpoints/last"
+      #expect(second.wait { FileManager.default.fileExists(atPath: other) })
+      second.signal(SIGINT)
+      let stopped = second.wait()
+      #expect(stopped.status == 130)
+      #expect(stopped.messages.contains("the same command goes on with the table"))
+      let rows = try #require(try table(folder)["rows"] as? [[String: Any]])
+      #expect(rows.compactMap { $0["name"] as? String } == ["fno-256"])
+      #expect(try table(folder)["missing"] as? [String] == ["cnn-256"])
+
+      let rest = try Command.run(command + ["--json", "--quiet"], in: folder)
+      #expect(rest.status == 0 && rest.messages.isEmpty, "\(rest.messages)")
+      let whole = try Command.run(
+        command.map { $0 == "table" ? "whole" : $0 } + ["--json", "--threads", "1"], in: folder)
+      #expect(whole.status == 0)
+      func errors(_ text: String) throws -> [[String: Double]] {
+        try #require(json(text)["rows"] as? [[String: Any]]).compactMap {
+          $0["relative_l2"] as? [String: Double]
+        }
+      }
+      #expect(try errors(rest.output).count == 2 && errors(rest.output) == errors(whole.output))
+
+      // What is done stays, whatever else is asked for; other settings for the same row are refused.
+      let manifest = "\(folder)/table/fno-256/manifest.json"
+      let before = try String(contentsOfFile: manifest, encoding: .utf8)
+      #expect(try Command.run(command, in: folder).status == 0)
+      #expect(try String(contentsOfFile: manifest, encoding: .utf8) == before)
+      let wider = try Command.run(command + ["model.width=8"], in: folder)
+      #expect(wider.status == 73)
+      #expect(wider.messages.contains("table/fno-256: was started with model.width = 6, not 8"))
+      let scale = try Command.run(command + ["--scale", "paper"], in: folder)
+      #expect(scale.status == 73)
+      #expect(scale.messages.contains("table: holds the table burgers at scale small"))
+    }
+  }
+
+  @Test(arguments: [
+    (["reproduce", "fly"], "Please provide one of 'burgers', 'darcy' or 'navier-stokes'"),
+    (["reproduce", "darcy", "--only", "fno-80"], "'darcy' has no row 'fno-80' (did you mean 'fno-85'?)"),
+    (["reproduce", "burgers", "model.witdh=3"], "unknown key 'model.witdh' (did you mean 'model.width'?)"),
+    (["reproduce", "burgers", "output=x"], "'output' is part of the table and cannot be changed"),
+    (["reproduce", "burgers", "generate.samples=none"], "'samples' is none; it must be an integer"),
+    (
+      ["reproduce", "burgers", "--only", "fno-8192", "generate.stored_grid=4096"],
+      "'generate.stored_grid' is 4096"
+    ),
+  ])
+  func mistakes(arguments: [String], message: String) throws {
+    try Samples.withFolder { folder in
+      let before = try names(in: folder)
+      let outcome = try Command.run(arguments, in: folder)
+      #expect(outcome.status == 64)
+      #expect(outcome.messages.contains(message), "\(outcome.messages)")
+      #expect(try names(in: folder) == before)
+    }
+  }
+
+  /// The papers' rows by name, with what is printed in the papers; nothing is done.
+  @Test(arguments: [
+    ("burgers", ["fno-256", "xd-8192"]), ("darcy", ["fno-85", "fno2020-85", "cnn-85", "xd-85"]),
+    ("navier-stokes", ["fno-2d", "fno-3d"]),
+  ])
+  func plansSayWhatIsToBeDone(table: String, rows: [String]) throws {
+    try Samples.withFolder { folder in
+      let before = try names(in: folder)
+      let sizes = ["model.width=2", "model.projection_width=2", "model.layers=1", "batch_size=1"]
+      let outcome = try Command.run(
+        ["reproduce", table, "--scale", "paper", "--plan", "--only", rows.joined(separator: ",")] + sizes,
+        in: folder)
+      #expect(outcome.status == 0, "\(outcome.messages)")
+      #expect(outcome.output.contains("reproduce \(table), scale paper, into reproduce/\(table)-paper"))
+      for row in rows { #expect(outcome.output.contains("\n  \(row) ")) }
+      #expect(outcome.output.contains(": 500 epochs of 1000 samples, about "))
+      #expect(try names(in: folder) == before)
+    }
+  }
+}
