@@ -9,7 +9,8 @@ import Training
 
 // Counts what steady training steps and surrogate solves take from the heap: `allocations [CASE…]` prints JSON, by
 // case the number of blocks, of large blocks (4 kB and more) and of bytes that one step asks for. This program's
-// malloc counts and calls the C library's. With --full sizes are those of the papers, as in `phalarope bench`.
+// malloc counts and calls the C library's. With --full sizes are those of the papers, as in `phalarope bench`; with
+// --serial there is one thread, and the counts do not depend on which threads meet.
 
 /// What one step asks for, on average over a few.
 struct Counts: Codable {
@@ -42,6 +43,7 @@ final class Counter {
 
 struct Enough: Error {}
 
+if CommandLine.arguments.contains("--serial") { Parallelism.threadCount = 1 }
 let isFull = CommandLine.arguments.contains("--full")
 
 /// A size that depends on that.
@@ -158,7 +160,7 @@ let cases: [(name: String, count: () throws -> Counts)] = [
   ("inversion-draw", { try draw() }),
 ]
 
-let wanted = Set(CommandLine.arguments.dropFirst().filter { $0 != "--full" })
+let wanted = Set(CommandLine.arguments.dropFirst().filter { !$0.hasPrefix("--") })
 var results: [String: Counts] = [:]
 for (name, count) in cases where wanted.isEmpty || wanted.contains(name) { results[name] = try count() }
 let encoder = JSONEncoder()

@@ -3,13 +3,15 @@ import Testing
 
 /// Older processors: the same work with fewer instructions gives the same results but for rounding.
 @Suite struct InstructionsTests {
-  /// What `body` computes with no more than the given instructions.
+  /// The fields that are generated, the errors of what is trained and the draws of an inversion.
   private func results(_ instructions: String) throws -> [String: [Double]] {
-    let environment = ["PHALAROPE_INSTRUCTIONS": instructions]
-    return try Samples.withFolder { folder in
-      func run(_ arguments: [String]) throws {
-        let outcome = try Command.run(arguments + ["--quiet"], in: folder, environment: environment)
+    try Samples.withFolder { folder in
+      func run(_ arguments: [String]) throws -> Data {
+        let outcome = try Command.run(
+          arguments + ["--quiet", "--json"], in: folder, environment: ["PHALAROPE_INSTRUCTIONS": instructions]
+        )
         #expect(outcome.status == 0, "\(arguments) \(instructions): \(outcome.messages)")
+        return Data(outcome.output.utf8)
       }
       let darcy = """
         equation: {kind: darcy}
@@ -18,35 +20,37 @@ import Testing
         output: darcy.h5
         """
       try darcy.write(toFile: "\(folder)/darcy.yaml", atomically: false, encoding: .utf8)
-      for config in ["burgers", "ns", "darcy"] { try run(["generate", "\(config).yaml"]) }
-      try run(["train", "train.yaml", "output=fno"])
-      try run(["train", "train.yaml", "model.kind=cnn", "output=cnn"])
-      try run(["train", "train.yaml", "model.kind=xd", "output=xd"])
-      try run(["invert", "invert.yaml"])
       var all: [String: [Double]] = [:]
-      for (file, prefix) in [
-        ("burgers.h5", "t0_fields"), ("ns.h5", "t0_fields"), ("darcy.h5", "t0_fields"),
-        ("fno/checkpoints/last", "weights"), ("cnn/checkpoints/last", "weights"),
-        ("xd/checkpoints/last", "weights"), ("inversion/posterior.nc", "posterior/vorticity"),
-      ] {
-        let found = try numbers(in: "\(folder)/\(file)", below: prefix)
-        #expect(!found.isEmpty, "\(file)")
-        for (path, values) in found { all["\(file) \(path)"] = values }
+      for (config, field) in [("burgers", "u"), ("ns", "vorticity"), ("darcy", "pressure")] {
+        _ = try run(["generate", "\(config).yaml"])
+        all[config] = try numbers(in: "\(folder)/\(config).h5", below: "t0_fields/\(field)").values.first
       }
+      let xd = ["model.kind=xd", "architecture_optimizer={learning_rate: 1e-3}"]
+      for (name, model) in [("fno", []), ("cnn", ["model.kind=cnn"]), ("xd", xd)] {
+        let summary = try run(["train", "train.yaml", "output=\(name)"] + model)
+        let document = try JSONSerialization.jsonObject(with: summary) as? [String: Any]
+        let errors = (document?["evaluation"] as? [String: Any])?["relative_l2"] as? [String: Double]
+        all[name] = errors.map { [$0["mean"], $0["maximum"]].compactMap { $0 } }
+      }
+      _ = try run(["invert", "invert.yaml"])
+      all["inversion"] =
+        try numbers(in: "\(folder)/inversion/posterior.nc", below: "posterior/vorticity").values.first
+      #expect(all.count == 7)
       return all
     }
   }
 
   @Test(arguments: ["baseline", "avx2"]) func lessGivesTheSame(instructions: String) throws {
-    let best = try results("avx512")
-    let less = try results(instructions)
-    #expect(Set(best.keys) == Set(less.keys))
+    let (best, less) = (try results("avx512"), try results(instructions))
     for (name, values) in best {
       let other = less[name] ?? []
-      try #require(other.count == values.count)
+      try #require(!values.isEmpty && other.count == values.count, "\(name)")
       let scale = values.map(abs).max() ?? 0
       let difference = zip(values, other).map { abs($0 - $1) }.max() ?? 0
-      print(name, instructions, difference / scale)
+      // Files hold single precision. Adam turns gradients that are nothing but rounding into whole steps, which move
+      // weights without effect; what the trained model does agrees.
+      let bound = ["fno", "cnn", "xd"].contains(name) ? 1e-3 : 1e-5
+      #expect(difference <= bound * scale, "\(name) with \(instructions): \(difference / scale)")
     }
   }
 

@@ -82,7 +82,7 @@ extension Growth {
       return step(.xd(.init(backbone: backbone, grid: grid, conversion: conversion)), grid: grid, batch: 4)
     }
     func generation(_ equation: String, grid: Int, samples: Int) -> Benchmark {
-      .generation("", equation, grid: isSmall ? 16 : grid, samples: isSmall ? min(4, samples) : samples)
+      .generation("", equation, grid: grid, samples: samples)
     }
     let grids = sizes([32, 48, 64, 96, 128, 192, 256], small: [16, 32])
     let widths = sizes([8, 16, 32, 64], small: [4, 8])
@@ -129,9 +129,12 @@ extension Growth {
         subtitle: "datasets into a file: 64 x 64, 85 x 85 and 1024 points",
         size: "samples",
         series: [
-          ("Navier-Stokes", samples.map { ($0, generation("navier-stokes", grid: 64, samples: $0)) }),
-          ("Darcy", samples.map { ($0, generation("darcy", grid: 85, samples: $0)) }),
-          ("Burgers", samples.map { ($0, generation("burgers", grid: 1024, samples: $0)) }),
+          (
+            "Navier-Stokes",
+            samples.map { ($0, generation("navier-stokes", grid: isSmall ? 16 : 64, samples: $0)) }
+          ),
+          ("Darcy", samples.map { ($0, generation("darcy", grid: isSmall ? 17 : 85, samples: $0)) }),
+          ("Burgers", samples.map { ($0, generation("burgers", grid: isSmall ? 128 : 1024, samples: $0)) }),
         ]),
       Growth(
         name: "depth", title: "Cost by depth of the K-matrices",

@@ -23,11 +23,13 @@ extension Benchmark {
   /// Datasets of many small solves, written to a file: with one thread, and with all.
   static func generating(_ size: Size) -> [Benchmark] {
     let isSmall = size == .small
-    return [("navier-stokes", 64, 400), ("darcy", 85, 400), ("burgers", 1024, 1000)].flatMap {
-      equation, grid, samples in
+    return [
+      ("navier-stokes", isSmall ? 16 : 64, 400), ("darcy", isSmall ? 17 : 85, 400),
+      ("burgers", isSmall ? 128 : 1024, 1000),
+    ].flatMap { equation, grid, samples in
       [("one-thread", 1), ("all-threads", Parallelism.threadCount)].map { name, threads in
         generation(
-          "generate-\(equation)-\(name)", equation, grid: isSmall ? 16 : grid, samples: isSmall ? 4 : samples,
+          "generate-\(equation)-\(name)", equation, grid: grid, samples: isSmall ? 4 : samples,
           threads: threads)
       }
     }
@@ -48,8 +50,14 @@ extension Benchmark {
       let folder = FileManager.default.temporaryDirectory.path + "/phalarope-bench-\(getpid())"
       try FileSystem.makeFolders(folder)
       defer { try? FileManager.default.removeItem(atPath: folder) }
+      let parameters =
+        switch equation {
+        case "navier-stokes": ", viscosity: 1e-3, times: [1]"
+        case "burgers": ", viscosity: 0.1, times: [1]"
+        default: ""
+        }
       let text = """
-        equation: {kind: \(equation)\(equation == "navier-stokes" ? ", viscosity: 1e-3, times: [1]" : "")}
+        equation: {kind: \(equation)\(parameters)}
         grid: \(grid)
         samples: \(samples)
         output: data.h5
