@@ -3,11 +3,6 @@
 
 #include "gelu.h"
 
-INLINE float gelu(float x) {
-  float slope;
-  return gelu_with_slope(x, &slope);
-}
-
 INLINE float gelu_derivative(float x) {
   float slope;
   gelu_with_slope(x, &slope);

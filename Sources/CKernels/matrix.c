@@ -12,8 +12,9 @@
 
 /// The longest sums between two visits of the result: a packed tile of this many rows stays in the cache.
 enum { MAXIMUM_INNER = 384 };
-/// The points of a row that inner products take at a time, so that a few rows stay in the cache.
-enum { DOT_LENGTH = 2048 };
+/// Inner products pack so many rows of y and so many points of them at a time: 36 KiB, that stay in the cache. Rows of
+/// fields lie a power of two apart and would push each other out of it.
+enum { DOT_PANEL = 32, DOT_LENGTH = 288 };
 
 #ifdef SEVERAL_INSTRUCTION_SETS
 #define NAME(x) x##_avx512

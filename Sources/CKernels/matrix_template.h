@@ -19,17 +19,7 @@ TARGET INLINE NAME(vector) NAME(all)(float x) {
   return x - (NAME(vector)){0};
 }
 
-/// The sum of the lanes, halves added to halves.
-TARGET INLINE float NAME(total)(NAME(vector) v) {
-  float lanes[LANES];
-  memcpy(lanes, &v, sizeof v);
-  UNROLL for (int half = LANES / 2; half > 0; half /= 2) {
-    UNROLL for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
-  }
-  return lanes[0];
-}
-
-/// row += bias, slope = the derivative of the activation there, row = its value.
+/// row += bias, slope = the derivative of the activation there if it is wanted, row = its value.
 TARGET INLINE void NAME(activate)(enum ck_activation kind, float bias, float *restrict row,
                                   float *restrict slope) {
   switch (kind) {
@@ -43,7 +33,10 @@ TARGET INLINE void NAME(activate)(enum ck_activation kind, float bias, float *re
       }
       break;
     case CK_GELU:
-      for (int i = 0; i < TILE; i++) row[i] = gelu_with_slope(row[i] + bias, slope + i);
+      if (slope)
+        for (int i = 0; i < TILE; i++) row[i] = gelu_with_slope(row[i] + bias, slope + i);
+      else
+        for (int i = 0; i < TILE; i++) row[i] = gelu(row[i] + bias);
       break;
   }
 }
@@ -148,7 +141,7 @@ TARGET static void NAME(product)(size_t rows, size_t columns, int count, const s
         size_t target = (r + i) * c_row + start;
         if (finish) {
           float bias = finish->bias ? finish->bias[r + i] : 0;
-          NAME(activate)(finish->kind, bias, row, slope);
+          NAME(activate)(finish->kind, bias, row, finish->slope ? slope : NULL);
           if (finish->slope) memcpy(finish->slope + target, slope, width * sizeof *c);
           if (finish->factor)
             for (size_t p = 0; p < width; p++) row[p] *= finish->factor[target + p];
@@ -165,70 +158,111 @@ TARGET static void NAME(product)(size_t rows, size_t columns, int count, const s
   }
 }
 
-/// sum[i][j] += the inner products of `rows` rows of x with `columns` rows of y over `length` points.
-TARGET INLINE void NAME(dot_step)(const int rows, const int columns, const float *x, size_t x_row,
-                                  const float *y, size_t y_row, NAME(vector) sum[DOT_ROWS][DOT_COLUMNS]) {
-  NAME(vector) b[DOT_COLUMNS];
-  UNROLL for (int j = 0; j < columns; j++) b[j] = NAME(load)(y + j * y_row);
-  UNROLL for (int i = 0; i < rows; i++) {
-    NAME(vector) a = NAME(load)(x + i * x_row);
-    UNROLL for (int j = 0; j < columns; j++) sum[i][j] += a * b[j];
-  }
+/// The sums of neighbouring lanes, first those of v, then those of w.
+TARGET INLINE NAME(vector) NAME(pairs)(NAME(vector) v, NAME(vector) w) {
+#if LANES == 16
+  return __builtin_shufflevector(v, w, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+       + __builtin_shufflevector(v, w, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+#elif LANES == 8
+  return __builtin_shufflevector(v, w, 0, 2, 4, 6, 8, 10, 12, 14)
+       + __builtin_shufflevector(v, w, 1, 3, 5, 7, 9, 11, 13, 15);
+#else
+  return __builtin_shufflevector(v, w, 0, 2, 4, 6) + __builtin_shufflevector(v, w, 1, 3, 5, 7);
+#endif
 }
 
+/// sums[i] = the sum of the lanes of v[i], for `count` vectors, which are used up.
+TARGET INLINE void NAME(totals)(const int count, NAME(vector) *v, float *sums) {
+  int n = count;
+  UNROLL for (int lanes = LANES; lanes > 1; lanes /= 2) {
+    UNROLL for (int i = 0; i < (n + 1) / 2; i++) v[i] = NAME(pairs)(v[2 * i], v[2 * i + 1 < n ? 2 * i + 1 : 2 * i]);
+    n = (n + 1) / 2;
+  }
+  UNROLL for (int i = 0; i < n; i++) NAME(store)(sums + i * LANES, v[i]);
+}
+
+/// c[i][j] = or += the inner products of `rows` rows of x with `columns` rows of y, whole vectors.
 TARGET INLINE void NAME(dot_block)(const int rows, const int columns, size_t length, const float *x,
                                    size_t x_row, const float *y, size_t y_row, int adds, float *c,
                                    size_t c_row) {
-  NAME(vector) sum[DOT_ROWS][DOT_COLUMNS];
-  UNROLL for (int i = 0; i < rows; i++) {
-    UNROLL for (int j = 0; j < columns; j++) sum[i][j] = NAME(all)(0);
+  NAME(vector) sum[DOT_ROWS * DOT_COLUMNS];
+  UNROLL for (int i = 0; i < rows * columns; i++) sum[i] = NAME(all)(0);
+  for (size_t p = 0; p < length; p += LANES) {
+    NAME(vector) b[DOT_COLUMNS];
+    UNROLL for (int j = 0; j < columns; j++) b[j] = NAME(load)(y + j * y_row + p);
+    UNROLL for (int i = 0; i < rows; i++) {
+      NAME(vector) a = NAME(load)(x + i * x_row + p);
+      UNROLL for (int j = 0; j < columns; j++) sum[i * columns + j] += a * b[j];
+    }
   }
-  size_t whole = length - length % LANES;
-  for (size_t p = 0; p < whole; p += LANES) NAME(dot_step)(rows, columns, x + p, x_row, y + p, y_row, sum);
-  if (whole < length) {
-    // What is left goes through rows padded with zeros.
-    float ends[(DOT_ROWS + DOT_COLUMNS) * LANES] = {0};
-    UNROLL for (int i = 0; i < rows; i++)
-      memcpy(ends + i * LANES, x + i * x_row + whole, (length - whole) * sizeof *x);
-    UNROLL for (int j = 0; j < columns; j++)
-      memcpy(ends + (DOT_ROWS + j) * LANES, y + j * y_row + whole, (length - whole) * sizeof *y);
-    NAME(dot_step)(rows, columns, ends, LANES, ends + DOT_ROWS * LANES, LANES, sum);
-  }
+  float totals[DOT_ROWS * DOT_COLUMNS + LANES];
+  NAME(totals)(rows * columns, sum, totals);
   UNROLL for (int i = 0; i < rows; i++) {
     UNROLL for (int j = 0; j < columns; j++) {
-      float total = NAME(total)(sum[i][j]);
+      float total = totals[i * columns + j];
       c[i * c_row + j] = adds ? c[i * c_row + j] + total : total;
     }
+  }
+}
+
+/// The same for any number of columns that a block has.
+TARGET INLINE void NAME(dot_rows)(const int rows, int columns, size_t length, const float *x, size_t x_row,
+                                  const float *y, size_t y_row, int adds, float *c, size_t c_row) {
+  switch (columns) {
+    case 1: NAME(dot_block)(rows, 1, length, x, x_row, y, y_row, adds, c, c_row); break;
+    case 2: NAME(dot_block)(rows, 2, length, x, x_row, y, y_row, adds, c, c_row); break;
+    case 3: NAME(dot_block)(rows, 3, length, x, x_row, y, y_row, adds, c, c_row); break;
+#if DOT_COLUMNS >= 4
+    case 4: NAME(dot_block)(rows, 4, length, x, x_row, y, y_row, adds, c, c_row); break;
+#endif
+#if DOT_COLUMNS >= 6
+    case 5: NAME(dot_block)(rows, 5, length, x, x_row, y, y_row, adds, c, c_row); break;
+    case 6: NAME(dot_block)(rows, 6, length, x, x_row, y, y_row, adds, c, c_row); break;
+#endif
+  }
+}
+
+/// `rows` pieces of rows one after the other, each filled up with zeros to whole vectors.
+TARGET INLINE void NAME(pack_rows)(size_t rows, size_t length, const float *x, size_t x_row, size_t packed_row,
+                                   float *packed) {
+  for (size_t i = 0; i < rows; i++) {
+    memcpy(packed + i * packed_row, x + i * x_row, length * sizeof *x);
+    memset(packed + i * packed_row + length, 0, (packed_row - length) * sizeof *x);
   }
 }
 
 TARGET static void NAME(inner_products)(size_t rows, size_t columns, size_t length, const float *x,
                                         size_t x_row, const float *y, size_t y_row, int adds, float *c,
                                         size_t c_row) {
-  for (size_t start = 0; start < length; start += DOT_LENGTH) {
-    size_t part = length - start < DOT_LENGTH ? length - start : DOT_LENGTH;
-    int more = adds || start > 0;
-    size_t i = 0;
-    for (; i < rows;) {
-      int height = rows - i >= DOT_ROWS ? DOT_ROWS : 1;
-      for (size_t j = 0; j < columns;) {
-        int width = columns - j >= DOT_COLUMNS ? DOT_COLUMNS : columns - j >= 2 ? 2 : 1;
-        const float *xs = x + i * x_row + start, *ys = y + j * y_row + start;
-        float *target = c + i * c_row + j;
-        if (height == DOT_ROWS && width == DOT_COLUMNS)
-          NAME(dot_block)(DOT_ROWS, DOT_COLUMNS, part, xs, x_row, ys, y_row, more, target, c_row);
-        else if (height == DOT_ROWS && width == 2)
-          NAME(dot_block)(DOT_ROWS, 2, part, xs, x_row, ys, y_row, more, target, c_row);
-        else if (height == DOT_ROWS)
-          NAME(dot_block)(DOT_ROWS, 1, part, xs, x_row, ys, y_row, more, target, c_row);
-        else if (width == DOT_COLUMNS)
-          NAME(dot_block)(1, DOT_COLUMNS, part, xs, x_row, ys, y_row, more, target, c_row);
-        else
-          for (int w = 0; w < width; w++)
-            NAME(dot_block)(1, 1, part, xs, x_row, ys + w * y_row, y_row, more, target + w, c_row);
-        j += width;
+  _Alignas(64) float packed_y[DOT_PANEL * DOT_LENGTH], packed_x[DOT_ROWS * DOT_LENGTH];
+  for (size_t panel = 0; panel < columns; panel += DOT_PANEL) {
+    size_t panel_columns = columns - panel < DOT_PANEL ? columns - panel : DOT_PANEL;
+    // Blocks of nearly equal widths, so that none has too few sums in flight.
+    size_t blocks = (panel_columns + DOT_COLUMNS - 1) / DOT_COLUMNS;
+    for (size_t start = 0; start < length; start += DOT_LENGTH) {
+      size_t part = length - start < DOT_LENGTH ? length - start : DOT_LENGTH;
+      size_t whole = (part + LANES - 1) / LANES * LANES;
+      int more = adds || start > 0;
+      NAME(pack_rows)(panel_columns, part, y + panel * y_row + start, y_row, whole, packed_y);
+      for (size_t i = 0; i < rows;) {
+        size_t height = rows - i >= DOT_ROWS ? DOT_ROWS : 1, row = x_row;
+        const float *source = x + i * x_row + start;
+        if (whole > part) {
+          NAME(pack_rows)(height, part, source, x_row, whole, packed_x);
+          source = packed_x;
+          row = whole;
+        }
+        for (size_t block = 0; block < blocks; block++) {
+          size_t j = panel_columns * block / blocks, width = panel_columns * (block + 1) / blocks - j;
+          float *target = c + i * c_row + panel + j;
+          const float *ys = packed_y + j * whole;
+          if (height == DOT_ROWS)
+            NAME(dot_rows)(DOT_ROWS, (int)width, whole, source, row, ys, whole, more, target, c_row);
+          else
+            NAME(dot_rows)(1, (int)width, whole, source, row, ys, whole, more, target, c_row);
+        }
+        i += height;
       }
-      i += height;
     }
   }
 }

@@ -43,40 +43,59 @@ public enum Parallelism {
 /// Calls `body` with consecutive ranges that together cover `0..<count`, on up to `threadCount` threads.
 ///
 /// The work of one index must not depend on which range it falls in: then results are the same for any
-/// number of threads. For sums over indices use `parallelSum`, or add up per-index results in order.
+/// number of threads. For sums over indices use `parallelSum`, or add up per-index results in order. Inside
+/// such a call another one runs on its own thread alone: the outermost loop is the one that is shared out.
 /// - Parameter grain: the fewest indices that are worth a range of their own.
 public func parallelFor(_ count: Int, grain: Int = 1, _ body: (Range<Int>) -> Void) {
   Parallelism.prepared
   let chunks = min(Parallelism.threadCount, count / max(1, grain))
-  guard chunks > 1 else {
+  guard chunks > 1, ck_is_sharing() == 0 else {
     if count > 0 { body(0..<count) }
     return
   }
   // concurrentPerform returns only when every call has, so `body` does not outlive this frame.
   nonisolated(unsafe) let body = body
   DispatchQueue.concurrentPerform(iterations: chunks) { chunk in
+    ck_set_sharing(1)
+    defer { ck_set_sharing(0) }
     body(count * chunk / chunks..<count * (chunk + 1) / chunks)
   }
 }
 
 /// Calls `body` once per index, handing out indices one at a time: for work of uneven cost.
 ///
-/// `body` also gets the number of the worker (below `threadCount`), for a workspace of its own.
+/// `body` also gets the number of the worker (below `threadCount`), for a workspace of its own. Loops inside it
+/// are not shared out again, as in `parallelFor`.
 public func parallelForEach(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
   Parallelism.prepared
   let workers = min(Parallelism.threadCount, count)
-  guard workers > 1 else {
+  guard workers > 1, ck_is_sharing() == 0 else {
     for index in 0..<max(0, count) { body(index, 0) }
     return
   }
   nonisolated(unsafe) let body = body
   let next = Atomic<Int>(0)
   DispatchQueue.concurrentPerform(iterations: workers) { worker in
+    ck_set_sharing(1)
+    defer { ck_set_sharing(0) }
     while true {
       let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
       guard index < count else { return }
       body(index, worker)
     }
+  }
+}
+
+/// The results of `transform` for all elements, in their order, computed one at a time by every thread.
+public func parallelMap<Element, Result>(
+  _ elements: [Element], _ transform: (Element) -> Result
+) -> [Result] {
+  Array(unsafeUninitializedCapacity: elements.count) { results, count in
+    nonisolated(unsafe) let results = results
+    parallelForEach(elements.count) { index, _ in
+      (results.baseAddress! + index).initialize(to: transform(elements[index]))
+    }
+    count = elements.count
   }
 }
 

@@ -19,8 +19,31 @@ public struct LearnedOperator: DifferentiableOperator {
     }
   }
 
-  /// The largest batch that is computed at once; bounds the memory.
+  /// A computation of the model whose way back is still to come.
+  private struct ForwardPass {
+    let tape = Tape(training: false)
+    let input: Parameter
+    let output: Variable
+
+    init(of learned: LearnedOperator, from inputs: Tensor<Double>) {
+      input = Parameter(Tensor<Float>(converting: inputs))
+      output = learned.output(tape(input), on: tape)
+    }
+
+    /// The gradient of Σ cotangent · output with respect to the input.
+    func gradient(_ cotangents: Tensor<Double>) -> Tensor<Float> {
+      tape.backward(from: output, gradient: Tensor<Float>(converting: cotangents))
+      return input.gradient ?? Tensor(shape: input.value.shape)
+    }
+  }
+
+  /// The largest batch whose gradients are computed at once; bounds the memory.
   private static let largestBatch = 32
+  /// The largest part of it that one thread takes through the whole model.
+  ///
+  /// What one layer writes is still in the cache when the next one reads it. Two samples share the reading of
+  /// weights.
+  private static let largestPart = 2
 
   /// The model's configuration.
   public let configuration: ModelConfiguration
@@ -59,10 +82,12 @@ public struct LearnedOperator: DifferentiableOperator {
   public func callAsFunction(_ inputs: Tensor<Double>) throws -> Tensor<Double> {
     let shape = try outputShape(inputs)
     return Tensor(shape: shape) { result in
-      for range in batches(of: inputs) {
-        write(
-          predict(Tensor<Float>(converting: range.count == shape[0] ? inputs : inputs[first: range])),
-          into: result, at: range, of: shape)
+      nonisolated(unsafe) let result = result
+      let parts = parts(of: 0..<shape[0])
+      parallelForEach(parts.count) { part, _ in
+        let fields = Tensor<Float>(converting: inputs[first: parts[part]])
+        let outputs = output(Variable(fields), on: .inference).value
+        write(outputs, into: result, at: parts[part], of: shape)
       }
     }
   }
@@ -77,18 +102,22 @@ public struct LearnedOperator: DifferentiableOperator {
     let shape = try outputShape(inputs)
     var solutions = Tensor<Double>(shape: shape)
     var products = Tensor<Double>(shape: inputs.shape)
-    for range in batches(of: inputs) {
-      let fields = Tensor<Float>(converting: range.count == shape[0] ? inputs : inputs[first: range])
-      let tape = Tape(training: false)
-      let input = Parameter(fields)
-      let output = output(tape(input), on: tape)
-      let part = Tensor<Double>(converting: output.value)
-      let weights = Tensor<Float>(converting: try cotangents(part, range))
-      precondition(weights.shape == output.shape, "cotangents \(weights.shape) of outputs \(output.shape)")
-      tape.backward(from: output, gradient: weights)
-      let gradient = input.gradient ?? Tensor(shape: fields.shape)
-      solutions.withUnsafeMutableBuffer { write(output.value, into: $0, at: range, of: shape) }
-      products.withUnsafeMutableBuffer { write(gradient, into: $0, at: range, of: inputs.shape) }
+    for batch in batches(of: inputs) {
+      let parts = parts(of: batch)
+      let passes = parallelMap(parts) { ForwardPass(of: self, from: inputs[first: $0]) }
+      for (part, pass) in zip(parts, passes) {
+        solutions.withUnsafeMutableBuffer { write(pass.output.value, into: $0, at: part, of: shape) }
+      }
+      let weights = try cotangents(solutions[first: batch], batch)
+      precondition(
+        weights.shape == [batch.count] + shape.dropFirst(), "cotangents \(weights.shape) of outputs \(shape)")
+      let gradients = parallelMap(Array(zip(parts, passes))) { part, pass in
+        let start = part.lowerBound - batch.lowerBound
+        return pass.gradient(weights[first: start..<start + part.count])
+      }
+      for (part, gradient) in zip(parts, gradients) {
+        products.withUnsafeMutableBuffer { write(gradient, into: $0, at: part, of: inputs.shape) }
+      }
     }
     return (solutions, products)
   }
@@ -110,6 +139,16 @@ public struct LearnedOperator: DifferentiableOperator {
     }
   }
 
+  /// What threads take through the whole model on their own; all of the batch where there are more threads than
+  /// samples, which then share out the work of every layer.
+  private func parts(of batch: Range<Int>) -> [Range<Int>] {
+    let share = batch.count / Parallelism.threadCount
+    let size = share == 0 ? batch.count : min(Self.largestPart, share)
+    return stride(from: batch.lowerBound, to: batch.upperBound, by: max(1, size)).map {
+      $0..<min(batch.upperBound, $0 + size)
+    }
+  }
+
   /// Widens a part of a batch into its place.
   private func write(
     _ part: Tensor<Float>, into result: UnsafeMutableBufferPointer<Double>, at range: Range<Int>,
@@ -122,10 +161,6 @@ public struct LearnedOperator: DifferentiableOperator {
         into: UnsafeMutableBufferPointer(
           rebasing: result[range.lowerBound * stride..<range.upperBound * stride]))
     }
-  }
-
-  private func predict(_ inputs: Tensor<Float>) -> Tensor<Float> {
-    output(Variable(inputs), on: .inference).value
   }
 
   /// From physical inputs to physical outputs.

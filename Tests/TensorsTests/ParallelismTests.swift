@@ -20,6 +20,23 @@ import Testing
     #expect(visits.withLock { $0 } == [Int](repeating: 2, count: count))
   }
 
+  /// The outer loop is shared out, the inner ones run whole on the thread that meets them.
+  @Test func loopsInsideLoopsStayOnTheirThread() {
+    let saved = Parallelism.threadCount
+    defer { Parallelism.threadCount = saved }
+    Parallelism.threadCount = 3
+    let ranges = parallelMap([10, 20, 30, 40]) { count in
+      var ranges: [Range<Int>] = []
+      parallelFor(count) { ranges.append($0) }
+      parallelForEach(2) { index, worker in
+        #expect(worker == 0)
+        ranges.append(index..<index)
+      }
+      return ranges
+    }
+    #expect(ranges == [10, 20, 30, 40].map { [0..<$0, 0..<0, 1..<1] })
+  }
+
   @Test func sumsDoNotDependOnTheNumberOfThreads() {
     let saved = Parallelism.threadCount
     defer { Parallelism.threadCount = saved }

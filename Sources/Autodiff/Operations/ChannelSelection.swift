@@ -30,12 +30,11 @@ public func selectChannels(_ sources: [Variable], _ selection: [ChannelPlace]) -
     "channels that fields of shapes \(sources.map(\.shape)) do not have")
   let (samples, points) = (shapes[0].samples, shapes[0].points)
   let shape = shapes[0].shape(channels: selection.count)
-  var value = Tensor<Float>(shape: shape)
-  value.withUnsafeMutableBuffer { value in
+  let value = Tensor<Float>.filled(shape) { value in
     for (position, place) in selection.enumerated() {
       sources[place.source].value.start { source in
         for sample in 0..<samples {
-          (value.baseAddress! + (sample * selection.count + position) * points)
+          (value + (sample * selection.count + position) * points)
             .update(
               from: source + (sample * shapes[place.source].channels + place.channel) * points, count: points)
         }

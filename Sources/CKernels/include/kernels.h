@@ -22,6 +22,12 @@ enum ck_instructions ck_instructions_in_use(void);
 /// The number of processors that the process may run on.
 int ck_processor_count(void);
 
+/// Whether the calling thread works on its share of a loop that several threads do together.
+int ck_is_sharing(void);
+
+/// Says so to the loops inside.
+void ck_set_sharing(int value);
+
 /// Asks the C library to keep large freed blocks instead of returning them to the system.
 ///
 /// Without it every large tensor is a fresh mapping whose pages fault on first use.

@@ -93,6 +93,27 @@ public struct TrainConfig: Sendable {
     public let convolutions: [String]?
   }
 
+  /// Where samples are while a model is trained on them.
+  public enum Memory: String, CaseIterable, Sendable {
+    /// In memory if they take no more than a quarter of it, else in their files.
+    case auto
+    /// In memory.
+    case inMemory = "in-memory"
+    /// In their files, from which they are read batch by batch.
+    case streamed
+
+    /// Whether samples that would take so many bytes stay in their files, on a machine with so much memory.
+    ///
+    /// The model, its gradients and the system need some of the memory, too.
+    public func isStreamed(bytes: Int, memory: Int) -> Bool {
+      switch self {
+      case .auto: bytes > memory / 4
+      case .inMemory: false
+      case .streamed: true
+      }
+    }
+  }
+
   /// The data files and what is taken from them.
   public struct Data: Sendable, Equatable {
     /// The dataset file of the training samples: its first ones.
@@ -117,6 +138,8 @@ public struct TrainConfig: Sendable {
     public let inputScaling: Normalizer.Kind
     /// The scaling of the target.
     public let targetScaling: Normalizer.Kind
+    /// Where the samples are during training.
+    public let memory: Memory
   }
 
   /// The kinds of schedule.
@@ -298,7 +321,8 @@ public struct TrainConfig: Sendable {
       inputScaling: normalization.choice("input", of: Normalizer.Kind.self, default: Normalizer.Kind.none)
         ?? .none,
       targetScaling: normalization.choice("target", of: Normalizer.Kind.self, default: Normalizer.Kind.none)
-        ?? .none)
+        ?? .none,
+      memory: section.optionalChoice("memory", of: Memory.self) ?? .auto)
   }
 
   private static func optimizer(_ section: ConfigSection) -> Optimizer {

@@ -125,9 +125,22 @@ extension TrainConfig {
   func trainingConfiguration(_ axes: [DatasetDescription.Axis]) throws -> TrainingConfiguration {
     TrainingConfiguration(
       epochs: epochs, batchSize: batchSize, optimizer: optimizer.configuration,
-      architectureOptimizer: architectureOptimizer?.configuration, schedule: schedule,
-      lossReduction: lossReduction, clippingNorm: gradientClipping, microBatchSize: microBatchSize,
-      averagingDecay: averagingDecay, earlyStoppingPatience: earlyStopping, seed: UInt64(seed))
+      architectureOptimizer: architectureOptimizer?.configuration, schedule: schedule, loss: loss,
+      lossAxes: loss == .relativeH1 ? try differenceAxes(axes) : [], lossReduction: lossReduction,
+      clippingNorm: gradientClipping, microBatchSize: microBatchSize, averagingDecay: averagingDecay,
+      earlyStoppingPatience: earlyStopping, seed: UInt64(seed))
+  }
+
+  /// The spacing of the points that the model sees.
+  private func differenceAxes(_ axes: [DatasetDescription.Axis]) throws -> [DifferenceAxis] {
+    try axes.map { axis in
+      guard let points = axis.coordinates, points.count > 1, let isPeriodic = axis.isPeriodic else {
+        throw mistake(
+          "loss.kind",
+          "is h1, which needs coordinates and boundaries; the data do not state those of axis \(axis.name)")
+      }
+      return DifferenceAxis(spacing: (points[1] - points[0]) * Double(data.stride), isPeriodic: isPeriodic)
+    }
   }
 }
 
