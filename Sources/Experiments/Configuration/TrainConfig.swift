@@ -85,6 +85,14 @@ public struct TrainConfig: Sendable {
     public let mixingWidth: Int
     /// Of a CNN and what it becomes, what convolutions see beyond the grid.
     public let paddingMode: ConvolutionGeometry.Padding
+    /// Of a CNN and what it becomes, the distance of neighbouring taps; nil for 1.
+    public let dilation: Int?
+    /// Of a CNN and what it becomes, into how many groups the convolutions divide the channels; nil for 1.
+    public let groups: Int?
+    /// Of a U-net, how grids become coarser; nil for maximum pooling.
+    public let downsampling: UNet.Downsampling?
+    /// Of a U-net, how they become finer again; nil for repeated values.
+    public let upsampling: UNet.Upsampling?
     /// The convolutional network that this is, or of an XD model that it was.
     public let backbone: Backbone
     /// Of an XD model, how its convolutions become XD-operations.
@@ -268,6 +276,11 @@ public struct TrainConfig: Sendable {
       isConvolutional
       ? ConfigRange("an even number, for kernels of one tap more") { $0 >= 0 && $0.isMultiple(of: 2) }
       : ConfigRange.atLeast(1)
+    let backbone =
+      kind == .xd
+      ? section.choice("backbone", of: Backbone.self, default: .cnn) ?? .cnn
+      : Backbone(rawValue: kind.rawValue) ?? .cnn
+    let isUNet = isConvolutional && backbone == .unet
     return Model(
       kind: kind,
       time: section.choice("time", of: Time.self, default: .channels) ?? .channels,
@@ -287,9 +300,11 @@ public struct TrainConfig: Sendable {
       paddingMode: isConvolutional
         ? section.choice("padding_mode", of: ConvolutionGeometry.Padding.self, default: .circular)
           ?? .circular : .circular,
-      backbone: kind == .xd
-        ? section.choice("backbone", of: Backbone.self, default: .cnn) ?? .cnn
-        : Backbone(rawValue: kind.rawValue) ?? .cnn,
+      dilation: isConvolutional ? section.optionalInt("dilation", in: .atLeast(1)) : nil,
+      groups: isConvolutional ? section.optionalInt("groups", in: .atLeast(1)) : nil,
+      downsampling: isUNet ? section.optionalChoice("downsampling", of: UNet.Downsampling.self) : nil,
+      upsampling: isUNet ? section.optionalChoice("upsampling", of: UNet.Upsampling.self) : nil,
+      backbone: backbone,
       conversion: kind == .xd ? conversion(section) : XDConfiguration(),
       convolutions: kind == .xd ? section.stringList("convolutions", or: "all", default: .some(nil)) : nil)
   }
