@@ -127,6 +127,64 @@ void ck_gather_modes(size_t m, size_t channels, const float *modes, size_t strid
     }
 }
 
+CK_MULTIVERSION void ck_fold_quarters(size_t quarter, const float *restrict x, float *restrict parts) {
+  const float *restrict second = x + 2 * quarter - 1, *restrict third = x + 2 * quarter,
+                        *restrict fourth = x + 4 * quarter - 1;
+  float *restrict odd_cosines = parts + quarter, *restrict even_sines = parts + 2 * quarter,
+                  *restrict odd_sines = parts + 3 * quarter;
+  for (size_t j = 0; j < quarter; j++) {
+    size_t back = -j;
+    float sum = x[j] + fourth[back], middle_sum = second[back] + third[j];
+    float difference = x[j] - fourth[back], middle_difference = second[back] - third[j];
+    parts[j] = sum + middle_sum;
+    odd_cosines[j] = sum - middle_sum;
+    even_sines[j] = difference - middle_difference;
+    odd_sines[j] = difference + middle_difference;
+  }
+}
+
+CK_MULTIVERSION void ck_unfold_quarters(size_t start, size_t count, size_t quarter, const float *restrict parts,
+                                        size_t part_row, float *restrict x) {
+  float *restrict first = x + start, *restrict second = x + 2 * quarter - 1 - start,
+                  *restrict third = x + 2 * quarter + start, *restrict fourth = x + 4 * quarter - 1 - start;
+  const float *restrict odd_cosines = parts + part_row, *restrict even_sines = parts + 2 * part_row,
+                        *restrict odd_sines = parts + 3 * part_row;
+  for (size_t j = 0; j < count; j++) {
+    size_t back = -j;
+    float sum = parts[j] + odd_cosines[j], middle_sum = parts[j] - odd_cosines[j];
+    float difference = even_sines[j] + odd_sines[j], middle_difference = even_sines[j] - odd_sines[j];
+    first[j] = sum + difference;
+    fourth[back] = sum - difference;
+    third[j] = middle_sum + middle_difference;
+    second[back] = middle_sum - middle_difference;
+  }
+}
+
+void ck_scatter_turned(size_t m, size_t channels, const float *sums, const float *turns, size_t stride,
+                       float *modes) {
+  for (size_t k = 0; k < m; k++) {
+    const float *a = sums + k % 2 * ((m + 1) / 2) + k / 2;
+    float c = turns[2 * k], s = turns[2 * k + 1];
+    for (size_t channel = 0; channel < channels; channel++, a += 2 * m) {
+      modes[k * stride + channel] = a[0] * c + a[m] * s;
+      modes[k * stride + channels + channel] = a[0] * s - a[m] * c;
+    }
+  }
+}
+
+void ck_gather_turned(size_t m, size_t channels, const float *modes, size_t stride, const float *turns,
+                      float *sums) {
+  for (size_t k = 0; k < m; k++) {
+    float *a = sums + k % 2 * ((m + 1) / 2) + k / 2;
+    float c = turns[2 * k], s = turns[2 * k + 1];
+    for (size_t channel = 0; channel < channels; channel++, a += 2 * m) {
+      float re = modes[k * stride + channel], im = modes[k * stride + channels + channel];
+      a[0] = re * c + im * s;
+      a[m] = re * s - im * c;
+    }
+  }
+}
+
 CK_MULTIVERSION void ck_planar_scale(size_t rows, size_t columns, struct ck_planar la, const float *a,
                                      struct ck_planar lb, const float *b, struct ck_planar lc, float *c) {
   float sign_a = la.conjugate ? -1.0f : 1.0f, sign_b = lb.conjugate ? -1.0f : 1.0f;
