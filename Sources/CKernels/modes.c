@@ -4,23 +4,25 @@
 #include <string.h>
 
 /// `height` rows by 16 columns of the product, kept in registers over the whole sum.
+///
+/// Every product of parts has a sum of its own: the next term does not wait for two additions to the same one.
 INLINE void planar_block(size_t height, size_t inner, struct ck_planar la, const float *a, struct ck_planar lb,
                          const float *b, struct ck_planar lc, float *c) {
-  lanes re[4] = {{0}}, im[4] = {{0}};
+  lanes rr[2] = {{0}}, ii[2] = {{0}}, ri[2] = {{0}}, ir[2] = {{0}};
   float sign_a = la.conjugate ? -1.0f : 1.0f, sign_b = lb.conjugate ? -1.0f : 1.0f;
   for (size_t k = 0; k < inner; k++) {
-    lanes br = LOAD(b + k * lb.row), bi = sign_b * LOAD(b + k * lb.row + lb.imaginary);
+    lanes br = LOAD(b + k * lb.row), bi = LOAD(b + k * lb.row + lb.imaginary);
     for (size_t r = 0; r < height; r++) {
-      float ar = a[r * la.row + k * la.column], ai = sign_a * a[r * la.row + k * la.column + la.imaginary];
-      re[r] += ar * br;
-      re[r] -= ai * bi;
-      im[r] += ar * bi;
-      im[r] += ai * br;
+      float ar = a[r * la.row + k * la.column], ai = a[r * la.row + k * la.column + la.imaginary];
+      rr[r] += ar * br;
+      ii[r] += ai * bi;
+      ri[r] += ar * bi;
+      ir[r] += ai * br;
     }
   }
   for (size_t r = 0; r < height; r++) {
-    STORE(c + r * lc.row, re[r]);
-    STORE(c + r * lc.row + lc.imaginary, im[r]);
+    STORE(c + r * lc.row, rr[r] - sign_a * sign_b * ii[r]);
+    STORE(c + r * lc.row + lc.imaginary, sign_b * ri[r] + sign_a * ir[r]);
   }
 }
 
@@ -54,8 +56,6 @@ CK_MULTIVERSION void ck_planar_product(size_t rows, size_t columns, size_t inner
     // The last block overlaps the one before it instead of being narrower; what it repeats is equal.
     size_t j = start + LANES <= columns ? start : columns - LANES;
     size_t r = 0;
-    for (; r + 4 <= rows; r += 4)
-      planar_block(4, inner, la, a + r * la.row, lb, b + j, lc, c + r * lc.row + j);
     for (; r + 2 <= rows; r += 2)
       planar_block(2, inner, la, a + r * la.row, lb, b + j, lc, c + r * lc.row + j);
     if (r < rows) planar_block(1, inner, la, a + r * la.row, lb, b + j, lc, c + r * lc.row + j);
@@ -125,6 +125,35 @@ void ck_gather_modes(size_t m, size_t channels, const float *modes, size_t strid
       out[(c * m + k) * 2] = modes[k * stride + c];
       out[(c * m + k) * 2 + 1] = modes[k * stride + channels + c];
     }
+}
+
+void ck_sum_axis(size_t outer, size_t points, size_t m, size_t row, const float *cosines, const float *sines,
+                 const float *from, float *to) {
+  size_t half = points / 2 + 1, pairs = (points - 1) / 2;
+  for (; outer > 0; outer--, from += points * row, to += (2 * m + 1) * row) {
+    const float *last = from + (points - 1) * row;
+    // The first point and, of an even number, the middle one are pairs with themselves.
+    struct ck_factors even[] = {{1, cosines, half, 1, from, row, NULL, 0},
+                                {pairs, cosines + 1, half, 1, from + row, row, last, 1},
+                                {1, cosines + half - 1, half, 1, from + (half - 1) * row, row, NULL, 0}};
+    ck_product(m + 1, row, points % 2 == 0 ? 3 : 2, even, NULL, to, row);
+    struct ck_factors odd = {pairs, sines, pairs, 1, from + row, row, last, -1};
+    ck_product(m, row, 1, &odd, NULL, to + (m + 1) * row, row);
+  }
+}
+
+void ck_expand_axis(size_t outer, size_t points, size_t m, size_t row, const float *cosines, const float *sines,
+                    const float *from, float *to) {
+  size_t half = points / 2 + 1, pairs = (points - 1) / 2;
+  for (; outer > 0; outer--, from += (2 * m + 1) * row, to += points * row) {
+    struct ck_factors even = {m + 1, cosines, 1, half, from, row, NULL, 0};
+    struct ck_factors odd = {m, sines, 1, pairs, from + (m + 1) * row, row, NULL, 0};
+    ck_product(1, row, 1, &even, NULL, to, row);
+    even.a = cosines + half - 1;
+    if (points % 2 == 0) ck_product(1, row, 1, &even, NULL, to + (half - 1) * row, row);
+    even.a = cosines + 1;
+    ck_mirrored_product(pairs, row, &even, &odd, to + row, to + (points - 1) * row, row);
+  }
 }
 
 CK_MULTIVERSION void ck_fold_quarters(size_t quarter, const float *restrict x, float *restrict parts) {

@@ -49,10 +49,6 @@ public final class TruncatedFourierTransform: Sendable {
     let inner: Int
 
     var sums: Int { 2 * modes + 1 }
-    /// How many points have another one as far from the other end.
-    var pairs: Int { (points - 1) / 2 }
-    /// The distance of rows of `cosines`.
-    var cosineRow: Int { points / 2 + 1 }
   }
 
   /// The quarters of a row of the only axis, where it has four equal ones.
@@ -247,9 +243,12 @@ public final class TruncatedFourierTransform: Sendable {
     var source = scratch + sumCount(channels)
     var target = source + modeBufferCount(channels)
     let stages = target + modeBufferCount(channels)
-    for channel in 0..<(leading.isEmpty ? 0 : channels) {
-      sumLeadingAxes(
-        field + channel * points, into: scratch + channel * leadingSums * columns, scratch: stages)
+    withLeadingMatrices { matrices in
+      for channel in 0..<channels {
+        sumLeadingAxes(
+          matrices, field + channel * points, into: scratch + channel * leadingSums * columns, scratch: stages
+        )
+      }
     }
     let kept = 2 * columnModes
     (direction == .forward ? analysisMatrix.0 : synthesisMatrix.transposed).start { matrix in
@@ -272,39 +271,31 @@ public final class TruncatedFourierTransform: Sendable {
     ck_scatter_modes(modeCount, channels, source, stride, spectrum)
   }
 
+  /// Calls `body` with the cosines and the sines of every axis but the last, one after the other, if there are any.
+  private func withLeadingMatrices(_ body: ([UnsafePointer<Float>]) -> Void) {
+    switch leading.count {
+    case 0: break
+    case 1: withPointers(leading[0].cosines, leading[0].sines) { body([$0, $1]) }
+    default:
+      withPointers(leading[0].cosines, leading[0].sines, leading[1].cosines, leading[1].sines) {
+        body([$0, $1, $2, $3])
+      }
+    }
+  }
+
   /// The sums of one channel with the cosines and sines of every axis but the last.
   private func sumLeadingAxes(
-    _ field: UnsafePointer<Float>, into result: UnsafeMutablePointer<Float>,
+    _ matrices: [UnsafePointer<Float>], _ field: UnsafePointer<Float>,
+    into result: UnsafeMutablePointer<Float>,
     scratch: UnsafeMutablePointer<Float>
   ) {
     var source = field
     var (free, next) = (scratch, scratch + (leading.map(stageCount).max() ?? 0))
     for (index, axis) in leading.enumerated() {
       let target = index == leading.count - 1 ? result : free
-      let row = axis.inner
-      withPointers(axis.cosines, axis.sines) { cosines, sines in
-        for outer in 0..<axis.outer {
-          let from = source + outer * axis.points * row
-          let to = target + outer * axis.sums * row
-          var even = [
-            ck_factors(inner: 1, cosines, stride: axis.cosineRow, from, bStride: row),
-            ck_factors(
-              inner: axis.pairs, cosines + 1, stride: axis.cosineRow, from + row, bStride: row,
-              mirror: from + (axis.points - 1) * row, sign: 1),
-          ]
-          if axis.points % 2 == 0 {
-            let middle = axis.points / 2
-            even.append(
-              ck_factors(
-                inner: 1, cosines + middle, stride: axis.cosineRow, from + middle * row, bStride: row))
-          }
-          MatrixKernels.product(rows: axis.modes + 1, columns: row, even, into: to)
-          let odd = ck_factors(
-            inner: axis.pairs, sines, from + row, bStride: row, mirror: from + (axis.points - 1) * row,
-            sign: -1)
-          MatrixKernels.product(rows: axis.modes, columns: row, [odd], into: to + (axis.modes + 1) * row)
-        }
-      }
+      ck_sum_axis(
+        axis.outer, axis.points, axis.modes, axis.inner, matrices[2 * index], matrices[2 * index + 1], source,
+        target)
       source = UnsafePointer(target)
       swap(&free, &next)
     }
@@ -346,44 +337,28 @@ public final class TruncatedFourierTransform: Sendable {
         rows: channels * leadingSums, columns: columns,
         [ck_factors(inner: kept, source, matrix, bStride: columns)], into: sums)
     }
-    for channel in 0..<(leading.isEmpty ? 0 : channels) {
-      expandLeadingAxes(
-        scratch + channel * leadingSums * columns, into: field + channel * points, scratch: stages)
+    withLeadingMatrices { matrices in
+      for channel in 0..<channels {
+        expandLeadingAxes(
+          matrices, scratch + channel * leadingSums * columns, into: field + channel * points, scratch: stages
+        )
+      }
     }
     finish(0..<points)
   }
 
   /// The transpose of `sumLeadingAxes`.
   private func expandLeadingAxes(
-    _ sums: UnsafePointer<Float>, into field: UnsafeMutablePointer<Float>,
+    _ matrices: [UnsafePointer<Float>], _ sums: UnsafePointer<Float>, into field: UnsafeMutablePointer<Float>,
     scratch: UnsafeMutablePointer<Float>
   ) {
     var source = sums
     var (free, next) = (scratch, scratch + (leading.map(stageCount).max() ?? 0))
     for (index, axis) in leading.enumerated().reversed() {
       let target = index == 0 ? field : free
-      let row = axis.inner
-      withPointers(axis.cosines, axis.sines) { cosines, sines in
-        for outer in 0..<axis.outer {
-          let from = source + outer * axis.sums * row
-          let to = target + outer * axis.points * row
-          func even(_ point: Int) -> ck_factors {
-            ck_factors(
-              inner: axis.modes + 1, transposed: cosines + point, stride: axis.cosineRow, from, bStride: row)
-          }
-          for point in axis.points % 2 == 0 ? [0, axis.points / 2] : [0] {
-            MatrixKernels.product(rows: 1, columns: row, [even(point)], into: to + point * row)
-          }
-          var (evens, odds) = (
-            even(1),
-            ck_factors(
-              inner: axis.modes, transposed: sines, stride: axis.pairs, from + (axis.modes + 1) * row,
-              bStride: row)
-          )
-          ck_mirrored_product(
-            axis.pairs, row, &evens, &odds, to + row, to + (axis.points - 1) * row, row)
-        }
-      }
+      ck_expand_axis(
+        axis.outer, axis.points, axis.modes, axis.inner, matrices[2 * index], matrices[2 * index + 1], source,
+        target)
       source = UnsafePointer(target)
       swap(&free, &next)
     }

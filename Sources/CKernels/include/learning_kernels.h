@@ -108,6 +108,17 @@ void ck_unfold_axis(size_t m, size_t count, const float *folded, float *modes);
 /// The transpose of ck_unfold_axis: the factors of the cosines and sines in the sum over the modes.
 void ck_fold_axis(size_t m, size_t count, const float *modes, float *folded);
 
+/// The sums of `row` numbers at every point of an axis with its cosines and sines.
+///
+/// from is [outer][points][row]; to is [outer][2 m + 1][row]: with cosines [m + 1][points / 2 + 1] of the frequencies
+/// 0...m at the first half of the points, then with sines [m][(points - 1) / 2] of 1...m at the points behind the first.
+void ck_sum_axis(size_t outer, size_t points, size_t m, size_t row, const float *cosines, const float *sines,
+                 const float *from, float *to);
+
+/// The transpose of ck_sum_axis.
+void ck_expand_axis(size_t outer, size_t points, size_t m, size_t row, const float *cosines, const float *sines,
+                    const float *from, float *to);
+
 /// The sums and differences of the points of a real row that a cosine or sine about the middles of its quarters meets
 /// with the same factor: parts[4][quarter] for even and odd frequencies of cosines, then of sines.
 void ck_fold_quarters(size_t quarter, const float *x, float *parts);
