@@ -114,7 +114,7 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "AutodiffTests", dependencies: ["Autodiff", "CKernels", "Tensors", "TestSupport"],
-      swiftSettings: strict),
+      exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
       name: "NeuralOperatorsTests",
       dependencies: ["NeuralOperators", "Autodiff", "Tensors", "TestSupport"], swiftSettings: strict),

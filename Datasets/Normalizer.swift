@@ -44,32 +44,49 @@ public struct Normalizer: Codable, Sendable, Equatable {
   /// - Throws: `DatasetError.invalidNormalizer` if there are fewer than two numbers to take a deviation of.
   public init(_ kind: Kind, fitting samples: Tensor<Float>) throws {
     precondition(samples.rank >= 2, "samples of shape \(samples.shape) have no channels")
-    let count = samples.shape[0]
-    let shape = Array(samples.shape.dropFirst())
-    let size = shape.reduce(1, *)
-    switch kind {
-    case .none: self = .none
-    case .pointwise:
-      guard count >= 2, size > 0 else {
-        throw DatasetError.invalidNormalizer(
-          "a pointwise normalizer needs at least 2 training samples, not \(count)")
-      }
-      let (mean, scale) = samples.withUnsafeBuffer { Self.pointwise($0, count: count, size: size) }
-      self.init(kind: .pointwise, shape: shape, mean: mean, scale: scale)
-    case .global:
-      let points = shape.dropFirst().reduce(1, *)
-      guard count * points >= 2 else {
-        throw DatasetError.invalidNormalizer("a global normalizer needs at least 2 numbers per channel")
-      }
-      let moments = samples.withUnsafeBuffer { values in
-        (0..<shape[0]).map { channel in
-          Self.moments(values, channel: channel, count: count, channels: shape[0], points: points)
-        }
-      }
-      self.init(
-        kind: .global, shape: shape, mean: moments.map { Float($0.mean) },
-        scale: moments.map { Float($0.deviation + Self.epsilon) })
+    try self.init(kind, shape: Array(samples.shape.dropFirst())) { $0(samples) }
+  }
+
+  /// The same of training samples that come in parts; the same bits, however they are parted.
+  ///
+  /// - Parameters:
+  ///   - shape: `[channel, ...grid]` of a sample.
+  ///   - forEachPart: calls what it is given with all samples `[sample, channel, ...grid]`, some at a time, in order.
+  ///     Called twice: for the means, and for the deviations from them.
+  /// - Throws: as above, and what `forEachPart` throws.
+  public init(
+    _ kind: Kind, shape: [Int], forEachPart: (_ take: (Tensor<Float>) -> Void) throws -> Void
+  ) throws {
+    guard kind != .none else {
+      self = .none
+      return
     }
+    let points = shape.dropFirst().reduce(1, *)
+    let isPointwise = kind == .pointwise
+    var count = 0
+    var sums = [Double](repeating: 0, count: isPointwise ? shape[0] * points : shape[0])
+    try forEachPart { part in
+      precondition(Array(part.shape.dropFirst()) == shape, "samples \(part.shape) are not of shape \(shape)")
+      count += part.shape[0]
+      isPointwise ? Self.addAtPoints(part, to: &sums) : Self.addOverGrid(part, to: &sums)
+    }
+    guard count >= 2 || !isPointwise, count * points >= 2, !sums.isEmpty else {
+      throw DatasetError.invalidNormalizer(
+        isPointwise
+          ? "a pointwise normalizer needs at least 2 training samples, not \(count)"
+          : "a global normalizer needs at least 2 numbers per channel")
+    }
+    let total = Double(isPointwise ? count : count * points)
+    let means = sums.map { $0 / total }
+    sums = sums.map { _ in 0 }
+    try forEachPart { part in
+      isPointwise
+        ? Self.addAtPoints(part, deviatingFrom: means, to: &sums)
+        : Self.addOverGrid(part, deviatingFrom: means, to: &sums)
+    }
+    self.init(
+      kind: kind, shape: shape, mean: means.map { Float($0) },
+      scale: sums.map { Float(($0 / (total - 1)).squareRoot() + Self.epsilon) })
   }
 
   /// Normalises `[sample, channel, ...grid]` in place.
@@ -144,56 +161,56 @@ public struct Normalizer: Codable, Sendable, Equatable {
     }
   }
 
-  /// Mean and deviation of every grid point: two passes, each adding up the samples in their order.
-  private static func pointwise(
-    _ values: UnsafeBufferPointer<Float>, count: Int, size: Int
-  ) -> (mean: [Float], scale: [Float]) {
-    var mean = [Float](repeating: 0, count: size)
-    var scale = mean
-    mean.withUnsafeMutableBufferPointer { mean in
-      scale.withUnsafeMutableBufferPointer { scale in
-        nonisolated(unsafe) let (mean, scale) = (mean, scale)
+  /// Adds every number, or its squared deviation, to the sum of its channel and point, sample by sample.
+  private static func addAtPoints(
+    _ part: Tensor<Float>, deviatingFrom means: [Double]? = nil, to sums: inout [Double]
+  ) {
+    let (count, size) = (part.shape[0], sums.count)
+    part.withUnsafeBuffer { values in
+      sums.withUnsafeMutableBufferPointer { sums in
+        nonisolated(unsafe) let sums = sums
         parallelFor(size, grain: 1024) { range in
-          var sums = [Double](repeating: 0, count: range.count)
           for sample in 0..<count {
-            let row = values.baseAddress! + sample * size + range.lowerBound
-            for index in sums.indices { sums[index] += Double(row[index]) }
-          }
-          let means = sums.map { $0 / Double(count) }
-          for index in sums.indices { sums[index] = 0 }
-          for sample in 0..<count {
-            let row = values.baseAddress! + sample * size + range.lowerBound
-            for index in sums.indices {
-              let difference = Double(row[index]) - means[index]
-              sums[index] += difference * difference
+            let row = values.baseAddress! + sample * size
+            if let means {
+              for point in range {
+                let difference = Double(row[point]) - means[point]
+                sums[point] += difference * difference
+              }
+            } else {
+              for point in range { sums[point] += Double(row[point]) }
             }
-          }
-          for (index, point) in range.enumerated() {
-            mean[point] = Float(means[index])
-            scale[point] = Float((sums[index] / Double(count - 1)).squareRoot() + epsilon)
           }
         }
       }
     }
-    return (mean, scale)
   }
 
-  /// Mean and deviation of a channel: sums per sample, in parallel, added up in their order.
-  private static func moments(
-    _ values: UnsafeBufferPointer<Float>, channel: Int, count: Int, channels: Int, points: Int
-  ) -> (mean: Double, deviation: Double) {
-    func part(_ sample: Int) -> UnsafeBufferPointer<Float> {
-      let start = (sample * channels + channel) * points
-      return UnsafeBufferPointer(rebasing: values[start..<start + points])
-    }
-    let total = Double(count * points)
-    let mean = parallelSum(count) { sample in part(sample).reduce(0) { $0 + Double($1) } } / total
-    let squares = parallelSum(count) { sample in
-      part(sample).reduce(0) { sum, value in
-        let difference = Double(value) - mean
-        return sum + difference * difference
+  /// Adds every number, or its squared deviation, to the sum of its channel: sums per sample, in parallel, added up in
+  /// their order.
+  private static func addOverGrid(
+    _ part: Tensor<Float>, deviatingFrom means: [Double]? = nil, to sums: inout [Double]
+  ) {
+    let channels = sums.count
+    let fields = part.shape[0] * channels
+    let points = part.count / max(1, fields)
+    var terms = [Double](repeating: 0, count: fields)
+    part.withUnsafeBuffer { values in
+      terms.withUnsafeMutableBufferPointer { terms in
+        nonisolated(unsafe) let terms = terms
+        parallelFor(fields, grain: max(1, 16_384 / max(1, points))) { range in
+          for field in range {
+            let numbers = UnsafeBufferPointer(rebasing: values[field * points..<(field + 1) * points])
+            let mean = means?[field % channels]
+            terms[field] = numbers.reduce(0) { sum, value in
+              guard let mean else { return sum + Double(value) }
+              let difference = Double(value) - mean
+              return sum + difference * difference
+            }
+          }
+        }
       }
     }
-    return (mean, (squares / (total - 1)).squareRoot())
+    for (field, term) in terms.enumerated() { sums[field % channels] += term }
   }
 }

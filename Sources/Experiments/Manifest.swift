@@ -209,4 +209,18 @@ enum SystemFacts {
   }()
 
   static var memory: Int { sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) }
+
+  /// The bytes of memory that this process may use: a container or a batch job may have less than the machine.
+  static var usableMemory: Int {
+    var limit = memory
+    let own = (try? TextFile.read("/proc/self/cgroup"))?.split(separator: "\n").first { $0.hasPrefix("0::/") }
+    var folder = "/sys/fs/cgroup" + (own?.dropFirst(3) ?? "/")
+    // A limit of any group above holds, too; the root has none.
+    while folder.hasPrefix("/sys/fs/cgroup") {
+      let text = try? TextFile.read("\(folder)/memory.max").trimmingCharacters(in: .whitespacesAndNewlines)
+      if let bytes = text.flatMap(Int.init) { limit = min(limit, bytes) }
+      folder = (folder as NSString).deletingLastPathComponent
+    }
+    return limit
+  }
 }

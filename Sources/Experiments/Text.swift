@@ -27,6 +27,12 @@ enum Text {
   /// A shape as `[100, 64, 64]`.
   static func shape(_ shape: [Int]) -> String { "[\(shape.map(String.init).joined(separator: ", "))]" }
 
+  /// A size in memory, as `1.5 GiB`.
+  static func bytes(_ count: Int) -> String {
+    let (value, unit) = count < 1 << 30 ? (Double(count) / 0x1p20, "MiB") : (Double(count) / 0x1p30, "GiB")
+    return "\(number(value, digits: 3)) \(unit)"
+  }
+
   /// A number with a few significant digits.
   static func number(_ value: Double, digits: Int = 4) -> String { String(format: "%.\(digits)g", value) }
 }

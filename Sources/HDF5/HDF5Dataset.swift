@@ -179,7 +179,7 @@ public struct HDF5Dataset: Sendable {
       try checkReadable(as: Scalar.elementKind)
       guard count > 0 else { return }
       let type = Scalar.elementKind.makeReadingType()
-      let memory = slab == nil ? 0 : Self.makeLine(count)  // 0 is H5S_ALL
+      let memory = slab.map { Self.makeBox($0.count) } ?? 0  // 0 is H5S_ALL
       defer {
         H5Tclose(type)
         if memory > 0 { H5Sclose(memory) }
@@ -188,6 +188,7 @@ public struct HDF5Dataset: Sendable {
       guard H5Dread(identifier.number, type, memory, slab == nil ? 0 : space, 0, raw) >= 0 else {
         throw failure(.corrupt, "cannot be read")
       }
+      try file.checkLength()
       if Scalar.elementKind == .boolean { normalizeBooleans(raw, count: count) }
     }
   }
@@ -217,7 +218,7 @@ public struct HDF5Dataset: Sendable {
       try checkWritable()
       guard count > 0 else { return }
       let type = Scalar.elementKind.makeMemoryType()
-      let memory = slab == nil ? 0 : Self.makeLine(count)
+      let memory = slab.map { Self.makeBox($0.count) } ?? 0
       defer {
         H5Tclose(type)
         if memory > 0 { H5Sclose(memory) }
@@ -381,9 +382,13 @@ public struct HDF5Dataset: Sendable {
     return slab.elementCount
   }
 
-  private static func makeLine(_ count: Int) -> hid_t {
-    var length = UInt64(count)
-    return H5Screate_simple(1, &length, nil)
+  /// The space of a part in memory.
+  ///
+  /// Of another rank than the dataset it would be the same numbers in the same order, but the library would then walk
+  /// through the chunks element by element.
+  private static func makeBox(_ lengths: [Int]) -> hid_t {
+    lengths.isEmpty
+      ? H5Screate(H5S_SCALAR) : H5Screate_simple(Int32(lengths.count), lengths.map(UInt64.init), nil)
   }
 
   private func checkReadable(as kind: HDF5ElementKind) throws {

@@ -127,12 +127,33 @@ final class OpenFile: @unchecked Sendable {
   private(set) var isOpen = true
   /// What a crash of the library in this file means: HDF5 does not survive every damaged file.
   private let blame: UnsafePointer<CChar>
+  /// The bytes that it had when it was opened.
+  private let size: Int
 
   init(_ number: hid_t, path: String, isWritable: Bool) {
     self.number = number
     self.path = path
     self.isWritable = isWritable
     blame = Library.blame(path)
+    size = Self.size(number) ?? 0
+  }
+
+  /// Throws if a file that is only read has become shorter: HDF5 reads zeros where it has no bytes any more.
+  func checkLength() throws {
+    guard !isWritable, let left = Self.size(number), left < size else { return }
+    throw HDF5Error(
+      .corrupt, path: path,
+      "has become shorter since it was opened, \(left) bytes of \(size): something writes to it; copy the file again"
+    )
+  }
+
+  /// The bytes of an open file now, if the library says where it is.
+  private static func size(_ number: hid_t) -> Int? {
+    var handle: UnsafeMutableRawPointer?
+    guard H5Fget_vfd_handle(number, 0, &handle) >= 0, let handle else { return nil }
+    var status = stat()
+    guard fstat(handle.load(as: Int32.self), &status) == 0 else { return nil }
+    return Int(status.st_size)
   }
 
   /// Called before every use of the file.

@@ -6,9 +6,10 @@ import Tensors
 /// Trains a model by gradient descent on the error of its decoded output.
 ///
 /// A loop with explicit state: after every batch `checkpoint` holds all that is needed to continue, and a run
-/// that is continued gives the same bits as one that never stopped, whatever the number of threads. Inputs are
-/// normalised once; the loss compares decoded predictions with the physical targets. The model sees the
-/// samples of an epoch in an order that is a function of the seed and the epoch.
+/// that is continued gives the same bits as one that never stopped, whatever the number of threads and wherever
+/// the samples are kept. The loss compares decoded predictions of normalised inputs with the physical targets. The
+/// model sees the samples of an epoch in an order that is a function of the seed and the epoch; while it computes
+/// with one batch the next is read.
 public final class Trainer {
   /// The model's configuration.
   public let modelConfiguration: ModelConfiguration
@@ -117,29 +118,28 @@ public final class Trainer {
   ///     (`CancellationError` to stop) ends the training; the run can be continued from `checkpoint`.
   ///   - afterEpoch: called after every epoch and its evaluation: the place to write checkpoints.
   /// - Throws: `TrainingError.diverged` or `divergedGradient` before anything is changed when a loss or its
-  ///   gradient is not finite, and `TrainingError.invalidData` for data that the model cannot take.
+  ///   gradient is not finite, `TrainingError.invalidData` for data that the model cannot take, and what reading them
+  ///   throws: then, too, the run can be continued from `checkpoint`.
   public func fit(
-    _ training: TrainingData, validation: TrainingData? = nil, test: TrainingData? = nil,
+    _ training: any TrainingSource, validation: (any TrainingSource)? = nil,
+    test: (any TrainingSource)? = nil,
     progress: (BatchReport) throws -> Void = { _ in },
     afterEpoch: (EpochReport) throws -> Void = { _ in }
   ) throws {
-    try check(training)
-    if let validation { try check(validation) }
-    if let test { try check(test) }
+    let sources = [training, validation, test].compactMap(\.self)
+    for source in sources { try checkShape(source) }
     if let samples = position.samples, samples != training.sampleCount {
       throw TrainingError.invalidData(
         "the run was begun with \(samples) training samples and cannot continue with \(training.sampleCount)")
     }
+    // A run that is continued has seen its data.
+    if position.epoch == 0 && position.batch == 0 { for source in sources { try readThrough(source) } }
     position.samples = training.sampleCount
-    let inputs = inputScaling?.encode(training.inputs) ?? training.inputs
-    let encoded = [validation, test].map { data in
-      data.map { (inputScaling?.encode($0.inputs) ?? $0.inputs, $0.targets) }
-    }
     while !isFinished {
-      try runEpoch(inputs, training.targets, progress)
-      let errors = withAverages {
-        encoded.map { data in
-          data.map { evaluate($0.0, $0.1) }.map { $0.reduce(0, +) / Double($0.count) }
+      try runEpoch(training, progress)
+      let errors = try withAverages {
+        try [validation, test].map { source in
+          try source.map { try relativeErrors($0).reduce(0, +) / Double($0.sampleCount) }
         }
       }
       let steps = batchCount(samples: training.sampleCount)
@@ -158,31 +158,41 @@ public final class Trainer {
   /// The relative L2 errors of the model, with the averages of its weights if there are any, on physical data.
   ///
   /// - Throws: `TrainingError.invalidData` for data that the model cannot take.
-  public func evaluate(_ data: TrainingData) throws -> [Double] {
-    try check(data)
-    return withAverages { evaluate(inputScaling?.encode(data.inputs) ?? data.inputs, data.targets) }
+  public func evaluate(_ data: any TrainingSource) throws -> [Double] {
+    try checkShape(data)
+    return try withAverages { try relativeErrors(data) }
   }
 
   /// The rest of the current epoch.
-  private func runEpoch(
-    _ inputs: Tensor<Float>, _ targets: Tensor<Float>, _ progress: (BatchReport) throws -> Void
-  ) throws {
-    let samples = inputs.shape[0]
+  private func runEpoch(_ training: any TrainingSource, _ progress: (BatchReport) throws -> Void) throws {
+    let samples = training.sampleCount
     var random = Philox(seed: configuration.seed, stream: .shuffling, sample: position.epoch)
     let order = random.permutation(samples)
-    let batches = batchCount(samples: samples)
-    while position.batch < batches {
+    let total = batchCount(samples: samples)
+    let rest = batches(of: training, order: order[(position.batch * configuration.batchSize)...])
+    while true {
       let start = ContinuousClock.now
-      let first = position.batch * configuration.batchSize
-      let batch = order[first..<min(samples, first + configuration.batchSize)]
-      let errors = try step(gather(inputs, batch), gather(targets, batch), of: batches)
+      guard let batch = try rest.next() else { return }
+      let errors = try step(batch.inputs, batch.targets, of: total)
       position.errorSum += errors.reduce(0, +)
       position.batch += 1
       position.seconds += (ContinuousClock.now - start) / .seconds(1)
       try progress(
         BatchReport(
-          epoch: position.epoch + 1, batch: position.batch, batchCount: batches,
+          epoch: position.epoch + 1, batch: position.batch, batchCount: total,
           error: errors.reduce(0, +) / Double(errors.count)))
+    }
+  }
+
+  /// The samples of some numbers in batches, their inputs normalised.
+  private func batches(of source: any TrainingSource, order: ArraySlice<Int>) -> ReadAhead<TrainingData> {
+    let length = configuration.batchSize
+    return ReadAhead(count: batchCount(samples: order.count)) { [inputScaling] batch in
+      let first = order.startIndex + batch * length
+      let samples = Array(order[first..<min(order.endIndex, first + length)])
+      let data = try source.read(samples)
+      try Self.checkValues(data, samples)
+      return TrainingData(inputs: inputScaling?.encode(data.inputs) ?? data.inputs, targets: data.targets)
     }
   }
 
@@ -266,12 +276,12 @@ public final class Trainer {
   }
 
   /// Calls `body` while the model has the averages for weights.
-  private func withAverages<Result>(_ body: () -> Result) -> Result {
-    guard let averages else { return body() }
+  private func withAverages<Result>(_ body: () throws -> Result) rethrows -> Result {
+    guard let averages else { return try body() }
     let weights = parameters.map(\.value)
     for (parameter, average) in zip(parameters, averages) { parameter.value = average }
     defer { for (parameter, weight) in zip(parameters, weights) { parameter.value = weight } }
-    return body()
+    return try body()
   }
 
   /// Normalised inputs to physical outputs.
@@ -280,13 +290,14 @@ public final class Trainer {
     return outputScaling?.decode(output) ?? output
   }
 
-  /// The errors of normalised inputs, batch by batch.
-  private func evaluate(_ inputs: Tensor<Float>, _ targets: Tensor<Float>) -> [Double] {
-    let samples = inputs.shape[0]
-    return stride(from: 0, to: samples, by: configuration.batchSize).flatMap { first in
-      let range = first..<min(samples, first + configuration.batchSize)
-      return Metrics.relativeL2(predict(inputs[first: range], on: .inference).value, targets[first: range])
+  /// The errors of the model as it is, batch by batch.
+  private func relativeErrors(_ source: any TrainingSource) throws -> [Double] {
+    let batches = batches(of: source, order: Array(0..<source.sampleCount)[...])
+    var errors: [Double] = []
+    while let batch = try batches.next() {
+      errors += Metrics.relativeL2(predict(batch.inputs, on: .inference).value, batch.targets)
     }
+    return errors
   }
 
   private func batchCount(samples: Int) -> Int {
@@ -299,37 +310,45 @@ public final class Trainer {
       stepsPerEpoch: batches, errors: errorsToChooseBy)
   }
 
-  private func check(_ data: TrainingData) throws {
-    let (inputs, outputs) = (data.inputs.shape[1], data.targets.shape[1])
+  private func checkShape(_ data: any TrainingSource) throws {
+    let (inputs, outputs) = (data.inputShape[0], data.targetShape[0])
     guard data.sampleCount > 0 else { throw TrainingError.invalidData("there are no samples") }
     guard inputs == modelConfiguration.inputChannels, outputs == modelConfiguration.outputChannels else {
       throw TrainingError.invalidData(
         "the model maps \(modelConfiguration.inputChannels) channels to \(modelConfiguration.outputChannels), "
           + "the data have \(inputs) and \(outputs)")
     }
+    let grid = Array(data.inputShape.dropFirst())
     let problem =
-      modelConfiguration.problem(grid: data.grid)
-      ?? inputScaling?.problem(channels: inputs, grid: data.grid)
-      ?? outputScaling?.problem(channels: outputs, grid: data.grid)
+      modelConfiguration.problem(grid: grid)
+      ?? inputScaling?.problem(channels: inputs, grid: grid)
+      ?? outputScaling?.problem(channels: outputs, grid: grid)
     if let problem { throw TrainingError.invalidData(problem) }
-    try checkValues(data)
+  }
+
+  /// Reads all samples once, so that bad ones are named before the first step.
+  private func readThrough(_ source: any TrainingSource) throws {
+    let batches = batches(of: source, order: Array(0..<source.sampleCount)[...])
+    while try batches.next() != nil {}
   }
 
   /// A NaN among the data, or a target that vanishes, would only show as a loss that is not finite.
-  private func checkValues(_ data: TrainingData) throws {
+  private static func checkValues(_ data: TrainingData, _ numbers: [Int]) throws {
     for (name, fields) in [("input", data.inputs), ("target", data.targets)] {
       let squares = sampleSquares(fields)
       if let sample = squares.firstIndex(where: { !$0.isFinite }) {
-        throw TrainingError.invalidData("the \(name) of sample \(sample) holds NaN or infinite numbers")
+        throw TrainingError.invalidData(
+          "the \(name) of sample \(numbers[sample]) holds NaN or infinite numbers")
       }
       if name == "target", let sample = squares.firstIndex(of: 0) {
         throw TrainingError.invalidData(
-          "the target of sample \(sample) is 0 everywhere: it has no relative error; leave the sample out")
+          "the target of sample \(numbers[sample]) is 0 everywhere: it has no relative error; leave the sample out"
+        )
       }
     }
   }
 
-  private func sampleSquares(_ fields: Tensor<Float>) -> [Double] {
+  private static func sampleSquares(_ fields: Tensor<Float>) -> [Double] {
     let count = fields.count / max(1, fields.shape[0])
     return withPointers(fields) { start in
       (0..<fields.shape[0]).map { Float.dot(count, start + $0 * count, start + $0 * count) }

@@ -2,8 +2,34 @@ import Autodiff
 import Datasets
 import Tensors
 
-/// Inputs and the outputs that belong to them, in physical units.
-public struct TrainingData: Sendable {
+/// Samples to train on or to measure errors with, in physical units, wherever they are kept.
+public protocol TrainingSource: Sendable {
+  /// The number of samples.
+  var sampleCount: Int { get }
+  /// `[channel, ...grid]` of an input.
+  var inputShape: [Int] { get }
+  /// `[channel, ...grid]` of a target, on the same grid.
+  var targetShape: [Int] { get }
+
+  /// The samples of these numbers, from 0, in this order.
+  ///
+  /// Called from one thread at a time, which is not always the same.
+  func read(_ samples: [Int]) throws -> TrainingData
+
+  /// Calls `take` with all inputs, or all targets, `[sample, channel, ...grid]`, in their order, some at a time.
+  func forEachPart(of side: TrainingSide, _ take: (Tensor<Float>) -> Void) throws
+}
+
+/// One of the two fields of a pair.
+public enum TrainingSide: Sendable {
+  /// What a model is given.
+  case input
+  /// What it is to find.
+  case target
+}
+
+/// Inputs and the outputs that belong to them, in physical units, in memory.
+public struct TrainingData: TrainingSource {
   /// `[sample, channel, ...grid]`.
   public let inputs: Tensor<Float>
   /// `[sample, channel, ...grid]`, the same samples on the same grid.
@@ -21,13 +47,24 @@ public struct TrainingData: Sendable {
 
   /// The number of pairs.
   public var sampleCount: Int { inputs.shape[0] }
+  /// `[channel, ...grid]` of an input.
+  public var inputShape: [Int] { Array(inputs.shape.dropFirst()) }
+  /// `[channel, ...grid]` of a target.
+  public var targetShape: [Int] { Array(targets.shape.dropFirst()) }
 
-  /// The number of points along every axis.
-  public var grid: [Int] { Array(inputs.shape.dropFirst(2)) }
+  /// Copies of the samples of these numbers, in this order.
+  public func read(_ samples: [Int]) -> TrainingData {
+    TrainingData(inputs: gather(inputs, samples), targets: gather(targets, samples))
+  }
+
+  /// Calls `take` with all of them at once.
+  public func forEachPart(of side: TrainingSide, _ take: (Tensor<Float>) -> Void) {
+    take(side == .input ? inputs : targets)
+  }
 }
 
 /// The given samples of a tensor, in the given order.
-func gather(_ tensor: Tensor<Float>, _ samples: ArraySlice<Int>) -> Tensor<Float> {
+private func gather(_ tensor: Tensor<Float>, _ samples: [Int]) -> Tensor<Float> {
   let stride = tensor.count / max(1, tensor.shape[0])
   return Tensor(shape: [samples.count] + tensor.shape.dropFirst()) { target in
     tensor.withUnsafeBuffer { source in
@@ -64,6 +101,16 @@ public struct FieldScaling: Sendable, Equatable {
     self.init(
       mean: Tensor(shape: shape, scalars: normalizer.mean),
       scale: Tensor(shape: shape, scalars: normalizer.scale))
+  }
+
+  /// The scaling that is fitted to the inputs, or the targets, of training samples; nil for none.
+  ///
+  /// - Throws: `DatasetError.invalidNormalizer` if there are too few numbers, and what reading them throws.
+  public init?(
+    _ kind: Normalizer.Kind, fitting source: any TrainingSource, side: TrainingSide
+  ) throws {
+    let shape = side == .input ? source.inputShape : source.targetShape
+    self.init(try Normalizer(kind, shape: shape) { try source.forEachPart(of: side, $0) })
   }
 
   /// Why fields of this shape cannot be scaled, or nil if they can.

@@ -201,14 +201,19 @@ extension WeightLayout {
       arguments["depth"] = .integers([depth.k, depth.l, depth.m])
       return (arguments, activation)
     case .cnn(let model), .resNet(let model), .uNet(let model):
+      var arguments: [String: JSONValue] = [:]
+      if let dilation = model.dilation { arguments["dilation"] = .integer(dilation) }
+      if let groups = model.groups { arguments["groups"] = .integer(groups) }
+      if let kind = model.downsampling { arguments["downsampling"] = .text(kind.rawValue) }
+      if let kind = model.upsampling { arguments["upsampling"] = .text(kind.rawValue) }
       return (
-        [
+        arguments.merging([
           "kernel": .integers(model.kernel), "width": .integer(model.width), "layers": .integer(model.layers),
           "in_channels": .integer(model.inputChannels), "out_channels": .integer(model.outputChannels),
           "projection_width": .integer(model.projectionWidth), "activation": .text(model.activation.rawValue),
           "normalization": .text(model.normalization.rawValue),
           "padding_mode": .text(model.paddingMode.rawValue), "coordinates": .text(model.coordinates.rawValue),
-        ], model.activation
+        ]) { $1 }, model.activation
       )
     case .fno(let model):
       return (self == .fno2020 ? original(model) : neuraloperator(model), model.activation)

@@ -111,9 +111,15 @@ import Testing
       let wider = try Command.run(command + ["model.width=8"], in: folder)
       #expect(wider.status == 73)
       #expect(wider.messages.contains("table/fno-256: was started with model.width = 6, not 8"))
+      let otherData = arguments("fno-256", 1, ["--json", "--quiet", "--overwrite", "generate.samples=13"])
       let scale = try Command.run(command + ["--scale", "paper"], in: folder)
       #expect(scale.status == 73)
       #expect(scale.messages.contains("table: holds the table burgers at scale small"))
+
+      // Rows of other data are not of the table.
+      let overwritten = try Command.run(otherData, in: folder)
+      #expect(overwritten.status == 0, "\(overwritten.messages)")
+      #expect(try errors(overwritten.output).count == 1)
     }
   }
 
@@ -138,22 +144,26 @@ import Testing
     }
   }
 
-  /// The papers' rows by name, with what is printed in the papers; nothing is done.
+  /// Every table at every scale fits its data; nothing is done.
   @Test(arguments: [
-    ("burgers", ["fno-256", "xd-8192"]), ("darcy", ["fno-85", "fno2020-85", "cnn-85", "xd-85"]),
-    ("navier-stokes", ["fno-2d", "fno-3d"]),
+    ("burgers", "paper", ["fno-256", "xd-8192"], "500 epochs of 1000 samples"),
+    ("burgers", "small", ["fno2020-256", "cnn-1024"], "30 epochs of 1000 samples"),
+    ("darcy", "paper", ["fno-85", "fno2020-85", "cnn-85", "xd-85"], "500 epochs of 1000 samples"),
+    ("darcy", "small", ["fno-85"], "25 epochs of 400 samples"),
+    ("navier-stokes", "paper", ["fno-2d", "fno-3d"], "500 epochs of 1000 samples"),
+    ("navier-stokes", "small", ["fno-2d", "fno-3d"], "80 epochs of 200 samples"),
   ])
-  func plansSayWhatIsToBeDone(table: String, rows: [String]) throws {
+  func plansSayWhatIsToBeDone(table: String, scale: String, rows: [String], work: String) throws {
     try Samples.withFolder { folder in
       let before = try names(in: folder)
       let sizes = ["model.width=2", "model.projection_width=2", "model.layers=1", "batch_size=1"]
       let outcome = try Command.run(
-        ["reproduce", table, "--scale", "paper", "--plan", "--only", rows.joined(separator: ",")] + sizes,
+        ["reproduce", table, "--scale", scale, "--plan", "--only", rows.joined(separator: ",")] + sizes,
         in: folder)
       #expect(outcome.status == 0, "\(outcome.messages)")
-      #expect(outcome.output.contains("reproduce \(table), scale paper, into reproduce/\(table)-paper"))
+      #expect(outcome.output.contains("reproduce \(table), scale \(scale), into reproduce/\(table)-\(scale)"))
       for row in rows { #expect(outcome.output.contains("\n  \(row) ")) }
-      #expect(outcome.output.contains(": 500 epochs of 1000 samples, about "))
+      #expect(outcome.output.contains(": \(work), about "))
       #expect(try names(in: folder) == before)
     }
   }

@@ -88,6 +88,25 @@ import Testing
     }
   }
 
+  /// Samples that do not fit into memory come in parts: the same bits, whatever the parts.
+  @Test(arguments: Normalizer.Kind.allCases) func partsGiveTheSameBits(kind: Normalizer.Kind) throws {
+    let values = samples([11, 2, 9, 5])
+    let whole = try Normalizer(kind, fitting: values)
+    for length in [1, 3, 10] {
+      let parted = try Normalizer(kind, shape: [2, 9, 5]) { take in
+        for first in stride(from: 0, to: 11, by: length) {
+          take(values[first: first..<min(11, first + length)])
+        }
+      }
+      #expect(parted == whole)
+    }
+    struct Unreadable: Error {}
+    if kind != .none {
+      #expect(throws: Unreadable.self) { try Normalizer(kind, shape: [2, 9, 5]) { _ in throw Unreadable() } }
+      #expect(throws: DatasetError.self) { try Normalizer(kind, shape: [2, 9, 5]) { _ in } }
+    }
+  }
+
   @Test func shapesThatDoNotFitAreErrors() throws {
     let pointwise = try Normalizer(.pointwise, fitting: samples([4, 1, 8, 8]))
     var fine = samples([2, 1, 16, 16])

@@ -134,6 +134,16 @@ private func mistakes(_ body: () throws -> Void) -> String {
     #expect(config.checkpointEvery == 1)
   }
 
+  /// A quarter of the memory is the samples', unless told otherwise.
+  @Test func manySamplesStayInTheirFile() throws {
+    #expect(try TrainConfig(ConfigSection(parsing: text, path: "x.yaml")).data.memory == .auto)
+    let memory = 16 << 30
+    #expect(!TrainConfig.Memory.auto.isStreamed(bytes: 4 << 30, memory: memory))
+    #expect(TrainConfig.Memory.auto.isStreamed(bytes: (4 << 30) + 1, memory: memory))
+    #expect(!TrainConfig.Memory.inMemory.isStreamed(bytes: 1 << 40, memory: memory))
+    #expect(TrainConfig.Memory.streamed.isStreamed(bytes: 1, memory: memory))
+  }
+
   @Test func everyWayToTrain() throws {
     let config = try TrainConfig(
       ConfigSection(

@@ -45,6 +45,24 @@ func removeFolder(_ folder: String) { try? FileManager.default.removeItem(atPath
     }
   }
 
+  /// The library itself would read zeros.
+  @Test func aFileThatShrinksWhileItIsOpenIsAnError() throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/open.h5"
+      try HDF5File.write(to: path, overwriting: false) { file in
+        try file.root.createDataset("values", [Double](repeating: 1, count: 500_000))
+      }
+      let dataset = try HDF5File(opening: path).root.dataset("values")
+      let tail = HDF5Slab(start: [400_000], count: [100_000])
+      #expect(try dataset.read(as: Double.self, tail).allSatisfy { $0 == 1 })
+      #expect(truncate(path, 1_000_000) == 0)
+      let error = try error { _ = try dataset.read(as: Double.self, tail) }
+      #expect(error.kind == .corrupt && error.exitStatus == 65)
+      #expect(
+        error.description.hasPrefix("\(path): has become shorter since it was opened, 1000000 bytes of "))
+    }
+  }
+
   @Test func everyTruncationIsAnError() throws {
     try withTemporaryFolder { folder in
       let path = "\(folder)/whole.h5"

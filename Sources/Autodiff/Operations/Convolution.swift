@@ -117,8 +117,9 @@ public func convolution(
     return Variable(value, from: inputs) {
       [u = u.value, weight = weight.value, needsInput = u.needsGradient] gradient in
       let gradient = gradient
-      let gradients = kernel.adjoint(gradient, u, weight, ofInput: needsInput)
-      return [gradients.u, gradients.weight] + biasGradient(gradient)
+      return [
+        needsInput ? kernel.adjoint(gradient, weight) : nil, kernel.weightGradient(gradient, u),
+      ] + biasGradient(gradient)
     }
   }
   let (value, spectrum) = fourier.forward(u.value, weight.value, bias: bias?.value)
@@ -142,7 +143,7 @@ func channelSums(_ field: Tensor<Float>, _ shape: FieldShape) -> Tensor<Float> {
 }
 
 /// Both directions of a convolution by matrix products, for one batch.
-private struct ConvolutionKernel {
+struct ConvolutionKernel {
   let geometry: ConvolutionGeometry
   let input: FieldShape
   let outputs: Int
@@ -333,51 +334,68 @@ private struct ConvolutionKernel {
     }
   }
 
-  func adjoint(
-    _ gradient: Tensor<Float>, _ u: Tensor<Float>, _ weight: Tensor<Float>, ofInput: Bool
-  ) -> (u: Tensor<Float>?, weight: Tensor<Float>) {
-    let (runs, packed) = (runs, packed(weight))
-    var terms = Tensor<Float>(shape: [input.samples, weight.count])
-    func run(_ inputGradient: UnsafeMutablePointer<Float>?) {
-      withPointers(gradient, u, packed) { gradient, u, weight in
-        terms.withUnsafeMutableBuffer { terms in
-          let terms = terms.baseAddress!
-          parallelFor(input.samples) { range in
-            withScratch(scratchCount) { windows in
-              for (sample, group) in range.flatMap({ sample in (0..<geometry.groups).map { (sample, $0) } }) {
-                let offset = (sample * input.channels + group * groupInputs) * input.points
-                let given = gradient + (sample * outputs + group * groupOutputs) * outputPoints
-                let padded = windows + windowCount
-                copyWindows(u + offset, to: windows, padded: padded)
-                for run in runs {
-                  Float.gemm(
-                    MatrixProduct(
-                      rows: groupOutputs, columns: inner, inner: run.count, right: .transpose,
-                      leftStride: outputPoints, rightStride: rows * columns), 1, given + run.output,
-                    windows + run.row * columns, 1,
-                    terms + ((sample * geometry.groups + group) * leadingTaps + run.tap) * groupOutputs
-                      * inner)
-                }
-                guard let inputGradient else { continue }
-                windows.update(repeating: 0, count: windowCount)
-                for run in runs {
-                  Float.gemm(
-                    MatrixProduct(
-                      rows: inner, columns: run.count, inner: groupOutputs, left: .transpose,
-                      rightStride: outputPoints, resultStride: rows * columns), 1,
-                    weight + (group * leadingTaps + run.tap) * groupOutputs * inner, given + run.output, 1,
-                    windows + run.row * columns)
-                }
-                addWindows(windows, to: inputGradient + offset, padded: padded)
-              }
-            }
+  /// Calls `body` for every sample and group, in parallel over the samples, with the places of its channels in the
+  /// input and in the output, and room for its windows and a field with margins.
+  private func forEachGroup(
+    _ body: (
+      _ sample: Int, _ group: Int, _ input: Int, _ output: Int, _ windows: UnsafeMutablePointer<Float>
+    ) -> Void
+  ) {
+    parallelFor(input.samples) { range in
+      withScratch(scratchCount) { windows in
+        for sample in range {
+          for group in 0..<geometry.groups {
+            body(
+              sample, group, (sample * input.channels + group * groupInputs) * input.points,
+              (sample * outputs + group * groupOutputs) * outputPoints, windows)
           }
         }
       }
     }
-    var inputGradient: Tensor<Float>?
-    if ofInput { inputGradient = .filled(u.shape) { run($0) } } else { run(nil) }
-    return (inputGradient, unpacked(sumOverFirstAxis(terms, shape: [weight.count])))
+  }
+
+  /// The gradient with respect to the input: the adjoint operator at `gradient`.
+  func adjoint(_ gradient: Tensor<Float>, _ weight: Tensor<Float>) -> Tensor<Float> {
+    let (runs, packed) = (runs, packed(weight))
+    return withPointers(gradient, packed) { gradient, weight in
+      .filled(input.shape(channels: input.channels)) { result in
+        forEachGroup { _, group, input, output, windows in
+          windows.update(repeating: 0, count: windowCount)
+          for run in runs {
+            Float.gemm(
+              MatrixProduct(
+                rows: inner, columns: run.count, inner: groupOutputs, left: .transpose,
+                rightStride: outputPoints, resultStride: rows * columns), 1,
+              weight + (group * leadingTaps + run.tap) * groupOutputs * inner, gradient + output + run.output,
+              1, windows + run.row * columns)
+          }
+          addWindows(windows, to: result + input, padded: windows + windowCount)
+        }
+      }
+    }
+  }
+
+  /// The gradient with respect to the weight.
+  func weightGradient(_ gradient: Tensor<Float>, _ u: Tensor<Float>) -> Tensor<Float> {
+    let (runs, count) = (runs, weightShape.reduce(1, *))
+    var terms = Tensor<Float>(shape: [input.samples, count])
+    withPointers(gradient, u) { gradient, u in
+      terms.withUnsafeMutableBuffer { terms in
+        let terms = terms.baseAddress!
+        forEachGroup { sample, group, input, output, windows in
+          copyWindows(u + input, to: windows, padded: windows + windowCount)
+          for run in runs {
+            Float.gemm(
+              MatrixProduct(
+                rows: groupOutputs, columns: inner, inner: run.count, right: .transpose,
+                leftStride: outputPoints, rightStride: rows * columns), 1, gradient + output + run.output,
+              windows + run.row * columns, 1,
+              terms + ((sample * geometry.groups + group) * leadingTaps + run.tap) * groupOutputs * inner)
+          }
+        }
+      }
+    }
+    return unpacked(sumOverFirstAxis(terms, shape: [count]))
   }
 }
 

@@ -224,6 +224,14 @@ public final class ConfigSection {
     return nil
   }
 
+  /// One of the cases of a type that need not be there.
+  public func optionalChoice<Choice: RawRepresentable & CaseIterable>(
+    _ key: String, of type: Choice.Type
+  ) -> Choice? where Choice.RawValue == String {
+    declare(key)
+    return entry(key) == nil ? nil : choice(key, of: type)
+  }
+
   /// A section of its own; an absent one has no keys, so that its defaults apply.
   ///
   /// Asking for it again gives the same one.

@@ -85,12 +85,41 @@ public struct TrainConfig: Sendable {
     public let mixingWidth: Int
     /// Of a CNN and what it becomes, what convolutions see beyond the grid.
     public let paddingMode: ConvolutionGeometry.Padding
+    /// Of a CNN and what it becomes, the distance of neighbouring taps; nil for 1.
+    public let dilation: Int?
+    /// Of a CNN and what it becomes, into how many groups the convolutions divide the channels; nil for 1.
+    public let groups: Int?
+    /// Of a U-net, how grids become coarser; nil for maximum pooling.
+    public let downsampling: UNet.Downsampling?
+    /// Of a U-net, how they become finer again; nil for repeated values.
+    public let upsampling: UNet.Upsampling?
     /// The convolutional network that this is, or of an XD model that it was.
     public let backbone: Backbone
     /// Of an XD model, how its convolutions become XD-operations.
     public let conversion: XDConfiguration
     /// Of an XD model, which ones do; nil for all.
     public let convolutions: [String]?
+  }
+
+  /// Where samples are while a model is trained on them.
+  public enum Memory: String, CaseIterable, Sendable {
+    /// In memory if they take no more than a quarter of it, else in their files.
+    case auto
+    /// In memory.
+    case inMemory = "in-memory"
+    /// In their files, from which they are read batch by batch.
+    case streamed
+
+    /// Whether samples that would take so many bytes stay in their files, on a machine with so much memory.
+    ///
+    /// The model, its gradients and the system need some of the memory, too.
+    public func isStreamed(bytes: Int, memory: Int) -> Bool {
+      switch self {
+      case .auto: bytes > memory / 4
+      case .inMemory: false
+      case .streamed: true
+      }
+    }
   }
 
   /// The data files and what is taken from them.
@@ -117,6 +146,8 @@ public struct TrainConfig: Sendable {
     public let inputScaling: Normalizer.Kind
     /// The scaling of the target.
     public let targetScaling: Normalizer.Kind
+    /// Where the samples are during training.
+    public let memory: Memory
   }
 
   /// The kinds of schedule.
@@ -245,6 +276,11 @@ public struct TrainConfig: Sendable {
       isConvolutional
       ? ConfigRange("an even number, for kernels of one tap more") { $0 >= 0 && $0.isMultiple(of: 2) }
       : ConfigRange.atLeast(1)
+    let backbone =
+      kind == .xd
+      ? section.choice("backbone", of: Backbone.self, default: .cnn) ?? .cnn
+      : Backbone(rawValue: kind.rawValue) ?? .cnn
+    let isUNet = isConvolutional && backbone == .unet
     return Model(
       kind: kind,
       time: section.choice("time", of: Time.self, default: .channels) ?? .channels,
@@ -264,9 +300,11 @@ public struct TrainConfig: Sendable {
       paddingMode: isConvolutional
         ? section.choice("padding_mode", of: ConvolutionGeometry.Padding.self, default: .circular)
           ?? .circular : .circular,
-      backbone: kind == .xd
-        ? section.choice("backbone", of: Backbone.self, default: .cnn) ?? .cnn
-        : Backbone(rawValue: kind.rawValue) ?? .cnn,
+      dilation: isConvolutional ? section.optionalInt("dilation", in: .atLeast(1)) : nil,
+      groups: isConvolutional ? section.optionalInt("groups", in: .atLeast(1)) : nil,
+      downsampling: isUNet ? section.optionalChoice("downsampling", of: UNet.Downsampling.self) : nil,
+      upsampling: isUNet ? section.optionalChoice("upsampling", of: UNet.Upsampling.self) : nil,
+      backbone: backbone,
       conversion: kind == .xd ? conversion(section) : XDConfiguration(),
       convolutions: kind == .xd ? section.stringList("convolutions", or: "all", default: .some(nil)) : nil)
   }
@@ -298,7 +336,8 @@ public struct TrainConfig: Sendable {
       inputScaling: normalization.choice("input", of: Normalizer.Kind.self, default: Normalizer.Kind.none)
         ?? .none,
       targetScaling: normalization.choice("target", of: Normalizer.Kind.self, default: Normalizer.Kind.none)
-        ?? .none)
+        ?? .none,
+      memory: section.optionalChoice("memory", of: Memory.self) ?? .auto)
   }
 
   private static func optimizer(_ section: ConfigSection) -> Optimizer {

@@ -30,6 +30,7 @@ struct ReproductionPlan {
     var isFinished: Bool {
       guard let run = try? RunFolder(opening: config.output),
         let manifest = try? Manifest(contentsOf: run.manifestFile), manifest.status == .finished,
+        ReproductionPlan.isOfPresentData(manifest),
         let history = try? Checkpoint(contentsOf: run.lastCheckpoint).history
       else { return false }
       return history.count >= config.epochs && FileSystem.exists("\(run.path)/evaluation.json")
@@ -96,7 +97,8 @@ struct ReproductionPlan {
           "output=\(folder)/\(row.name)",
         ]
       let reference = try TrainConfig(ConfigSection(contentsOf: path, overrides: own))
-      let changes = table.trainingSettings(scale) + trainingOverrides
+      let changes =
+        table.trainingSettings(scale) + (scale == .small ? row.smallSettings : []) + trainingOverrides
       let settings = own + changes
       var config = try TrainConfig(ConfigSection(contentsOf: path, overrides: settings))
       if case .step(_, let epochs) = reference.schedule, config.epochs != reference.epochs,
@@ -121,6 +123,13 @@ struct ReproductionPlan {
     }
     known = try all.compactMap {
       chosen.contains($0.name) || FileSystem.exists("\(folder)/\($0.name)") ? try row($0) : nil
+    }
+  }
+
+  /// Whether the data that a run was made with are still those that lie there.
+  static func isOfPresentData(_ manifest: Manifest) -> Bool {
+    manifest.data.allSatisfy { path, checksum in
+      (try? openDataset(path).contentChecksum().map(Text.hexadecimal)) == checksum
     }
   }
 

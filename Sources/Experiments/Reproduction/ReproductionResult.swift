@@ -58,7 +58,7 @@ struct ReproductionResult: Encodable {
   /// The rows that are not done yet, of those that were asked for.
   let missing: [String]
 
-  /// The rows whose runs have ended, of all in the folder.
+  /// The rows whose runs have ended, of all in the folder that were made with its data.
   ///
   /// - Throws: `InputError`, `HDF5Error`, `TrainingError` for damaged run folders.
   init(_ plan: ReproductionPlan) throws {
@@ -75,7 +75,7 @@ struct ReproductionResult: Encodable {
     let path = planned.config.output
     guard let run = try? RunFolder(opening: path), FileSystem.exists(run.manifestFile) else { return nil }
     let manifest = try Manifest(contentsOf: run.manifestFile)
-    guard manifest.status == .finished else { return nil }
+    guard manifest.status == .finished, ReproductionPlan.isOfPresentData(manifest) else { return nil }
     let evaluation = try JSONObject(contentsOf: "\(path)/evaluation.json")
     guard let errors = evaluation.numbers("sample_relative_l2"), !errors.isEmpty else { return nil }
     // As it was trained, which may be otherwise than the command now says.

@@ -22,7 +22,9 @@ struct Evaluation: Encodable {
   let relativeL2: MetricSummary
   /// The relative L2 error of every sample, in the order of the file.
   let sampleRelativeL2: [Double]
-  /// The root of the mean squared errors of the samples, summarised.
+  /// The mean squared errors of the samples over the vertices of the grid (and the channels), summarised.
+  let meanSquaredError: MetricSummary
+  /// The roots of the mean squared errors of the samples, summarised.
   let rootMeanSquareError: MetricSummary
   /// The largest errors of the samples, summarised.
   let largestError: MetricSummary
@@ -172,6 +174,7 @@ struct Evaluation: Encodable {
       data: file.path, dataChecksum: try file.contentChecksum().map(Text.hexadecimal), checkpoint: path,
       epochs: checkpoint.position.epoch, samples: samples.count, grid: grid,
       relativeL2: MetricSummary(errors), sampleRelativeL2: errors,
+      meanSquaredError: MetricSummary(squares),
       rootMeanSquareError: MetricSummary(squares.map { $0.squareRoot() }),
       largestError: MetricSummary(largest), varianceScaledError: MetricSummary(scaled),
       pdebench: pdebench.result, spectrum: spectrum.bands,
@@ -208,7 +211,8 @@ struct Evaluation: Encodable {
     var rows = [
       ("data", "\(data), \(samples) samples on \(grid.map(String.init).joined(separator: " x ")) points"),
       ("checkpoint", "\(checkpoint), after \(epochs) epochs"),
-      ("relative L2 error", line(relativeL2)), ("root mean square error", line(rootMeanSquareError)),
+      ("relative L2 error", line(relativeL2)), ("mean squared error", line(meanSquaredError)),
+      ("root mean square error", line(rootMeanSquareError)),
       ("largest error", line(largestError)),
       ("VRMSE", line(varianceScaledError)),
     ]

@@ -75,7 +75,9 @@ extension TrainConfig {
         dimensions: axes, inputChannels: inputChannels, outputChannels: outputChannels,
         width: model.width, kernel: modes.map { $0 + 1 }, layers: model.layers,
         projectionWidth: model.projectionWidth, activation: model.activation.function,
-        normalization: model.normalization, paddingMode: model.paddingMode, coordinates: model.coordinates)
+        normalization: model.normalization, paddingMode: model.paddingMode, coordinates: model.coordinates,
+        dilation: model.dilation, groups: model.groups, downsampling: model.downsampling,
+        upsampling: model.upsampling)
       let backbone: ModelConfiguration =
         switch model.backbone {
         case .cnn: .cnn(network)
@@ -125,9 +127,22 @@ extension TrainConfig {
   func trainingConfiguration(_ axes: [DatasetDescription.Axis]) throws -> TrainingConfiguration {
     TrainingConfiguration(
       epochs: epochs, batchSize: batchSize, optimizer: optimizer.configuration,
-      architectureOptimizer: architectureOptimizer?.configuration, schedule: schedule,
-      lossReduction: lossReduction, clippingNorm: gradientClipping, microBatchSize: microBatchSize,
-      averagingDecay: averagingDecay, earlyStoppingPatience: earlyStopping, seed: UInt64(seed))
+      architectureOptimizer: architectureOptimizer?.configuration, schedule: schedule, loss: loss,
+      lossAxes: loss == .relativeH1 ? try differenceAxes(axes) : [], lossReduction: lossReduction,
+      clippingNorm: gradientClipping, microBatchSize: microBatchSize, averagingDecay: averagingDecay,
+      earlyStoppingPatience: earlyStopping, seed: UInt64(seed))
+  }
+
+  /// The spacing of the points that the model sees.
+  private func differenceAxes(_ axes: [DatasetDescription.Axis]) throws -> [DifferenceAxis] {
+    try axes.map { axis in
+      guard let points = axis.coordinates, points.count > 1, let isPeriodic = axis.isPeriodic else {
+        throw mistake(
+          "loss.kind",
+          "is h1, which needs coordinates and boundaries; the data do not state those of axis \(axis.name)")
+      }
+      return DifferenceAxis(spacing: (points[1] - points[0]) * Double(data.stride), isPeriodic: isPeriodic)
+    }
   }
 }
 
@@ -154,13 +169,20 @@ extension TrainConfig {
   func surrogate(_ checkpoint: Checkpoint, mapping: FieldMapping, grid: [Int]) throws -> LearnedOperator {
     // The configuration does not say on which grid a model was trained that is for one grid only.
     let model = try modelConfiguration(mapping, grid: checkpoint.model.fixedGrid ?? grid)
-    guard checkpoint.model == model else {
+    let trained = checkpoint.model
+    guard (trained.inputChannels, trained.outputChannels) == (mapping.inputs.count, mapping.targets.count)
+    else {
+      throw TrainingError.invalidData(
+        "the model maps \(trained.inputChannels) channels to \(trained.outputChannels), the data have "
+          + "\(mapping.inputs.count) and \(mapping.targets.count)")
+    }
+    if let problem = trained.problem(grid: grid) { throw TrainingError.invalidData(problem) }
+    guard trained == model else {
       throw TrainingError.invalidCheckpoint(
         path: checkpoint.path,
         reason: "is a checkpoint of another model than the run's config.yaml describes"
       )
     }
-    if let problem = model.problem(grid: grid) { throw TrainingError.invalidData(problem) }
     return try LearnedOperator(checkpoint)
   }
 }

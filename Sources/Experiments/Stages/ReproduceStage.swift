@@ -10,7 +10,7 @@ public enum ReproduceStage {
   ///   - output: the folder; by default `reproduce/TABLE-SCALE`.
   ///   - rows: their names; none for those of the scale.
   ///   - overrides: `key=value` for all trainings, `generate.key=value` for the data.
-  ///   - overwrite: to make the data and these rows anew.
+  ///   - overwrite: to make the data and these rows anew; others stay in the table if the data are the same.
   ///   - onlyPlans: to say what would be done, and stop.
   /// - Throws: `ConfigError`, `InputError`, `OutputError`, and what generating, training and evaluating throw;
   ///   `CancellationError` on request.

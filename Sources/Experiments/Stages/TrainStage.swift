@@ -7,7 +7,7 @@ import Training
 /// Trains a surrogate into a run folder.
 public enum TrainStage {
   /// The keys that may change when a run is continued: those that do not change the epochs that are done.
-  private static let changeable: Set<String> = ["epochs", "checkpoint_every"]
+  private static let changeable: Set<String> = ["epochs", "checkpoint_every", "data.memory"]
 
   /// What a training did.
   struct Summary: Encodable {
@@ -28,17 +28,26 @@ public enum TrainStage {
     // Everything that can be wrong is found out before the folder is touched.
     let data = try RunData(config)
     let model = try config.modelConfiguration(data.mapping, grid: data.grid)
+    let settings = try config.trainingConfiguration(data.trainFile.description.axes)
     let checksums = try data.checksums()
     try RunFolder.requireAvailable(
       config.output, policy: policy, configuration: config.resolvedYAML, changeable: changeable)
     let isContinuation =
       policy == .resume && FileSystem.exists(RunFolder.lastCheckpoint(in: config.output))
     let initialWeights = isContinuation ? nil : try InitialWeights(config, model: model)
-    let training = try read(data, split: \.training, of: data.trainFile, config, console)
+    let isStreamed = try data.isStreamed(config, memory: SystemFacts.usableMemory, console)
+    let training = try data.source(\.training, of: data.trainFile, isStreamed: isStreamed, config)
     let validation =
       data.split.validation.isEmpty
-      ? nil : try read(data, split: \.validation, of: data.trainFile, config, console)
-    let test = try read(data, split: \.test, of: data.testFile, config, console)
+      ? nil : try data.source(\.validation, of: data.trainFile, isStreamed: isStreamed, config)
+    let test = try data.source(\.test, of: data.testFile, isStreamed: isStreamed, config)
+    let (inputScaling, outputScaling) =
+      isContinuation
+      ? (nil, nil)
+      : (
+        try FieldScaling(config.data.inputScaling, fitting: training, side: .input),
+        try FieldScaling(config.data.targetScaling, fitting: training, side: .target)
+      )
     let run = try RunFolder(
       preparing: config.output, policy: policy, verb: "train", configuration: config.resolvedYAML,
       changeable: changeable)
@@ -47,9 +56,7 @@ public enum TrainStage {
       trainer = try resume(run, config, model, checksums)
     } else {
       trainer = Trainer(
-        model, configuration: try config.trainingConfiguration(data.trainFile.description.axes),
-        inputScaling: FieldScaling(try Normalizer(config.data.inputScaling, fitting: training.inputs)),
-        outputScaling: FieldScaling(try Normalizer(config.data.targetScaling, fitting: training.targets)),
+        model, configuration: settings, inputScaling: inputScaling, outputScaling: outputScaling,
         initialWeights: initialWeights?.transfer)
       for note in initialWeights?.notes ?? [] { console.note(note) }
     }
@@ -81,18 +88,6 @@ public enum TrainStage {
       config.output, policy: .resume, configuration: config.resolvedYAML, changeable: changeable)
   }
 
-  /// The samples of one side of the split, in single precision.
-  private static func read(
-    _ data: RunData, split: KeyPath<Split, Range<Int>>, of file: any ReadableDataset, _ config: TrainConfig,
-    _ console: Console
-  ) throws -> TrainingData {
-    let samples = data.split[keyPath: split]
-    let stride = config.data.stride
-    return TrainingData(
-      inputs: try FieldMapping.read(data.mapping.inputs, of: file, samples: samples, stride: stride),
-      targets: try FieldMapping.read(data.mapping.targets, of: file, samples: samples, stride: stride))
-  }
-
   /// The trainer as the last checkpoint has it.
   private static func resume(
     _ run: RunFolder, _ config: TrainConfig, _ model: ModelConfiguration, _ checksums: [String: String]
@@ -114,8 +109,8 @@ public enum TrainStage {
 
   /// The epochs, with a checkpoint and a line of metrics after each.
   private static func train(
-    _ trainer: Trainer, _ run: RunFolder, _ config: TrainConfig, _ training: TrainingData,
-    _ validation: TrainingData?, _ test: TrainingData, _ console: Console
+    _ trainer: Trainer, _ run: RunFolder, _ config: TrainConfig, _ training: any TrainingSource,
+    _ validation: (any TrainingSource)?, _ test: any TrainingSource, _ console: Console
   ) throws {
     let batches = (training.sampleCount + config.batchSize - 1) / config.batchSize
     let done = trainer.position.epoch * batches + trainer.position.batch

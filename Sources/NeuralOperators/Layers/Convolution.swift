@@ -40,7 +40,7 @@ public final class Convolution: Module, XDConvertible {
       let grid = geometry.outputGrid(Array(u.shape.dropFirst(2)))
       return Variable(Tensor(shape: [u.shape[0], weight.value.shape[0]] + grid))
     }
-    if let architecture { return architecture(u, weight: weight, bias: bias, on: tape) }
+    if let architecture { return architecture(u, filters: tape(weight), bias: bias, on: tape) }
     return convolution(u, weight: tape(weight), bias: bias.map { tape($0) }, geometry)
   }
 

@@ -13,14 +13,13 @@ public struct ConvolutionLayer: Module {
   /// The activation; `identity` in the last layer.
   public let activation: Activation
 
-  /// A layer with fresh weights; kernels are odd.
+  /// A layer with fresh weights; the convolution must keep the grid.
   public init(
-    width: Int, kernel: [Int], paddingMode: ConvolutionGeometry.Padding, normalizes: Bool,
-    activation: Activation, using initializer: inout Initializer
+    width: Int, geometry: ConvolutionGeometry, normalizes: Bool, activation: Activation,
+    using initializer: inout Initializer
   ) {
     convolution = Convolution(
-      inputs: width, outputs: width, geometry: .same(kernel: kernel, paddingMode: paddingMode),
-      hasBias: false, using: &initializer)
+      inputs: width, outputs: width, geometry: geometry, hasBias: false, using: &initializer)
     skip = PointwiseLinear(inputs: width, outputs: width, using: &initializer)
     normalization = normalizes ? BatchNormalization(channels: width) : nil
     self.activation = activation

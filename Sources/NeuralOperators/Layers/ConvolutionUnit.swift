@@ -19,8 +19,7 @@ public struct ConvolutionUnit: Module {
   ) {
     let normalizes = network.normalization == .batch
     convolution = Convolution(
-      inputs: inputs, outputs: outputs,
-      geometry: .same(kernel: network.kernel, paddingMode: network.paddingMode), hasBias: !normalizes,
+      inputs: inputs, outputs: outputs, geometry: network.geometry, hasBias: !normalizes,
       using: &initializer)
     normalization = normalizes ? BatchNormalization(channels: outputs) : nil
     self.activation = activation

@@ -82,12 +82,12 @@ public struct XDArchitecture {
   /// The points of the field that it is for.
   public var grid: [Int] { zip(geometry.grid, margins).map { $0 - 2 * $1 } }
 
-  /// Re K diag(L w) M u + b.
+  /// Re K diag(L w) M u + b, for filters w `[outputs, inputs/groups, ...taps]`.
   public func callAsFunction(
-    _ u: Variable, weight: Parameter, bias: Parameter?, on tape: Tape
+    _ u: Variable, filters: Variable, bias: Parameter?, on tape: Tape
   ) -> Variable {
     xdOperation(
-      padCircularly(u, by: margins), weight: tape(weight), k: k.map { tape($0.twiddle) },
+      padCircularly(u, by: margins), weight: filters, k: k.map { tape($0.twiddle) },
       l: l.map { tape($0.twiddle) }, m: m.map { tape($0.twiddle) }, bias: bias.map { tape($0) }, geometry)
   }
 
@@ -137,6 +137,49 @@ public struct XDArchitecture {
       k: k, l: l, m: m, inputs: weightShape[1] * convolution.groups, outputs: weightShape[0],
       groups: convolution.groups, grid: grid, margins: margins, taps: taps, outputGrid: outputGrid,
       outputSteps: convolution.stride)
+  }
+
+  /// The architecture that with the weights of a transposed convolution, inputs and outputs swapped, is that operation.
+  ///
+  /// M spreads the input by a permutation before it transforms it, and so has three blocks at least.
+  /// - Throws: `XDError` if there is none.
+  init(
+    transposedConvolution geometry: ConvolutionGeometry, weightShape: [Int], outputPadding: [Int]? = nil,
+    grid: [Int],
+    _ configuration: XDConfiguration
+  ) throws {
+    if let problem = configuration.problem ?? geometry.problem { throw XDError(problem) }
+    guard geometry.paddingMode == .zeros else { throw XDError("transposed convolutions pad with zeros") }
+    let (depth, axes) = (configuration.depth, grid.indices)
+    guard grid.count == geometry.kernel.count, weightShape.count == grid.count + 2 else {
+      throw XDError("a kernel \(weightShape) on a grid \(grid)")
+    }
+    let extra = outputPadding ?? grid.map { _ in 0 }
+    let outputGrid = geometry.transposedGrid(grid, outputPadding: extra)
+    guard outputGrid.allSatisfy({ $0 > 0 }) else {
+      throw XDError("the padding \(geometry.padding) leaves nothing of a grid \(grid)")
+    }
+    let sizes = axes.map { axis in
+      let (last, span) = (geometry.stride[axis] * (grid[axis] - 1), geometry.span[axis])
+      let padding = geometry.padding[axis]
+      return ButterflyProduct.size(
+        holding: max(last + 1, last + span - padding + extra[axis], outputGrid[axis]))
+    }
+    let taps = axes.map { axis in
+      (0..<geometry.kernel[axis]).map {
+        ($0 * geometry.dilation[axis] - geometry.padding[axis] + sizes[axis]) % sizes[axis]
+      }
+    }
+    self.init(
+      k: sizes.map { .inverseFourier(size: $0, scale: .unitary, depth: depth.k) },
+      l: sizes.map { .fourier(size: $0, scale: .plain, depth: depth.l) },
+      m: axes.map { axis in
+        .fourier(
+          moving: (0..<grid[axis]).map { $0 * geometry.stride[axis] }, size: sizes[axis],
+          scale: .unitary, depth: depth.m)
+      }, inputs: weightShape[0], outputs: weightShape[1] * geometry.groups, groups: geometry.groups,
+      grid: grid,
+      taps: taps, outputGrid: outputGrid)
   }
 }
 
@@ -188,7 +231,7 @@ public struct XDOperation: Module {
 
   /// The operation at `u`.
   public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
-    architecture(u, weight: weight, bias: bias, on: tape)
+    architecture(u, filters: tape(weight), bias: bias, on: tape)
   }
 
   // MARK: - Warm starts
@@ -216,58 +259,11 @@ public struct XDOperation: Module {
     weight: Tensor<Float>, bias: Tensor<Float>? = nil, _ geometry: ConvolutionGeometry,
     outputPadding: [Int]? = nil, grid: [Int], _ configuration: XDConfiguration = XDConfiguration()
   ) throws -> XDOperation {
-    if let problem = configuration.problem ?? geometry.problem { throw XDError(problem) }
-    guard geometry.paddingMode == .zeros else { throw XDError("transposed convolutions pad with zeros") }
-    let (depth, axes) = (configuration.depth, grid.indices)
-    guard grid.count == geometry.kernel.count, weight.rank == grid.count + 2 else {
-      throw XDError("a kernel \(weight.shape) on a grid \(grid)")
-    }
-    let extra = outputPadding ?? grid.map { _ in 0 }
-    let outputGrid = axes.map {
-      geometry.stride[$0] * (grid[$0] - 1) + geometry.span[$0] - 2 * geometry.padding[$0] + extra[$0]
-    }
-    guard outputGrid.allSatisfy({ $0 > 0 }) else {
-      throw XDError("the padding \(geometry.padding) leaves nothing of a grid \(grid)")
-    }
-    let sizes = axes.map { axis in
-      let (last, span) = (geometry.stride[axis] * (grid[axis] - 1), geometry.span[axis])
-      let padding = geometry.padding[axis]
-      return ButterflyProduct.size(
-        holding: max(last + 1, last + span - padding + extra[axis], outputGrid[axis]))
-    }
-    let (inputs, groups) = (weight.shape[0], geometry.groups)
-    let filters = transposed(weight, groups: groups)
-    let taps = axes.map { axis in
-      (0..<geometry.kernel[axis]).map {
-        ($0 * geometry.dilation[axis] - geometry.padding[axis] + sizes[axis]) % sizes[axis]
-      }
-    }
-    return XDOperation(
-      weight: filters, bias: bias,
-      XDArchitecture(
-        k: sizes.map { .inverseFourier(size: $0, scale: .unitary, depth: depth.k) },
-        l: sizes.map { .fourier(size: $0, scale: .plain, depth: depth.l) },
-        m: axes.map { axis in
-          .fourier(
-            moving: (0..<grid[axis]).map { $0 * geometry.stride[axis] }, size: sizes[axis],
-            scale: .unitary, depth: depth.m)
-        }, inputs: inputs, outputs: filters.shape[0], groups: groups, grid: grid, taps: taps,
-        outputGrid: outputGrid))
-  }
-
-  /// From `[I, O/groups, taps]` to `[O, I/groups, taps]`.
-  private static func transposed(_ weight: Tensor<Float>, groups: Int) -> Tensor<Float> {
-    let (inputs, groupOutputs) = (weight.shape[0], weight.shape[1])
-    let (groupInputs, taps) = (inputs / groups, weight.shape[2...].reduce(1, *))
-    let values = weight.scalars
-    let result = (0..<groups * groupOutputs).flatMap { output in
-      (0..<groupInputs).flatMap { input -> ArraySlice<Float> in
-        let row = output / groupOutputs * groupInputs + input
-        let start = (row * groupOutputs + output % groupOutputs) * taps
-        return values[start..<start + taps]
-      }
-    }
-    return Tensor(shape: [groups * groupOutputs, groupInputs] + weight.shape[2...], scalars: result)
+    XDOperation(
+      weight: swapChannels(Variable(weight), groups: geometry.groups).value, bias: bias,
+      try XDArchitecture(
+        transposedConvolution: geometry, weightShape: weight.shape, outputPadding: outputPadding, grid: grid,
+        configuration))
   }
 
   /// The mean over a window, channel by channel; padded zeros count.

@@ -33,13 +33,23 @@ public struct CNN: Module {
     public var paddingMode: ConvolutionGeometry.Padding
     /// The coordinates that are appended to the input channels.
     public var coordinates: Coordinates
+    /// The distance of neighbouring taps; nil for 1.
+    public var dilation: Int?
+    /// Into how many groups of channels, that do not see each other, the convolutions divide them; nil for 1.
+    public var groups: Int?
+    /// Of a U-net, how grids become coarser; nil for maximum pooling.
+    public var downsampling: UNet.Downsampling?
+    /// Of a U-net, how they become finer again; nil for repeated values.
+    public var upsampling: UNet.Upsampling?
 
     /// The paper's choices, unless told otherwise: ReLU, batch normalisation, circular padding.
     public init(
       dimensions: Int, inputChannels: Int = 1, outputChannels: Int = 1, width: Int, kernel: [Int],
       layers: Int = 4, projectionWidth: Int = 128, activation: Activation = .relu,
       normalization: FNO.Configuration.Normalization = .batch,
-      paddingMode: ConvolutionGeometry.Padding = .circular, coordinates: Coordinates = .inclusive
+      paddingMode: ConvolutionGeometry.Padding = .circular, coordinates: Coordinates = .inclusive,
+      dilation: Int? = nil, groups: Int? = nil, downsampling: UNet.Downsampling? = nil,
+      upsampling: UNet.Upsampling? = nil
     ) {
       self.dimensions = dimensions
       self.inputChannels = inputChannels
@@ -52,6 +62,18 @@ public struct CNN: Module {
       self.normalization = normalization
       self.paddingMode = paddingMode
       self.coordinates = coordinates
+      self.dilation = dilation
+      self.groups = groups
+      self.downsampling = downsampling
+      self.upsampling = upsampling
+    }
+
+    /// The convolutions, which keep the grid.
+    public var geometry: ConvolutionGeometry {
+      .same(
+        kernel: kernel, paddingMode: paddingMode,
+        dilation: dilation.map { Array(repeating: $0, count: kernel.count) },
+        groups: groups ?? 1)
     }
 
     /// The backbone of the paper beside an FNO that keeps `modes`: kernels of one tap more.
@@ -75,6 +97,10 @@ public struct CNN: Module {
       if kernel.count != dimensions || kernel.contains(where: { $0 < 1 || $0.isMultiple(of: 2) }) {
         return "kernel must be \(dimensions) odd numbers, not \(kernel)"
       }
+      if let dilation, dilation < 1 { return "dilation must be at least 1, not \(dilation)" }
+      if let groups, groups < 1 || !width.isMultiple(of: groups) {
+        return "width must be a multiple of groups: \(width) channels are not \(groups) equal groups"
+      }
       return nil
     }
 
@@ -84,7 +110,7 @@ public struct CNN: Module {
       guard grid.count == dimensions else {
         return "the model is for grids of \(dimensions) axes, not \(grid)"
       }
-      return ConvolutionGeometry.same(kernel: kernel, paddingMode: paddingMode).problem(grid: grid)
+      return geometry.problem(grid: grid)
     }
   }
 
@@ -105,7 +131,7 @@ public struct CNN: Module {
     lifting = configuration.lifting(using: &initializer)
     layers = (0..<configuration.layers).map { index in
       ConvolutionLayer(
-        width: configuration.width, kernel: configuration.kernel, paddingMode: configuration.paddingMode,
+        width: configuration.width, geometry: configuration.geometry,
         normalizes: configuration.normalization == .batch,
         activation: index < configuration.layers - 1 ? configuration.activation : .identity,
         using: &initializer)

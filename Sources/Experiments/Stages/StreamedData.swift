@@ -1,0 +1,109 @@
+import Datasets
+import Tensors
+import Training
+
+/// Samples of a dataset that stay in the file until a batch of them is wanted.
+struct StreamedData: TrainingSource {
+  let file: any ReadableDataset
+  let mapping: FieldMapping
+  /// The samples of the file that these are.
+  let samples: Range<Int>
+  /// Every how manieth point of each axis is taken.
+  let stride: Int
+  /// The points per axis after that.
+  let grid: [Int]
+
+  var sampleCount: Int { samples.count }
+  var inputShape: [Int] { [mapping.inputs.count] + grid }
+  var targetShape: [Int] { [mapping.targets.count] + grid }
+
+  /// The samples of these numbers, read in the order of the file.
+  ///
+  /// - Throws: `DatasetError`, `HDF5Error`; `CancellationError` on request.
+  func read(_ numbers: [Int]) throws -> TrainingData {
+    let order = numbers.indices.sorted { numbers[$0] < numbers[$1] }
+    var inputs = Tensor<Float>(shape: [numbers.count] + inputShape)
+    var targets = Tensor<Float>(shape: [numbers.count] + targetShape)
+    var rest = order[...]
+    while let first = rest.first {
+      try Interruption.check()
+      // Neighbours are read at once, and inputs and targets together: they may share a chunk.
+      let places = rest.enumerated().prefix { numbers[$1] == numbers[first] + $0 }.map(\.element)
+      let start = samples.lowerBound + numbers[first]
+      let range = start..<start + places.count
+      try copy(
+        FieldMapping.read(mapping.inputs, of: file, samples: range, stride: stride), to: &inputs, places)
+      try copy(
+        FieldMapping.read(mapping.targets, of: file, samples: range, stride: stride), to: &targets, places)
+      rest = rest.dropFirst(places.count)
+    }
+    return TrainingData(inputs: inputs, targets: targets)
+  }
+
+  private func copy(_ part: Tensor<Float>, to fields: inout Tensor<Float>, _ places: [Int]) {
+    let size = part.count / places.count
+    fields.withUnsafeMutableBuffer { target in
+      part.withUnsafeBuffer { source in
+        for (index, place) in places.enumerated() {
+          _ = UnsafeMutableBufferPointer(rebasing: target[place * size..<(place + 1) * size])
+            .update(fromContentsOf: source[index * size..<(index + 1) * size])
+        }
+      }
+    }
+  }
+
+  /// Calls `take` with parts of at most 4 MiB, or single samples.
+  ///
+  /// - Throws: as `read`.
+  func forEachPart(of side: TrainingSide, _ take: (Tensor<Float>) -> Void) throws {
+    let channels = side == .input ? mapping.inputs : mapping.targets
+    let length = max(1, (1 << 20) / (channels.count * grid.reduce(1, *)))
+    for first in Swift.stride(from: samples.lowerBound, to: samples.upperBound, by: length) {
+      try Interruption.check()
+      let range = first..<min(samples.upperBound, first + length)
+      take(try FieldMapping.read(channels, of: file, samples: range, stride: stride))
+    }
+  }
+}
+
+extension RunData {
+  /// One side of the split: its samples in memory or, if they are many, in the file.
+  ///
+  /// - Throws: `ConfigError` if they cannot stay in the file, `DatasetError`, `HDF5Error`.
+  func source(
+    _ side: KeyPath<Split, Range<Int>>, of file: any ReadableDataset, isStreamed: Bool, _ config: TrainConfig
+  ) throws -> any TrainingSource {
+    let (samples, stride) = (split[keyPath: side], config.data.stride)
+    if isStreamed {
+      return StreamedData(file: file, mapping: mapping, samples: samples, stride: stride, grid: grid)
+    }
+    return TrainingData(
+      inputs: try FieldMapping.read(mapping.inputs, of: file, samples: samples, stride: stride),
+      targets: try FieldMapping.read(mapping.targets, of: file, samples: samples, stride: stride))
+  }
+
+  /// Whether the samples stay in their files, and are read batch by batch.
+  ///
+  /// - Parameter memory: the bytes that this process may use.
+  /// - Throws: `ConfigError` if they are to and cannot.
+  func isStreamed(_ config: TrainConfig, memory: Int, _ console: Console) throws -> Bool {
+    let numbers = (mapping.inputs.count + mapping.targets.count) * grid.reduce(1, *)
+    let samples = split.training.count + split.validation.count + split.test.count
+    let needed = MemoryLayout<Float>.size * numbers * samples
+    guard config.data.memory.isStreamed(bytes: needed, memory: memory) else { return false }
+    if let interleaved = [trainFile, testFile].first(where: \.interleavesSamples) {
+      let problem =
+        "\(interleaved.path) stores its samples interleaved, so that every batch would cost a pass over the file; "
+        + "translate it first: phalarope convert \(interleaved.path) NAME.h5"
+      if config.data.memory == .streamed {
+        throw config.mistake("data.memory", "is streamed, but \(problem)")
+      }
+      console.note("the samples take \(Text.bytes(needed)) of \(Text.bytes(memory)) of memory; \(problem)")
+      return false
+    }
+    console.note(
+      "the samples would take \(Text.bytes(needed)) of \(Text.bytes(memory)) of memory: they are read batch by "
+        + "batch (data.memory)")
+    return true
+  }
+}
