@@ -93,6 +93,13 @@ let package = Package(
     .executableTarget(
       name: "mutants", dependencies: ["Archives", "Datasets", "HDF5", "Tensors"], path: "Tests/Mutants",
       swiftSettings: strict),
+    .target(name: "AllocationCounter", path: "Tests/AllocationCounter", cSettings: strictC),
+    .executableTarget(
+      name: "allocations",
+      dependencies: [
+        "AllocationCounter", "Autodiff", "InverseProblems", "NeuralOperators", "Solvers", "Tensors",
+        "Training",
+      ], path: "Tests/Allocations", swiftSettings: strict),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ArchivesTests", dependencies: ["Archives", "TestSupport"], swiftSettings: strict),
@@ -137,7 +144,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "CommandTests", dependencies: ["phalarope", "HDF5", "TestSupport"], swiftSettings: strict),
+      name: "CommandTests", dependencies: ["phalarope", "allocations", "HDF5", "TestSupport"],
+      swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )

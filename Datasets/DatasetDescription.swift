@@ -190,6 +190,41 @@ public struct DatasetDescription: Codable, Sendable, Equatable {
     return nil
   }
 
+  /// The name of a field that holds derivatives of another: of `vorticity` along its first direction,
+  /// `vorticity_tangent_1`.
+  ///
+  /// Such a field is recorded at the same times: at t = 0 it is a direction, later what the derivative of the solution
+  /// makes of it.
+  public static func tangentName(of field: String, direction: Int) -> String {
+    "\(field)_tangent_\(direction)"
+  }
+
+  /// How many directions every field that varies has derivatives along.
+  public var tangentCount: Int {
+    let names = Set(fields.map(\.name))
+    let varying = states.filter(\.isTimeVarying)
+    guard !varying.isEmpty else { return 0 }
+    var count = 0
+    while varying.allSatisfy({ names.contains(Self.tangentName(of: $0.name, direction: count + 1)) }) {
+      count += 1
+    }
+    return count
+  }
+
+  /// The fields that are not derivatives of others.
+  public var states: [FieldDescription] {
+    let names = Set(fields.map(\.name))
+    var tangents: Set<String> = []
+    for field in fields {
+      for direction in 1... {
+        let name = Self.tangentName(of: field.name, direction: direction)
+        guard names.contains(name) else { break }
+        tangents.insert(name)
+      }
+    }
+    return fields.filter { !tangents.contains($0.name) }
+  }
+
   /// The number of points along every axis.
   public var grid: [Int] { axes.map(\.count) }
 

@@ -131,20 +131,31 @@ public struct DarcyFlow: PhysicalProblem {
           "the permeability of sample \(sample) is not positive: \(coefficient[point]) at point "
             + "[\(point / grid), \(point % grid)]")
       }
-      let outcome = system.solve(
-        coefficient, usesHarmonicMean: faceCoefficient == .harmonicMean, tolerance: tolerance,
-        maximumIterations: maximumIterations, pressure: pressure)
-      guard outcome.hasConverged else {
-        throw SolverError.noConvergence(
-          sample: sample, iterations: outcome.iterations, relativeResidual: outcome.relativeResidual)
-      }
+      system.assemble(coefficient, usesHarmonicMean: faceCoefficient == .harmonicMean)
+      let outcome = try solve(system, sample: sample, pressure)
       report(sample, outcome.iterations, outcome.relativeResidual)
     }
+  }
+
+  /// Solves an assembled system for its right side.
+  ///
+  /// - Throws: `SolverError.noConvergence`.
+  @discardableResult
+  func solve(
+    _ system: DarcySystem, sample: Int, _ pressure: UnsafeMutablePointer<Double>
+  ) throws -> ConjugateGradient.Outcome {
+    let outcome = system.solve(
+      tolerance: tolerance, maximumIterations: maximumIterations, pressure: pressure)
+    guard outcome.hasConverged else {
+      throw SolverError.noConvergence(
+        sample: sample, iterations: outcome.iterations, relativeResidual: outcome.relativeResidual)
+    }
+    return outcome
   }
 }
 
 /// The linear system of one worker: h² times the five-point operator on the inner vertices.
-private final class DarcySystem: PreconditionedSystem {
+final class DarcySystem: PreconditionedSystem {
   let count: Int
 
   private let inner: Int
@@ -169,14 +180,22 @@ private final class DarcySystem: PreconditionedSystem {
     MultigridKernels.split(inner: inner, grid: scaled, rightSide.start)
   }
 
-  /// Solves for a permeability on the grid.
-  func solve(
-    _ permeability: UnsafePointer<Double>, usesHarmonicMean: Bool, tolerance: Double, maximumIterations: Int,
-    pressure: UnsafeMutablePointer<Double>
-  ) -> ConjugateGradient.Outcome {
+  /// Takes the operator of a permeability on the grid.
+  func assemble(_ permeability: UnsafePointer<Double>, usesHarmonicMean: Bool) {
     MultigridKernels.assemble(
       inner: inner, usesHarmonicMean: usesHarmonicMean, permeability: permeability, multigrid.finest.start)
     multigrid.prepare()
+  }
+
+  /// Takes the inner values of a grid for the right side, in place of h² f.
+  func setRightSide(_ values: UnsafePointer<Double>) {
+    MultigridKernels.split(inner: inner, grid: values, rightSide.start)
+  }
+
+  /// Solves for the right side.
+  func solve(
+    tolerance: Double, maximumIterations: Int, pressure: UnsafeMutablePointer<Double>
+  ) -> ConjugateGradient.Outcome {
     let outcome = conjugateGradient.solve(
       self, rightSide: rightSide, solution: solution, tolerance: tolerance,
       maximumIterations: maximumIterations)

@@ -9,9 +9,8 @@ final class Workspace {
   /// Zeros.
   init(count: Int) {
     self.count = count
-    let raw = UnsafeMutableRawPointer.allocate(
-      byteCount: max(1, count) * MemoryLayout<Double>.stride, alignment: 64)
-    start = raw.bindMemory(to: Double.self, capacity: max(1, count))
+    start = MemoryPool.take(count * MemoryLayout<Double>.stride)
+      .bindMemory(to: Double.self, capacity: max(1, count))
     start.initialize(repeating: 0, count: count)
   }
 
@@ -20,7 +19,7 @@ final class Workspace {
     start.update(from: values, count: count)
   }
 
-  deinit { UnsafeMutableRawPointer(start).deallocate() }
+  deinit { MemoryPool.putBack(start, count * MemoryLayout<Double>.stride) }
 }
 
 /// Solves sample after sample in parallel, one workspace per worker.

@@ -165,8 +165,8 @@ struct FieldShape {
 
 /// Scratch memory of one thread inside one kernel call, aligned like a tensor.
 func withScratch<Result>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Result) -> Result {
-  let raw = UnsafeMutableRawPointer.allocate(byteCount: max(1, count) * 4, alignment: 64)
-  defer { raw.deallocate() }
+  let raw = MemoryPool.take(4 * count)
+  defer { MemoryPool.putBack(raw, 4 * count) }
   return body(raw.bindMemory(to: Float.self, capacity: max(1, count)))
 }
 

@@ -1,4 +1,5 @@
 #include "learning_kernels.h"
+#include "multiversion.h"
 
 #include "gelu.h"
 
@@ -8,40 +9,44 @@ INLINE float gelu_derivative(float x) {
   return slope;
 }
 
-CK_MULTIVERSION static void relu_into(size_t n, float bias, float *restrict z, float *restrict out) {
+STATIC_KERNEL(void, relu_into, (size_t n, float bias, float *restrict z, float *restrict out),
+    (n, bias, z, out)) {
   for (size_t i = 0; i < n; i++) {
     z[i] += bias;
     out[i] = z[i] > 0 ? z[i] : 0;
   }
 }
 
-CK_MULTIVERSION static void gelu_into(size_t n, float bias, float *restrict z, float *restrict out) {
+STATIC_KERNEL(void, gelu_into, (size_t n, float bias, float *restrict z, float *restrict out),
+    (n, bias, z, out)) {
   for (size_t i = 0; i < n; i++) {
     z[i] += bias;
     out[i] = gelu(z[i]);
   }
 }
 
-CK_MULTIVERSION static void add_bias(size_t n, float bias, float *z) {
+STATIC_KERNEL(void, add_bias, (size_t n, float bias, float *z), (n, bias, z)) {
   for (size_t i = 0; i < n; i++) z[i] += bias;
 }
 
-CK_MULTIVERSION static void relu_in_place(size_t n, float bias, float *z) {
+STATIC_KERNEL(void, relu_in_place, (size_t n, float bias, float *z), (n, bias, z)) {
   for (size_t i = 0; i < n; i++) {
     float x = z[i] + bias;
     z[i] = x > 0 ? x : 0;
   }
 }
 
-CK_MULTIVERSION static void gelu_in_place(size_t n, float bias, float *z) {
+STATIC_KERNEL(void, gelu_in_place, (size_t n, float bias, float *z), (n, bias, z)) {
   for (size_t i = 0; i < n; i++) z[i] = gelu(z[i] + bias);
 }
 
-CK_MULTIVERSION static void relu_adjoint(size_t n, const float *restrict z, float *restrict gradient) {
+STATIC_KERNEL(void, relu_adjoint, (size_t n, const float *restrict z, float *restrict gradient),
+    (n, z, gradient)) {
   for (size_t i = 0; i < n; i++) gradient[i] = z[i] > 0 ? gradient[i] : 0;
 }
 
-CK_MULTIVERSION static void gelu_adjoint(size_t n, const float *restrict z, float *restrict gradient) {
+STATIC_KERNEL(void, gelu_adjoint, (size_t n, const float *restrict z, float *restrict gradient),
+    (n, z, gradient)) {
   for (size_t i = 0; i < n; i++) gradient[i] *= gelu_derivative(z[i]);
 }
 

@@ -1,5 +1,6 @@
 #include "lanes.h"
 #include "learning_kernels.h"
+#include "multiversion.h"
 
 #include <string.h>
 
@@ -123,13 +124,13 @@ INLINE void forward(struct pass p, size_t level_count, int increasing, int adjoi
     }                                                     \
   } while (0)
 
-CK_MULTIVERSION static void run_pass(struct pass p, const float *x, float *y) {
+STATIC_KERNEL(void, run_pass, (struct pass p, const float *x, float *y), (p, x, y)) {
 #define CALL(count, increasing) forward(p, count, increasing, 0, x, y)
   FOR_CONSTANT_PASS(p, CALL);
 #undef CALL
 }
 
-CK_MULTIVERSION static void run_adjoint_pass(struct pass p, float *x) {
+STATIC_KERNEL(void, run_adjoint_pass, (struct pass p, float *x), (p, x)) {
 #define CALL(count, increasing) forward(p, count, increasing, 1, x, x)
   FOR_CONSTANT_PASS(p, CALL);
 #undef CALL
@@ -249,8 +250,8 @@ INLINE void backward(struct pass p, size_t level_count, int increasing, const fl
     }
 }
 
-CK_MULTIVERSION static void run_gradient_pass(struct pass p, const float *x, float *gradient,
-                                              float *twiddle_gradient) {
+STATIC_KERNEL(void, run_gradient_pass, (struct pass p, const float *x, float *gradient,
+    float *twiddle_gradient), (p, x, gradient, twiddle_gradient)) {
 #define CALL(count, increasing) backward(p, count, increasing, x, gradient, twiddle_gradient)
   FOR_CONSTANT_PASS(p, CALL);
 #undef CALL
@@ -281,8 +282,9 @@ INLINE void copy_lanes(size_t lane_count, const float *from, float *to) {
     memcpy(to, from, lane_count * sizeof *to);
 }
 
-CK_MULTIVERSION void ck_gather_lanes(size_t count, size_t lane_count, const float *from, size_t position,
-                                     size_t lane, size_t width, float *to, size_t step) {
+KERNEL(void, ck_gather_lanes, (size_t count, size_t lane_count, const float *from, size_t position,
+    size_t lane, size_t width, float *to, size_t step),
+    (count, lane_count, from, position, lane, width, to, step)) {
   for (size_t i = 0; i < count; i++) {
     float *target = to + i * step;
     if (lane == 1)
@@ -293,8 +295,8 @@ CK_MULTIVERSION void ck_gather_lanes(size_t count, size_t lane_count, const floa
   }
 }
 
-CK_MULTIVERSION void ck_scatter_lanes(size_t count, size_t lane_count, const float *from, size_t step,
-                                      size_t position, size_t lane, float *to) {
+KERNEL(void, ck_scatter_lanes, (size_t count, size_t lane_count, const float *from, size_t step,
+    size_t position, size_t lane, float *to), (count, lane_count, from, step, position, lane, to)) {
   if (lane == 1) {
     for (size_t i = 0; i < count; i++)
       copy_lanes(lane_count, from + i * step, to + i * position);

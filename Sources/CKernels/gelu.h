@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define INLINE static inline __attribute__((always_inline))
+#include "multiversion.h"
 
 /// exp(-x^2 / 2) to 2e-7 and the rounding of its argument; 0 where that is below the normal numbers.
 ///

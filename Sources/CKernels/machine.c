@@ -1,7 +1,9 @@
 #define _GNU_SOURCE
-#include "kernels.h"
+#include "multiversion.h"
 
 #include <limits.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #if defined(__linux__)
@@ -12,13 +14,25 @@
 #include <malloc.h>
 #endif
 
-const char *ck_instruction_set(void) {
-#if defined(__x86_64__) && defined(__linux__) && !defined(CK_NO_MULTIVERSION)
+enum ck_instructions ck_instructions_of_machine(void) {
+#ifdef SEVERAL_INSTRUCTION_SETS
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f")) return "avx512f";
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "x86-64-v3";
+  if (__builtin_cpu_supports("avx512f")) return CK_AVX512;
+  if (__builtin_cpu_supports("x86-64-v3")) return CK_AVX2;
 #endif
-  return "baseline";
+  return CK_BASELINE;
+}
+
+enum ck_instructions ck_chosen_instructions;
+
+enum ck_instructions ck_instructions_in_use(void) { return ck_chosen_instructions; }
+
+// Any other name is no limit; the command complains about it.
+__attribute__((constructor)) static void choose_instructions(void) {
+  const char *most = getenv("PHALAROPE_INSTRUCTIONS");
+  ck_chosen_instructions = ck_instructions_of_machine();
+  if (most && strcmp(most, "baseline") == 0) ck_chosen_instructions = CK_BASELINE;
+  if (most && strcmp(most, "avx2") == 0 && ck_chosen_instructions > CK_AVX2) ck_chosen_instructions = CK_AVX2;
 }
 
 int ck_processor_count(void) {

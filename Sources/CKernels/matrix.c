@@ -16,11 +16,9 @@ enum { MAXIMUM_INNER = 384 };
 /// fields lie a power of two apart and would push each other out of it.
 enum { DOT_PANEL = 32, DOT_LENGTH = 288 };
 
-#if defined(__x86_64__) && defined(__linux__) && !defined(CK_NO_MULTIVERSION)
-#define SEVERAL_INSTRUCTION_SETS 1
-
+#ifdef SEVERAL_INSTRUCTION_SETS
 #define NAME(x) x##_avx512
-#define TARGET __attribute__((target("avx512f")))
+#define TARGET TARGET_AVX512
 #define LANES 16
 #define PRODUCT_ROWS 8
 #define PRODUCT_VECTORS 3
@@ -29,7 +27,7 @@ enum { DOT_PANEL = 32, DOT_LENGTH = 288 };
 #include "matrix_template.h"
 
 #define NAME(x) x##_avx2
-#define TARGET __attribute__((target("avx2,fma")))
+#define TARGET TARGET_AVX2
 #define LANES 8
 #define PRODUCT_ROWS 6
 #define PRODUCT_VECTORS 2
@@ -71,12 +69,12 @@ static const struct matrix_kernels avx2 = {product_avx2, mirrored_product_avx2, 
 static const struct matrix_kernels avx512 = {product_avx512, mirrored_product_avx512, inner_products_avx512};
 #endif
 
-/// The best kernels that this machine runs and that use no more than `most`.
+/// The best kernels that use no more than `most`.
 static const struct matrix_kernels *kernels(enum ck_instructions most) {
 #ifdef SEVERAL_INSTRUCTION_SETS
-  __builtin_cpu_init();
-  if (most >= CK_AVX512 && __builtin_cpu_supports("avx512f")) return &avx512;
-  if (most >= CK_AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &avx2;
+  if (most > ck_chosen_instructions) most = ck_chosen_instructions;
+  if (most == CK_AVX512) return &avx512;
+  if (most == CK_AVX2) return &avx2;
 #endif
   (void)most;
   return &baseline;

@@ -1,5 +1,6 @@
 #include "lanes.h"
 #include "learning_kernels.h"
+#include "multiversion.h"
 
 #include <string.h>
 
@@ -45,9 +46,9 @@ INLINE void planar_narrow(size_t rows, size_t columns, size_t inner, struct ck_p
   }
 }
 
-CK_MULTIVERSION void ck_planar_product(size_t rows, size_t columns, size_t inner, struct ck_planar la,
-                                       const float *a, struct ck_planar lb, const float *b,
-                                       struct ck_planar lc, float *c) {
+KERNEL(void, ck_planar_product, (size_t rows, size_t columns, size_t inner, struct ck_planar la,
+    const float *a, struct ck_planar lb, const float *b, struct ck_planar lc, float *c),
+    (rows, columns, inner, la, a, lb, b, lc, c)) {
   if (columns < LANES) {
     planar_narrow(rows, columns, inner, la, a, lb, b, lc, c);
     return;
@@ -62,14 +63,14 @@ CK_MULTIVERSION void ck_planar_product(size_t rows, size_t columns, size_t inner
   }
 }
 
-CK_MULTIVERSION void ck_transpose(size_t rows, size_t columns, const float *restrict in,
-                                  float *restrict out) {
+KERNEL(void, ck_transpose, (size_t rows, size_t columns, const float *restrict in, float *restrict out),
+    (rows, columns, in, out)) {
   for (size_t j = 0; j < columns; j++)
     for (size_t r = 0; r < rows; r++) out[j * rows + r] = in[r * columns + j];
 }
 
-CK_MULTIVERSION void ck_unfold_axis(size_t m, size_t count, const float *restrict folded,
-                                    float *restrict modes) {
+KERNEL(void, ck_unfold_axis, (size_t m, size_t count, const float *restrict folded, float *restrict modes),
+    (m, count, folded, modes)) {
   size_t row = 2 * count;
   memcpy(modes, folded, row * sizeof *modes);
   for (size_t f = 1; f <= m; f++) {
@@ -88,7 +89,8 @@ CK_MULTIVERSION void ck_unfold_axis(size_t m, size_t count, const float *restric
   }
 }
 
-CK_MULTIVERSION void ck_fold_axis(size_t m, size_t count, const float *restrict modes, float *restrict folded) {
+KERNEL(void, ck_fold_axis, (size_t m, size_t count, const float *restrict modes, float *restrict folded),
+    (m, count, modes, folded)) {
   size_t row = 2 * count;
   memcpy(folded, modes, row * sizeof *modes);
   for (size_t f = 1; f < m; f++) {
@@ -156,7 +158,8 @@ void ck_expand_axis(size_t outer, size_t points, size_t m, size_t row, const flo
   }
 }
 
-CK_MULTIVERSION void ck_fold_quarters(size_t quarter, const float *restrict x, float *restrict parts) {
+KERNEL(void, ck_fold_quarters, (size_t quarter, const float *restrict x, float *restrict parts),
+    (quarter, x, parts)) {
   const float *restrict second = x + 2 * quarter - 1, *restrict third = x + 2 * quarter,
                         *restrict fourth = x + 4 * quarter - 1;
   float *restrict odd_cosines = parts + quarter, *restrict even_sines = parts + 2 * quarter,
@@ -172,8 +175,9 @@ CK_MULTIVERSION void ck_fold_quarters(size_t quarter, const float *restrict x, f
   }
 }
 
-CK_MULTIVERSION void ck_unfold_quarters(size_t start, size_t count, size_t quarter, const float *restrict parts,
-                                        size_t part_row, float *restrict x) {
+KERNEL(void, ck_unfold_quarters, (size_t start, size_t count, size_t quarter, const float *restrict parts,
+    size_t part_row, float *restrict x),
+    (start, count, quarter, parts, part_row, x)) {
   float *restrict first = x + start, *restrict second = x + 2 * quarter - 1 - start,
                   *restrict third = x + 2 * quarter + start, *restrict fourth = x + 4 * quarter - 1 - start;
   const float *restrict odd_cosines = parts + part_row, *restrict even_sines = parts + 2 * part_row,
@@ -214,8 +218,9 @@ void ck_gather_turned(size_t m, size_t channels, const float *modes, size_t stri
   }
 }
 
-CK_MULTIVERSION void ck_planar_scale(size_t rows, size_t columns, struct ck_planar la, const float *a,
-                                     struct ck_planar lb, const float *b, struct ck_planar lc, float *c) {
+KERNEL(void, ck_planar_scale, (size_t rows, size_t columns, struct ck_planar la, const float *a,
+    struct ck_planar lb, const float *b, struct ck_planar lc, float *c),
+    (rows, columns, la, a, lb, b, lc, c)) {
   float sign_a = la.conjugate ? -1.0f : 1.0f, sign_b = lb.conjugate ? -1.0f : 1.0f;
   for (size_t r = 0; r < rows; r++) {
     const float *ar = a + r * la.row, *ai = ar + la.imaginary, *bi = b + lb.imaginary;
@@ -227,8 +232,9 @@ CK_MULTIVERSION void ck_planar_scale(size_t rows, size_t columns, struct ck_plan
   }
 }
 
-CK_MULTIVERSION void ck_planar_correlate(size_t rows, size_t columns, struct ck_planar la, const float *a,
-                                         struct ck_planar lb, const float *b, struct ck_planar lc, float *c) {
+KERNEL(void, ck_planar_correlate, (size_t rows, size_t columns, struct ck_planar la, const float *a,
+    struct ck_planar lb, const float *b, struct ck_planar lc, float *c),
+    (rows, columns, la, a, lb, b, lc, c)) {
   float sign_a = la.conjugate ? -1.0f : 1.0f, sign_b = lb.conjugate ? -1.0f : 1.0f;
   float *restrict re = c, *restrict im = c + lc.imaginary;
   memset(re, 0, columns * sizeof *c);

@@ -1,4 +1,4 @@
-#include "kernels.h"
+#include "multiversion.h"
 
 #include <string.h>
 
@@ -44,7 +44,6 @@ enum {
 
 _Static_assert(FIVE_POINT_PLANES == 16 && NINE_POINT_PLANES == 24, "as kernels.h says");
 
-#define INLINE static inline __attribute__((always_inline))
 // The planes of an operator, of a vector and of scratch memory do not overlap.
 #define ROW_LOOP _Pragma("clang loop vectorize(assume_safety)")
 
@@ -173,12 +172,14 @@ INLINE void join_row(layout g, size_t i, const double *x, double *row) {
   ROW_LOOP for (size_t l = 0; l < g.odd; l++) row[2 * l + 1] = odd[l];
 }
 
-CK_MULTIVERSION void ck_grid_split_f64(size_t inner, const double *restrict grid, double *restrict x) {
+KERNEL(void, ck_grid_split_f64, (size_t inner, const double *restrict grid, double *restrict x),
+    (inner, grid, x)) {
   layout g = layout_of(inner);
   for (size_t i = 1; i <= inner; i++) split_row(g, i, grid + i * (inner + 2), x);
 }
 
-CK_MULTIVERSION void ck_grid_join_f64(size_t inner, const double *restrict x, double *restrict grid) {
+KERNEL(void, ck_grid_join_f64, (size_t inner, const double *restrict x, double *restrict grid),
+    (inner, x, grid)) {
   layout g = layout_of(inner);
   for (size_t i = 1; i <= inner; i++) join_row(g, i, x, grid + i * (inner + 2));
 }
@@ -204,8 +205,8 @@ INLINE void invert_diagonals(layout g, double *a) {
     }
 }
 
-CK_MULTIVERSION void ck_darcy_assemble_f64(
-    size_t inner, int harmonic, const double *restrict permeability, double *restrict a) {
+KERNEL(void, ck_darcy_assemble_f64, (size_t inner, int harmonic, const double *restrict permeability,
+    double *restrict a), (inner, harmonic, permeability, a)) {
   layout g = layout_of(inner);
   size_t n = inner + 2, plane = g.plane;
   for (size_t i = 0; i <= inner; i++) {
@@ -244,8 +245,8 @@ INLINE void flux_row(layout g, int kind, size_t k, const double *a, const double
   }
 }
 
-CK_MULTIVERSION double ck_darcy_multiply_f64(
-    size_t inner, const double *restrict a, const double *restrict x, double *restrict y) {
+KERNEL(double, ck_darcy_multiply_f64, (size_t inner, const double *restrict a, const double *restrict x,
+    double *restrict y), (inner, a, x, y)) {
   _Pragma("clang fp reassociate(on) contract(fast)")
   layout g = layout_of(inner);
   double total = 0;
@@ -259,9 +260,8 @@ CK_MULTIVERSION double ck_darcy_multiply_f64(
   return total;
 }
 
-CK_MULTIVERSION double ck_darcy_residual_f64(
-    size_t inner, const double *restrict a, const double *restrict b, const double *restrict x,
-    double *restrict residual) {
+KERNEL(double, ck_darcy_residual_f64, (size_t inner, const double *restrict a, const double *restrict b,
+    const double *restrict x, double *restrict residual), (inner, a, b, x, residual)) {
   _Pragma("clang fp reassociate(on) contract(fast)")
   layout g = layout_of(inner);
   double total = 0;
@@ -281,9 +281,8 @@ CK_MULTIVERSION double ck_darcy_residual_f64(
 
 // MARK: - Conjugate gradients
 
-CK_MULTIVERSION double ck_gradient_step_f64(
-    size_t n, double step, const double *restrict p, const double *restrict q, double *restrict x,
-    double *restrict r) {
+KERNEL(double, ck_gradient_step_f64, (size_t n, double step, const double *restrict p,
+    const double *restrict q, double *restrict x, double *restrict r), (n, step, p, q, x, r)) {
   _Pragma("clang fp reassociate(on) contract(fast)")
   double total = 0;
   for (size_t i = 0; i < n; i++) {
@@ -295,7 +294,7 @@ CK_MULTIVERSION double ck_gradient_step_f64(
 }
 
 // Knuth's sum: x + c is exact, whichever is the larger.
-CK_MULTIVERSION void ck_move_sum_f64(size_t n, double *restrict x, double *restrict c) {
+KERNEL(void, ck_move_sum_f64, (size_t n, double *restrict x, double *restrict c), (n, x, c)) {
   for (size_t i = 0; i < n; i++) {
     double sum = x[i] + c[i], part = sum - x[i];
     c[i] = (x[i] - (sum - part)) + (c[i] - part);
@@ -303,7 +302,8 @@ CK_MULTIVERSION void ck_move_sum_f64(size_t n, double *restrict x, double *restr
   }
 }
 
-CK_MULTIVERSION void ck_next_direction_f64(size_t n, double ratio, const double *restrict z, double *restrict p) {
+KERNEL(void, ck_next_direction_f64, (size_t n, double ratio, const double *restrict z, double *restrict p),
+    (n, ratio, z, p)) {
   for (size_t i = 0; i < n; i++) p[i] = z[i] + ratio * p[i];
 }
 
@@ -495,15 +495,15 @@ INLINE void coarsen(int nine, size_t inner, const double *a, double *coarse, dou
   interpolation(1, c, coarse);
 }
 
-CK_MULTIVERSION void ck_multigrid_prepare_f64(size_t inner, double *a) { interpolation(0, layout_of(inner), a); }
+KERNEL(void, ck_multigrid_prepare_f64, (size_t inner, double *a), (inner, a)) { interpolation(0, layout_of(inner), a); }
 
-CK_MULTIVERSION void ck_multigrid_coarsen_five_f64(
-    size_t inner, const double *restrict a, double *restrict coarse, double *restrict scratch) {
+KERNEL(void, ck_multigrid_coarsen_five_f64, (size_t inner, const double *restrict a, double *restrict coarse,
+    double *restrict scratch), (inner, a, coarse, scratch)) {
   coarsen(0, inner, a, coarse, scratch);
 }
 
-CK_MULTIVERSION void ck_multigrid_coarsen_nine_f64(
-    size_t inner, const double *restrict a, double *restrict coarse, double *restrict scratch) {
+KERNEL(void, ck_multigrid_coarsen_nine_f64, (size_t inner, const double *restrict a, double *restrict coarse,
+    double *restrict scratch), (inner, a, coarse, scratch)) {
   coarsen(1, inner, a, coarse, scratch);
 }
 
@@ -589,27 +589,27 @@ INLINE void go_up(int nine, size_t inner, const double *a, const double *b, cons
   }
 }
 
-CK_MULTIVERSION void ck_multigrid_down_five_f64(
-    size_t inner, const double *restrict a, const double *restrict b, double *restrict x,
-    double *restrict coarse_b, double *restrict scratch) {
+KERNEL(void, ck_multigrid_down_five_f64, (size_t inner, const double *restrict a, const double *restrict b,
+    double *restrict x, double *restrict coarse_b, double *restrict scratch),
+    (inner, a, b, x, coarse_b, scratch)) {
   go_down(0, inner, a, b, x, coarse_b, scratch);
 }
 
-CK_MULTIVERSION void ck_multigrid_down_nine_f64(
-    size_t inner, const double *restrict a, const double *restrict b, double *restrict x,
-    double *restrict coarse_b, double *restrict scratch) {
+KERNEL(void, ck_multigrid_down_nine_f64, (size_t inner, const double *restrict a, const double *restrict b,
+    double *restrict x, double *restrict coarse_b, double *restrict scratch),
+    (inner, a, b, x, coarse_b, scratch)) {
   go_down(1, inner, a, b, x, coarse_b, scratch);
 }
 
-CK_MULTIVERSION void ck_multigrid_up_five_f64(
-    size_t inner, const double *restrict a, const double *restrict b, const double *restrict coarse_x,
-    double *restrict x, double *restrict scratch) {
+KERNEL(void, ck_multigrid_up_five_f64, (size_t inner, const double *restrict a, const double *restrict b,
+    const double *restrict coarse_x, double *restrict x, double *restrict scratch),
+    (inner, a, b, coarse_x, x, scratch)) {
   go_up(0, inner, a, b, coarse_x, x, scratch);
 }
 
-CK_MULTIVERSION void ck_multigrid_up_nine_f64(
-    size_t inner, const double *restrict a, const double *restrict b, const double *restrict coarse_x,
-    double *restrict x, double *restrict scratch) {
+KERNEL(void, ck_multigrid_up_nine_f64, (size_t inner, const double *restrict a, const double *restrict b,
+    const double *restrict coarse_x, double *restrict x, double *restrict scratch),
+    (inner, a, b, coarse_x, x, scratch)) {
   go_up(1, inner, a, b, coarse_x, x, scratch);
 }
 

@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "kernels.h"
+#include "multiversion.h"
 
 // Blocks of Philox that are computed side by side.
 #define LANES 64
@@ -54,8 +54,8 @@ static inline double cosine(double t) {
   return 1 + z * p;
 }
 
-CK_MULTIVERSION void ck_philox_normals(
-    size_t pairs, const uint32_t counter[4], const uint32_t key[2], double *restrict out) {
+KERNEL(void, ck_philox_normals, (size_t pairs, const uint32_t counter[4], const uint32_t key[2],
+    double *restrict out), (pairs, counter, key, out)) {
   for (size_t start = 0; start < pairs; start += LANES) {
     uint32_t a[LANES], b[LANES], c[LANES], d[LANES];
     for (size_t i = 0; i < LANES; i++) {

@@ -1,4 +1,4 @@
-#include "kernels.h"
+#include "multiversion.h"
 
 #include "magnitude.h"
 #include <math.h>
@@ -6,9 +6,9 @@
 
 // MARK: - Navier-Stokes
 
-CK_MULTIVERSION void ck_velocity_spectra_f64(
-    size_t runs, const int32_t *run, size_t columns, const double *restrict along_x,
-    const double *restrict along_y, const double *restrict vorticity, double *restrict pair) {
+KERNEL(void, ck_velocity_spectra_f64, (size_t runs, const int32_t *run, size_t columns,
+    const double *restrict along_x, const double *restrict along_y, const double *restrict vorticity,
+    double *restrict pair), (runs, run, columns, along_x, along_y, vorticity, pair)) {
   for (size_t r = 0; r < runs; r++, run += 3) {
     const double *w = vorticity + 2 * (size_t)run[0], *gx = along_x + run[0], *gy = along_y + run[0];
     double *u = pair + 2 * (size_t)run[1], *v = u + 2 * columns;
@@ -24,8 +24,8 @@ CK_MULTIVERSION void ck_velocity_spectra_f64(
   }
 }
 
-CK_MULTIVERSION void ck_join_half_spectra_f64(
-    size_t rows, size_t n, size_t columns, const double *restrict pair, double *restrict joined) {
+KERNEL(void, ck_join_half_spectra_f64, (size_t rows, size_t n, size_t columns, const double *restrict pair,
+    double *restrict joined), (rows, n, columns, pair, joined)) {
   for (size_t r = 0; r < rows; r++) {
     const double *u = pair + 4 * r * columns, *v = u + 2 * columns;
     double *z = joined + 2 * r * n;
@@ -43,8 +43,8 @@ CK_MULTIVERSION void ck_join_half_spectra_f64(
   }
 }
 
-CK_MULTIVERSION void ck_split_half_spectra_f64(
-    size_t rows, size_t n, size_t columns, const double *restrict joined, double *restrict pair) {
+KERNEL(void, ck_split_half_spectra_f64, (size_t rows, size_t n, size_t columns, const double *restrict joined,
+    double *restrict pair), (rows, n, columns, joined, pair)) {
   for (size_t r = 0; r < rows; r++) {
     const double *z = joined + 2 * r * n;
     double *a = pair + 4 * r * columns, *b = a + 2 * columns;
@@ -63,7 +63,7 @@ CK_MULTIVERSION void ck_split_half_spectra_f64(
   }
 }
 
-CK_MULTIVERSION double ck_velocity_products_f64(size_t points, double *restrict z) {
+KERNEL(double, ck_velocity_products_f64, (size_t points, double *restrict z), (points, z)) {
   int64_t fastest = 0;
   for (size_t i = 0; i < points; i++) {
     double u = z[2 * i], v = z[2 * i + 1];
@@ -74,10 +74,10 @@ CK_MULTIVERSION double ck_velocity_products_f64(size_t points, double *restrict 
   return magnitude_of_bits(fastest);
 }
 
-CK_MULTIVERSION void ck_vorticity_tendency_f64(
-    size_t runs, const int32_t *run, size_t columns, double scale, const double *restrict p,
-    const double *restrict q, const double *restrict forcing, const double *restrict pair,
-    double *restrict tendency) {
+KERNEL(void, ck_vorticity_tendency_f64, (size_t runs, const int32_t *run, size_t columns, double scale,
+    const double *restrict p, const double *restrict q, const double *restrict forcing,
+    const double *restrict pair, double *restrict tendency),
+    (runs, run, columns, scale, p, q, forcing, pair, tendency)) {
   for (size_t r = 0; r < runs; r++, run += 3) {
     const double *a = pair + 2 * (size_t)run[1], *b = a + 2 * columns;
     const double *f = forcing + 2 * (size_t)run[0], *pr = p + run[0], *qr = q + run[0];
@@ -90,8 +90,8 @@ CK_MULTIVERSION void ck_vorticity_tendency_f64(
   }
 }
 
-CK_MULTIVERSION void ck_velocity_products_tangent_f64(
-    size_t points, const double *restrict z, double *restrict dz) {
+KERNEL(void, ck_velocity_products_tangent_f64, (size_t points, const double *restrict z, double *restrict dz),
+    (points, z, dz)) {
   for (size_t i = 0; i < points; i++) {
     double u = z[2 * i], v = z[2 * i + 1], du = dz[2 * i], dv = dz[2 * i + 1];
     dz[2 * i] = v * du + u * dv;
@@ -99,8 +99,8 @@ CK_MULTIVERSION void ck_velocity_products_tangent_f64(
   }
 }
 
-CK_MULTIVERSION void ck_velocity_products_adjoint_f64(
-    size_t points, const double *restrict z, double *restrict gz) {
+KERNEL(void, ck_velocity_products_adjoint_f64, (size_t points, const double *restrict z, double *restrict gz),
+    (points, z, gz)) {
   for (size_t i = 0; i < points; i++) {
     double u = z[2 * i], v = z[2 * i + 1], p = gz[2 * i], q = 2 * gz[2 * i + 1];
     gz[2 * i] = v * p - u * q;
@@ -108,9 +108,9 @@ CK_MULTIVERSION void ck_velocity_products_adjoint_f64(
   }
 }
 
-CK_MULTIVERSION void ck_vorticity_tendency_adjoint_f64(
-    size_t runs, const int32_t *run, size_t columns, double scale, const double *restrict p,
-    const double *restrict q, const double *restrict tendency, double *restrict pair) {
+KERNEL(void, ck_vorticity_tendency_adjoint_f64, (size_t runs, const int32_t *run, size_t columns,
+    double scale, const double *restrict p, const double *restrict q, const double *restrict tendency,
+    double *restrict pair), (runs, run, columns, scale, p, q, tendency, pair)) {
   for (size_t r = 0; r < runs; r++, run += 3) {
     double *a = pair + 2 * (size_t)run[1], *b = a + 2 * columns;
     const double *t = tendency + 2 * (size_t)run[0], *pr = p + run[0], *qr = q + run[0];
@@ -126,9 +126,9 @@ CK_MULTIVERSION void ck_vorticity_tendency_adjoint_f64(
   }
 }
 
-CK_MULTIVERSION void ck_velocity_spectra_adjoint_f64(
-    size_t runs, const int32_t *run, size_t columns, const double *restrict along_x,
-    const double *restrict along_y, const double *restrict pair, double *restrict vorticity) {
+KERNEL(void, ck_velocity_spectra_adjoint_f64, (size_t runs, const int32_t *run, size_t columns,
+    const double *restrict along_x, const double *restrict along_y, const double *restrict pair,
+    double *restrict vorticity), (runs, run, columns, along_x, along_y, pair, vorticity)) {
   for (size_t r = 0; r < runs; r++, run += 3) {
     double *w = vorticity + 2 * (size_t)run[0];
     const double *gx = along_x + run[0], *gy = along_y + run[0];
@@ -141,9 +141,9 @@ CK_MULTIVERSION void ck_velocity_spectra_adjoint_f64(
   }
 }
 
-CK_MULTIVERSION double ck_advection_product_f64(
-    size_t points, const double *restrict u, const double *restrict slope_x, const double *restrict v,
-    const double *restrict slope_y, double *restrict product) {
+KERNEL(double, ck_advection_product_f64, (size_t points, const double *restrict u,
+    const double *restrict slope_x, const double *restrict v, const double *restrict slope_y,
+    double *restrict product), (points, u, slope_x, v, slope_y, product)) {
   int64_t fastest = 0;
   for (size_t i = 0; i < points; i++) {
     fastest = larger(fastest, bits_of_magnitude(fabs(u[i]) + fabs(v[i])));
@@ -152,16 +152,16 @@ CK_MULTIVERSION double ck_advection_product_f64(
   return magnitude_of_bits(fastest);
 }
 
-CK_MULTIVERSION void ck_advection_product_tangent_f64(
-    size_t points, const double *restrict fields, const double *restrict direction, double *restrict product) {
+KERNEL(void, ck_advection_product_tangent_f64, (size_t points, const double *restrict fields,
+    const double *restrict direction, double *restrict product), (points, fields, direction, product)) {
   const double *u = fields, *slope_x = u + points, *v = slope_x + points, *slope_y = v + points;
   const double *du = direction, *dslope_x = du + points, *dv = dslope_x + points, *dslope_y = dv + points;
   for (size_t i = 0; i < points; i++)
     product[i] = du[i] * slope_x[i] + u[i] * dslope_x[i] + dv[i] * slope_y[i] + v[i] * dslope_y[i];
 }
 
-CK_MULTIVERSION void ck_advection_product_adjoint_f64(
-    size_t points, const double *restrict fields, const double *restrict g, double *restrict cotangent) {
+KERNEL(void, ck_advection_product_adjoint_f64, (size_t points, const double *restrict fields,
+    const double *restrict g, double *restrict cotangent), (points, fields, g, cotangent)) {
   // The cotangent of each factor is g times the other one: u and slope_x, v and slope_y.
   static const size_t other[4] = {1, 0, 3, 2};
   for (size_t field = 0; field < 4; field++) {

@@ -1,4 +1,4 @@
-#include "kernels.h"
+#include "multiversion.h"
 
 #include "magnitude.h"
 #include <math.h>
@@ -6,9 +6,9 @@
 
 // Time stepping in Fourier space. Complex numbers are interleaved.
 
-CK_MULTIVERSION void ck_diagonal_update_f64(
-    size_t modes, const double *restrict a, const double *restrict x, const double *restrict b, double y_weight,
-    const double *restrict y, double z_weight, const double *restrict z, double *restrict output) {
+KERNEL(void, ck_diagonal_update_f64, (size_t modes, const double *restrict a, const double *restrict x,
+    const double *restrict b, double y_weight, const double *restrict y, double z_weight,
+    const double *restrict z, double *restrict output), (modes, a, x, b, y_weight, y, z_weight, z, output)) {
   for (size_t m = 0; m < modes; m++) {
     double re = y_weight * y[2 * m] + z_weight * z[2 * m];
     double im = y_weight * y[2 * m + 1] + z_weight * z[2 * m + 1];
@@ -17,10 +17,10 @@ CK_MULTIVERSION void ck_diagonal_update_f64(
   }
 }
 
-CK_MULTIVERSION void ck_etdrk4_update_f64(
-    size_t modes, const double *restrict e, const double *restrict u, const double *restrict f1,
-    const double *restrict n0, const double *restrict f2, const double *restrict n1, const double *restrict n2,
-    const double *restrict f3, const double *restrict n3, double *restrict output) {
+KERNEL(void, ck_etdrk4_update_f64, (size_t modes, const double *restrict e, const double *restrict u,
+    const double *restrict f1, const double *restrict n0, const double *restrict f2,
+    const double *restrict n1, const double *restrict n2, const double *restrict f3,
+    const double *restrict n3, double *restrict output), (modes, e, u, f1, n0, f2, n1, n2, f3, n3, output)) {
   for (size_t m = 0; m < modes; m++) {
     size_t r = 2 * m, i = 2 * m + 1;
     double middle_re = n1[r] + n2[r], middle_im = n1[i] + n2[i];
@@ -111,9 +111,9 @@ static inline void real_phi_functions(double z, double e, double phi[3]) {
 }
 
 // Where L neither moves nor rotates anything: a tenth of the work, in blocks that the compiler vectorises.
-CK_MULTIVERSION static void real_coefficients(
-    size_t modes, double step, const double *restrict symbol, double *restrict e, double *restrict half,
-    double *restrict q, double *restrict f1, double *restrict f2, double *restrict f3) {
+STATIC_KERNEL(void, real_coefficients, (size_t modes, double step, const double *restrict symbol,
+    double *restrict e, double *restrict half, double *restrict q, double *restrict f1, double *restrict f2,
+    double *restrict f3), (modes, step, symbol, e, half, q, f1, f2, f3)) {
   enum { block = 64 };
   double z2[block], exp2[block];
   for (size_t start = 0; start < modes; start += block) {
@@ -154,8 +154,8 @@ static inline double total(const double sums[lanes]) {
   return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
 }
 
-CK_MULTIVERSION double ck_weighted_distance_f64(
-    size_t modes, const double *restrict f, const double *restrict x, const double *restrict y) {
+KERNEL(double, ck_weighted_distance_f64, (size_t modes, const double *restrict f, const double *restrict x,
+    const double *restrict y), (modes, f, x, y)) {
   double sums[lanes] = {0};
   for (size_t start = 0; start < modes; start += lanes) {
     size_t count = modes - start < lanes ? modes - start : lanes;
@@ -168,8 +168,8 @@ CK_MULTIVERSION double ck_weighted_distance_f64(
   return total(sums);
 }
 
-CK_MULTIVERSION double ck_rate_of_change_f64(
-    size_t modes, const double *restrict symbol, const double *restrict u, const double *restrict n) {
+KERNEL(double, ck_rate_of_change_f64, (size_t modes, const double *restrict symbol, const double *restrict u,
+    const double *restrict n), (modes, symbol, u, n)) {
   double sums[lanes] = {0};
   for (size_t start = 0; start < modes; start += lanes) {
     size_t count = modes - start < lanes ? modes - start : lanes;
@@ -182,24 +182,24 @@ CK_MULTIVERSION double ck_rate_of_change_f64(
   return total(sums);
 }
 
-CK_MULTIVERSION void ck_complex_multiply_f64(
-    size_t modes, const double *restrict factor, const double *restrict input, double *restrict output) {
+KERNEL(void, ck_complex_multiply_f64, (size_t modes, const double *restrict factor,
+    const double *restrict input, double *restrict output), (modes, factor, input, output)) {
   for (size_t m = 0; m < modes; m++) {
     output[2 * m] = factor[2 * m] * input[2 * m] - factor[2 * m + 1] * input[2 * m + 1];
     output[2 * m + 1] = factor[2 * m] * input[2 * m + 1] + factor[2 * m + 1] * input[2 * m];
   }
 }
 
-CK_MULTIVERSION void ck_complex_multiply_add_f64(
-    size_t modes, const double *restrict factor, const double *restrict input, double *restrict output) {
+KERNEL(void, ck_complex_multiply_add_f64, (size_t modes, const double *restrict factor,
+    const double *restrict input, double *restrict output), (modes, factor, input, output)) {
   for (size_t m = 0; m < modes; m++) {
     output[2 * m] += factor[2 * m] * input[2 * m] - factor[2 * m + 1] * input[2 * m + 1];
     output[2 * m + 1] += factor[2 * m] * input[2 * m + 1] + factor[2 * m + 1] * input[2 * m];
   }
 }
 
-CK_MULTIVERSION double ck_polynomial_f64(
-    size_t n, size_t degree, const double *restrict coefficients, double *restrict u) {
+KERNEL(double, ck_polynomial_f64, (size_t n, size_t degree, const double *restrict coefficients,
+    double *restrict u), (n, degree, coefficients, u)) {
   enum { block = 256 };
   double value[block], slope[block];
   int64_t steepest = 0;
@@ -219,8 +219,8 @@ CK_MULTIVERSION double ck_polynomial_f64(
   return magnitude_of_bits(steepest);
 }
 
-CK_MULTIVERSION void ck_polynomial_derivative_f64(
-    size_t n, size_t degree, const double *restrict coefficients, const double *restrict u, double *restrict d) {
+KERNEL(void, ck_polynomial_derivative_f64, (size_t n, size_t degree, const double *restrict coefficients,
+    const double *restrict u, double *restrict d), (n, degree, coefficients, u, d)) {
   enum { block = 256 };
   double slope[block];
   for (size_t start = 0; start < n; start += block) {
@@ -233,7 +233,7 @@ CK_MULTIVERSION void ck_polynomial_derivative_f64(
   }
 }
 
-CK_MULTIVERSION double ck_largest_magnitude_f64(size_t n, const double *restrict x) {
+KERNEL(double, ck_largest_magnitude_f64, (size_t n, const double *restrict x), (n, x)) {
   int64_t largest = 0;
   for (size_t i = 0; i < n; i++) largest = larger(largest, bits_of_magnitude(x[i]));
   return magnitude_of_bits(largest);

@@ -1,41 +1,43 @@
 #include "learning_kernels.h"
+#include "multiversion.h"
 
-CK_MULTIVERSION double ck_sum_f32(size_t n, const float *x) {
+KERNEL(double, ck_sum_f32, (size_t n, const float *x), (n, x)) {
   _Pragma("clang fp reassociate(on)")
   double sum = 0;
   for (size_t i = 0; i < n; i++) sum += (double)x[i];
   return sum;
 }
 
-CK_MULTIVERSION void ck_add_constant_f32(size_t n, float a, float *x) {
+KERNEL(void, ck_add_constant_f32, (size_t n, float a, float *x), (n, a, x)) {
   for (size_t i = 0; i < n; i++) x[i] += a;
 }
 
-CK_MULTIVERSION void ck_affine_f32(size_t n, float a, float b, const float *restrict x, float *restrict y) {
+KERNEL(void, ck_affine_f32, (size_t n, float a, float b, const float *restrict x, float *restrict y),
+    (n, a, b, x, y)) {
   for (size_t i = 0; i < n; i++) y[i] = a * x[i] + b;
 }
 
-CK_MULTIVERSION void ck_affine_pointwise_f32(size_t n, const float *restrict a, const float *restrict b,
-                                             const float *restrict x, float *restrict y) {
+KERNEL(void, ck_affine_pointwise_f32, (size_t n, const float *restrict a, const float *restrict b,
+    const float *restrict x, float *restrict y), (n, a, b, x, y)) {
   for (size_t i = 0; i < n; i++) y[i] = a[i] * x[i] + b[i];
 }
 
-CK_MULTIVERSION void ck_multiply_f32(size_t n, const float *restrict a, float *restrict y) {
+KERNEL(void, ck_multiply_f32, (size_t n, const float *restrict a, float *restrict y), (n, a, y)) {
   for (size_t i = 0; i < n; i++) y[i] *= a[i];
 }
 
-CK_MULTIVERSION void ck_normalization_adjoint_f32(size_t n, float a, float b, float c,
-                                                  const float *restrict x, float *restrict gradient) {
+KERNEL(void, ck_normalization_adjoint_f32, (size_t n, float a, float b, float c, const float *restrict x,
+    float *restrict gradient), (n, a, b, c, x, gradient)) {
   for (size_t i = 0; i < n; i++) gradient[i] = a * gradient[i] + b * x[i] + c;
 }
 
-CK_MULTIVERSION void ck_scaled_difference_f32(size_t n, float a, const float *restrict x,
-                                              const float *restrict y, float *restrict out) {
+KERNEL(void, ck_scaled_difference_f32, (size_t n, float a, const float *restrict x, const float *restrict y,
+    float *restrict out), (n, a, x, y, out)) {
   for (size_t i = 0; i < n; i++) out[i] = a * (x[i] - y[i]);
 }
 
-CK_MULTIVERSION void ck_adam_f32(size_t n, struct ck_adam s, const float *restrict gradient,
-                                 float *restrict first, float *restrict second, float *restrict value) {
+KERNEL(void, ck_adam_f32, (size_t n, struct ck_adam s, const float *restrict gradient, float *restrict first,
+    float *restrict second, float *restrict value), (n, s, gradient, first, second, value)) {
   for (size_t i = 0; i < n; i++) {
     float g = gradient[i] + s.weight_decay * value[i];
     first[i] = s.beta1 * first[i] + s.beta1_complement * g;
@@ -46,9 +48,9 @@ CK_MULTIVERSION void ck_adam_f32(size_t n, struct ck_adam s, const float *restri
   }
 }
 
-CK_MULTIVERSION void ck_momentum_f32(size_t n, float rate, float momentum, float weight_decay,
-                                     const float *restrict gradient, float *restrict velocity,
-                                     float *restrict value) {
+KERNEL(void, ck_momentum_f32, (size_t n, float rate, float momentum, float weight_decay,
+    const float *restrict gradient, float *restrict velocity, float *restrict value),
+    (n, rate, momentum, weight_decay, gradient, velocity, value)) {
   for (size_t i = 0; i < n; i++) {
     velocity[i] = momentum * velocity[i] + gradient[i] + weight_decay * value[i];
     value[i] -= rate * velocity[i];

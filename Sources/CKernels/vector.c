@@ -1,36 +1,37 @@
-#include "kernels.h"
+#include "multiversion.h"
 
-CK_MULTIVERSION void ck_axpy_f32(size_t n, float a, const float *restrict x, float *restrict y) {
+KERNEL(void, ck_axpy_f32, (size_t n, float a, const float *restrict x, float *restrict y), (n, a, x, y)) {
   for (size_t i = 0; i < n; i++) y[i] += a * x[i];
 }
 
-CK_MULTIVERSION void ck_axpy_f64(size_t n, double a, const double *restrict x, double *restrict y) {
+KERNEL(void, ck_axpy_f64, (size_t n, double a, const double *restrict x, double *restrict y), (n, a, x, y)) {
   for (size_t i = 0; i < n; i++) y[i] += a * x[i];
 }
 
-CK_MULTIVERSION void ck_scale_f32(size_t n, float a, float *x) {
+KERNEL(void, ck_scale_f32, (size_t n, float a, float *x), (n, a, x)) {
   for (size_t i = 0; i < n; i++) x[i] *= a;
 }
 
-CK_MULTIVERSION void ck_scale_f64(size_t n, double a, double *x) {
+KERNEL(void, ck_scale_f64, (size_t n, double a, double *x), (n, a, x)) {
   for (size_t i = 0; i < n; i++) x[i] *= a;
 }
 
-CK_MULTIVERSION double ck_dot_f32(size_t n, const float *restrict x, const float *restrict y) {
+KERNEL(double, ck_dot_f32, (size_t n, const float *restrict x, const float *restrict y), (n, x, y)) {
   _Pragma("clang fp reassociate(on) contract(fast)")
   double sum = 0;
   for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)y[i];
   return sum;
 }
 
-CK_MULTIVERSION double ck_dot_f64(size_t n, const double *restrict x, const double *restrict y) {
+KERNEL(double, ck_dot_f64, (size_t n, const double *restrict x, const double *restrict y), (n, x, y)) {
   _Pragma("clang fp reassociate(on) contract(fast)")
   double sum = 0;
   for (size_t i = 0; i < n; i++) sum += x[i] * y[i];
   return sum;
 }
 
-CK_MULTIVERSION double ck_squared_distance_f32(size_t n, const float *restrict x, const float *restrict y) {
+KERNEL(double, ck_squared_distance_f32, (size_t n, const float *restrict x, const float *restrict y),
+    (n, x, y)) {
   _Pragma("clang fp reassociate(on) contract(fast)")
   double sum = 0;
   for (size_t i = 0; i < n; i++) {
@@ -40,7 +41,8 @@ CK_MULTIVERSION double ck_squared_distance_f32(size_t n, const float *restrict x
   return sum;
 }
 
-CK_MULTIVERSION double ck_squared_distance_f64(size_t n, const double *restrict x, const double *restrict y) {
+KERNEL(double, ck_squared_distance_f64, (size_t n, const double *restrict x, const double *restrict y),
+    (n, x, y)) {
   _Pragma("clang fp reassociate(on) contract(fast)")
   double sum = 0;
   for (size_t i = 0; i < n; i++) {

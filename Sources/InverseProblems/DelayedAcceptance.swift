@@ -60,6 +60,8 @@ public struct DelayedAcceptance: Sampler {
       acceptances: Array(repeating: 0, count: points.count), solves: 0, failures: 0)
     var hasMoved = outcome.isAccepted
     for _ in 0..<screeningSteps {
+      // An acceptance test leaves half a block, which would keep the next proposal from the fast way.
+      for chain in randoms.indices { randoms[chain].startBlock() }
       let inner = try screening.step(&screened, stepSizes: stepSizes, randoms: &randoms)
       outcome.screeningSolves += inner.solves
       outcome.failures += inner.failures

@@ -26,6 +26,8 @@ public struct InverseProblem: Sendable {
   public var transform = FieldTransform.identity
   /// A parameter of the equation that is inferred too; `prior` is a `ScalarPrior` then.
   public var scalar: ScalarUnknown?
+  /// Counts the time of the forward map.
+  public var clock = SolveClock()
 
   /// An inverse problem with one value and one standard deviation per sensor.
   public init(
@@ -56,6 +58,7 @@ public struct InverseProblem: Sendable {
     var problem = InverseProblem(
       prior: prior, forward: forward, observation: observation, data: data, noise: noise)
     (problem.noisePrior, problem.transform, problem.scalar) = (noisePrior, transform, scalar)
+    problem.clock = clock
     return problem
   }
 
@@ -75,9 +78,10 @@ public struct InverseProblem: Sendable {
   public func misfits(of coordinates: Tensor<Double>, fields: Tensor<Double>? = nil) throws -> [Double] {
     try separately(coordinates, fields ?? prior.makeFields(coordinates)) { coordinates, fields in
       let inputs = transform(fields)
-      let solutions =
+      let solutions = try clock.measure {
         try scalar.map { try $0.family.solutions(inputs, parameters: $0.values(coordinates)) }
-        ?? forward(inputs)
+          ?? forward(inputs)
+      }
       return (residuals(solutions).map(misfit), Tensor(shape: [fields.shape[0], 0]))
     }.misfits
   }
@@ -94,12 +98,15 @@ public struct InverseProblem: Sendable {
     }
     return try separately(coordinates, fields ?? prior.makeFields(coordinates)) { _, fields in
       var misfits: [Double] = []
-      let products = try forward.vectorJacobianProducts(transform(fields)) { solutions, _ in
-        let residuals = residuals(solutions)
-        misfits += residuals.map(misfit)
-        // Φ = ½|r|² with r = Γ^(−½)(O(G(w)) − y).
-        return cotangents(residuals.map(noise.whitenAdjoint), channels: solutions.shape[1])
-      }.products
+      let inputs = transform(fields)
+      let products = try clock.measure {
+        try forward.vectorJacobianProducts(inputs) { solutions, _ in
+          let residuals = residuals(solutions)
+          misfits += residuals.map(misfit)
+          // Φ = ½|r|² with r = Γ^(−½)(O(G(w)) − y).
+          return cotangents(residuals.map(noise.whitenAdjoint), channels: solutions.shape[1])
+        }.products
+      }
       var gradients = prior.applyAdjoint(transform.pullBack(products, at: fields))
       let count = prior.coordinateCount
       gradients.withUnsafeMutableBuffer { gradients in

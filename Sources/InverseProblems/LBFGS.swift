@@ -152,7 +152,7 @@ public struct LBFGS: Sendable, Equatable, Codable {
 }
 
 extension Tensor<Double> {
-  fileprivate func dot(_ other: Tensor<Double>) -> Double {
+  func dot(_ other: Tensor<Double>) -> Double {
     withPointers(self, other) { Double.dot(count, $0, $1) }
   }
 

@@ -27,8 +27,9 @@ public struct LaplaceApproximation: Sendable {
   ///
   /// - Parameters:
   ///   - start: where the search begins; the prior mean if nil.
-  ///   - otherStarts: where it begins again as long as the gradient has not fallen to a hundredth: a flow that
-  ///     amplifies what is next to nothing has no useful gradient at the prior mean. The lowest point found is kept.
+  ///   - otherStarts: where it begins again as long as no mode was found: a flow that amplifies what is next to nothing
+  ///     has no useful gradient at the prior mean. These searches see the misfit divided by 256, 64, 16 and 4 first, as if
+  ///     the noise were larger: a chaotic flow's misfit has many valleys, which noise fills. The lowest point is kept.
   ///   - smallestEigenvalue: directions below are left to the prior: 0.05 narrows it by two percent.
   ///   - discarded: the coordinates that the data inform least are left to the prior, as many as together have
   ///     this share of the Jacobian's sum of squares. The finer half of a grid costs time and tells nothing.
@@ -41,24 +42,35 @@ public struct LaplaceApproximation: Sendable {
     progress: (LBFGS.Result) throws -> Void = { _ in }
   ) throws {
     let count = problem.prior.coordinateCount
-    func minimize(from start: Tensor<Double>) throws -> LBFGS.Result {
-      try method.minimize(from: start, progress: progress, value)
+    func minimize(
+      from start: Tensor<Double>, _ method: LBFGS = method, temperature: Double = 1
+    ) throws -> LBFGS.Result {
+      try method.minimize(from: start, progress: progress) { try value($0, temperature) }
     }
-    func value(_ point: Tensor<Double>) throws -> (Double, Tensor<Double>) {
+    func value(_ point: Tensor<Double>, _ temperature: Double) throws -> (Double, Tensor<Double>) {
       let (misfits, gradients) = try problem.misfitsAndGradients(of: point.reshaped(to: [1, count]))
       var gradient = gradients.reshaped(to: [count])
       let squares = gradient.withUnsafeMutableBuffer { gradient in
         withPointers(point) { point in
+          Double.scale(count, 1 / temperature, gradient.baseAddress!)
           Double.axpy(count, 1, point, gradient.baseAddress!)
           return Double.dot(count, point, point)
         }
       }
-      return (misfits[0] + 0.5 * squares, gradient)
+      return (misfits[0] / temperature + 0.5 * squares, gradient)
     }
     var best = try minimize(from: start ?? Tensor(shape: [count]))
     var evaluations = best.evaluations
-    for other in otherStarts where best.relativeGradient > 0.01 {
-      let result = try minimize(from: other)
+    for other in otherStarts where !best.isMode {
+      var start = other
+      for temperature in [256.0, 64, 16, 4] {
+        var rough = method
+        (rough.iterations, rough.tolerance) = (min(20, method.iterations), 0.05)
+        let result = try minimize(from: start, rough, temperature: temperature)
+        evaluations += result.evaluations
+        start = result.point
+      }
+      let result = try minimize(from: start)
       evaluations += result.evaluations
       if result.value < best.value { best = result }
     }
@@ -137,5 +149,15 @@ public struct LaplaceApproximation: Sendable {
       }
     }
     return Tensor(shape: priorDeviation.shape, scalars: variance.map { max(0, $0).squareRoot() })
+  }
+}
+
+extension LBFGS.Result {
+  /// Whether this is a mode as far as a sampler is concerned.
+  ///
+  /// The gradient has fallen to a hundredth, or it says that the log density could grow by no more than 0.05: ½|∇|² in
+  /// coordinates in which the Hessian is the identity at least.
+  public var isMode: Bool {
+    value.isFinite && (relativeGradient <= 0.01 || 0.5 * gradient.dot(gradient) <= 0.05)
   }
 }

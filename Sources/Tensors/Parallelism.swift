@@ -35,7 +35,7 @@ public enum Parallelism {
       ("FFTW", String(cString: cfftw_version())),
       ("OpenBLAS", String(cString: openblas_get_config())),
       ("OpenBLAS core", String(cString: openblas_get_corename())),
-      ("kernels", String(cString: ck_instruction_set())),
+      ("kernels", Instructions.inUse.rawValue),
     ]
   }
 }

@@ -27,6 +27,8 @@ public struct Philox: RandomNumberGenerator, Sendable, Equatable, Codable {
     public static let proposals = Stream(identifier: 5)
     /// Starting points of Markov chains.
     public static let starts = Stream(identifier: 6)
+    /// Directions of the derivatives in a dataset.
+    public static let directions = Stream(identifier: 7)
     /// Proposals of a Markov chain for the posterior of a surrogate that a second chain corrects.
     public static let surrogateProposals = Stream(identifier: 16)
   }
@@ -89,6 +91,12 @@ public struct Philox: RandomNumberGenerator, Sendable, Equatable, Codable {
       next = 2 * pairs
     }
     for index in next..<values.count { values[index] = nextNormal() }
+  }
+
+  /// Drops what is left of numbers that were made ahead, so that the next normal deviates are made by whole blocks.
+  public mutating func startBlock() {
+    used = 4
+    spareNormal = nil
   }
 
   /// A tensor of standard normal deviates.

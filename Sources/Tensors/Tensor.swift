@@ -159,20 +159,17 @@ public func withPointers<each Scalar: TensorScalar, Result>(
   }
 }
 
-/// The memory of a tensor: allocated once, aligned for SIMD and FFTW, freed with the last reference.
+/// The memory of a tensor: from the pool, aligned for SIMD and FFTW, put back with the last reference.
 ///
 /// Sendable because `Tensor` writes only to storage that it owns alone.
 final class TensorStorage<Scalar: TensorScalar>: @unchecked Sendable {
-  static var alignment: Int { 64 }
-
   let start: UnsafeMutablePointer<Scalar>
   let count: Int
 
   init(count: Int) {
     self.count = count
-    let raw = UnsafeMutableRawPointer.allocate(
-      byteCount: max(1, count) * MemoryLayout<Scalar>.stride, alignment: Self.alignment)
-    start = raw.bindMemory(to: Scalar.self, capacity: max(1, count))
+    start = MemoryPool.take(count * MemoryLayout<Scalar>.stride)
+      .bindMemory(to: Scalar.self, capacity: max(1, count))
   }
 
   convenience init(copying other: TensorStorage) {
@@ -180,5 +177,5 @@ final class TensorStorage<Scalar: TensorScalar>: @unchecked Sendable {
     start.update(from: other.start, count: other.count)
   }
 
-  deinit { UnsafeMutableRawPointer(start).deallocate() }
+  deinit { MemoryPool.putBack(start, count * MemoryLayout<Scalar>.stride) }
 }

@@ -7,7 +7,7 @@ import Tensors
 ///
 /// Normalisation is inside; nothing is recorded. A batch is computed in parallel; several threads may also
 /// each call it with batches of their own.
-public struct LearnedOperator: DifferentiableOperator {
+public struct LearnedOperator: TangentOperator {
   /// A model that nobody changes any more, and may therefore be shared.
   private final class FixedModel: @unchecked Sendable {
     let module: any Module
@@ -122,6 +122,27 @@ public struct LearnedOperator: DifferentiableOperator {
     return (solutions, products)
   }
 
+  /// The model's outputs, and their derivatives along `directions` by symmetric differences: `SymmetricDifference`.
+  ///
+  /// - Throws: `TrainingError.invalidData` for fields that the model cannot take.
+  public func jacobianVectorProducts(
+    _ inputs: Tensor<Double>, _ directions: Tensor<Double>
+  ) throws -> (solutions: Tensor<Double>, products: Tensor<Double>) {
+    precondition(directions.shape == inputs.shape, "directions \(directions.shape) at \(inputs.shape)")
+    let shape = try outputShape(inputs)
+    let products = Tensor<Double>(shape: shape) { result in
+      for range in batches(of: inputs) {
+        let fields = Tensor<Float>(converting: inputs[first: range])
+        let encoded = inputScaling?.encode(fields) ?? fields
+        let difference = SymmetricDifference(
+          encoded, Tensor<Float>(converting: directions[first: range]), inputScaling)
+        let quotients = difference.quotients { decoded(model.module(Variable($0), on: .inference)) }
+        write(quotients, into: result, at: range, of: shape)
+      }
+    }
+    return (try self(inputs), products)
+  }
+
   /// The shape of the outputs for inputs that the model can take.
   private func outputShape(_ inputs: Tensor<Double>) throws -> [Int] {
     guard inputs.rank >= 3, inputs.shape[1] == configuration.inputChannels else {
@@ -165,7 +186,8 @@ public struct LearnedOperator: DifferentiableOperator {
 
   /// From physical inputs to physical outputs.
   private func output(_ inputs: Variable, on tape: Tape) -> Variable {
-    let encoded = model.module(inputScaling?.encode(inputs) ?? inputs, on: tape)
-    return outputScaling?.decode(encoded) ?? encoded
+    decoded(model.module(inputScaling?.encode(inputs) ?? inputs, on: tape))
   }
+
+  private func decoded(_ output: Variable) -> Variable { outputScaling?.decode(output) ?? output }
 }

@@ -128,12 +128,21 @@ public final class Trainer {
   ) throws {
     let sources = [training, validation, test].compactMap(\.self)
     for source in sources { try checkShape(source) }
+    guard configuration.tangentWeight == nil || training.directionCount > 0 else {
+      throw TrainingError.invalidData(
+        "the loss has a weight for derivatives, but the training data have none")
+    }
     if let samples = position.samples, samples != training.sampleCount {
       throw TrainingError.invalidData(
         "the run was begun with \(samples) training samples and cannot continue with \(training.sampleCount)")
     }
     // A run that is continued has seen its data.
-    if position.epoch == 0 && position.batch == 0 { for source in sources { try readThrough(source) } }
+    if position.epoch == 0 && position.batch == 0 {
+      for source in sources { try readThrough(source) }
+      for direction in 0..<(configuration.tangentWeight == nil ? 0 : training.directionCount) {
+        try readThrough(training, direction: direction)
+      }
+    }
     position.samples = training.sampleCount
     while !isFinished {
       try runEpoch(training, progress)
@@ -169,11 +178,14 @@ public final class Trainer {
     var random = Philox(seed: configuration.seed, stream: .shuffling, sample: position.epoch)
     let order = random.permutation(samples)
     let total = batchCount(samples: samples)
-    let rest = batches(of: training, order: order[(position.batch * configuration.batchSize)...])
+    // One direction at a time: the next one in the next epoch.
+    let direction = configuration.tangentWeight.map { _ in position.epoch % training.directionCount }
+    let rest = batches(
+      of: training, order: order[(position.batch * configuration.batchSize)...], direction: direction)
     while true {
       let start = ContinuousClock.now
       guard let batch = try rest.next() else { return }
-      let errors = try step(batch.inputs, batch.targets, of: total)
+      let errors = try step(batch, of: total)
       position.errorSum += errors.reduce(0, +)
       position.batch += 1
       position.seconds += (ContinuousClock.now - start) / .seconds(1)
@@ -184,24 +196,34 @@ public final class Trainer {
     }
   }
 
-  /// The samples of some numbers in batches, their inputs normalised.
-  private func batches(of source: any TrainingSource, order: ArraySlice<Int>) -> ReadAhead<TrainingData> {
+  /// The samples of some numbers in batches, their inputs normalised, with their derivatives along a direction.
+  private func batches(
+    of source: any TrainingSource, order: ArraySlice<Int>, direction: Int? = nil
+  ) -> ReadAhead<TrainingData> {
     let length = configuration.batchSize
     return ReadAhead(count: batchCount(samples: order.count)) { [inputScaling] batch in
       let first = order.startIndex + batch * length
       let samples = Array(order[first..<min(order.endIndex, first + length)])
       let data = try source.read(samples)
       try Self.checkValues(data, samples)
-      return TrainingData(inputs: inputScaling?.encode(data.inputs) ?? data.inputs, targets: data.targets)
+      let tangents = try direction.map { try source.readTangents(samples, direction: $0) }
+      if let tangents {
+        try Self.checkValues(
+          TrainingData(inputs: tangents.directions, targets: tangents.products), samples,
+          prefix: "derivative's ")
+      }
+      return TrainingData(
+        inputs: inputScaling?.encode(data.inputs) ?? data.inputs, targets: data.targets,
+        tangents: tangents.map { [$0] } ?? [])
     }
   }
 
   /// One step; the errors of the batch's samples before it.
-  private func step(_ inputs: Tensor<Float>, _ targets: Tensor<Float>, of batches: Int) throws -> [Double] {
+  private func step(_ batch: TrainingData, of batches: Int) throws -> [Double] {
     // Running statistics change with every forward pass; a batch that fails must not change them.
     let statistics = parameters.filter { !$0.isTrainable }.map { ($0, $0.value) }
     do {
-      let errors = try addGradients(inputs, targets)
+      let errors = try addGradients(batch.inputs, batch.targets, batch.tangents.first)
       try clipGradient()
       let factor = scheduleFactor(batch: position.batch, of: batches)
       for index in groups.indices {
@@ -217,24 +239,33 @@ public final class Trainer {
   }
 
   /// Finds the gradient of a batch's loss, part by part; the errors of its samples.
-  private func addGradients(_ inputs: Tensor<Float>, _ targets: Tensor<Float>) throws -> [Double] {
+  private func addGradients(
+    _ inputs: Tensor<Float>, _ targets: Tensor<Float>, _ tangents: TangentPairs?
+  ) throws -> [Double] {
     let samples = inputs.shape[0]
     let length = min(samples, configuration.microBatchSize ?? samples)
     return try stride(from: 0, to: samples, by: length).flatMap { first in
       let part = first..<min(samples, first + length)
       let isWhole = part.count == samples
       let tape = Tape()
+      let partInputs = isWhole ? inputs : inputs[first: part]
       let loss = fieldLoss(
-        predict(isWhole ? inputs : inputs[first: part], on: tape),
+        predict(partInputs, on: tape),
         target: isWhole ? targets : targets[first: part], kind: configuration.loss,
         reduction: configuration.lossReduction, axes: configuration.lossAxes)
-      let value = Double(loss.total.value[0])
+      var total = loss.total
+      if let weight = configuration.tangentWeight, let tangents = isWhole ? tangents : tangents?[part] {
+        let tangentLoss = SymmetricDifference(partInputs, tangents.directions, inputScaling).loss(
+          { predict($0, on: tape) }, products: tangents.products, reduction: configuration.lossReduction)
+        total = add(total, tangentLoss.total, weight: Float(weight))
+      }
+      let value = Double(total.value[0])
       guard value.isFinite else {
         throw TrainingError.diverged(epoch: position.epoch + 1, batch: position.batch + 1, loss: value)
       }
       // The mean of the batch is that of the parts' means, by their numbers of samples.
       let share = configuration.lossReduction == .mean ? Float(part.count) / Float(samples) : 1
-      tape.backward(from: loss.total, gradient: Tensor(shape: loss.total.shape, repeating: share))
+      tape.backward(from: total, gradient: Tensor(shape: total.shape, repeating: share))
       return loss.samples
     }
   }
@@ -327,20 +358,21 @@ public final class Trainer {
   }
 
   /// Reads all samples once, so that bad ones are named before the first step.
-  private func readThrough(_ source: any TrainingSource) throws {
-    let batches = batches(of: source, order: Array(0..<source.sampleCount)[...])
+  private func readThrough(_ source: any TrainingSource, direction: Int? = nil) throws {
+    let batches = batches(of: source, order: Array(0..<source.sampleCount)[...], direction: direction)
     while try batches.next() != nil {}
   }
 
   /// A NaN among the data, or a target that vanishes, would only show as a loss that is not finite.
-  private static func checkValues(_ data: TrainingData, _ numbers: [Int]) throws {
-    for (name, fields) in [("input", data.inputs), ("target", data.targets)] {
+  private static func checkValues(_ data: TrainingData, _ numbers: [Int], prefix: String = "") throws {
+    for (word, fields) in [("input", data.inputs), ("target", data.targets)] {
+      let name = prefix + word
       let squares = sampleSquares(fields)
       if let sample = squares.firstIndex(where: { !$0.isFinite }) {
         throw TrainingError.invalidData(
           "the \(name) of sample \(numbers[sample]) holds NaN or infinite numbers")
       }
-      if name == "target", let sample = squares.firstIndex(of: 0) {
+      if word == "target", let sample = squares.firstIndex(of: 0) {
         throw TrainingError.invalidData(
           "the target of sample \(numbers[sample]) is 0 everywhere: it has no relative error; leave the sample out"
         )

@@ -18,6 +18,8 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
   public var lossAxes: [DifferenceAxis]
   /// Whether a batch's loss is the sum or the mean of its samples' losses.
   public var lossReduction: LossReduction
+  /// The weight of the relative error of Jacobian actions beside the loss; nil to train on outputs alone.
+  public var tangentWeight: Double?
   /// The largest norm of the gradient of all parameters: a longer one is shortened to it; nil for any.
   public var clippingNorm: Double?
   /// The samples that are computed at once, whose gradients are added up for a step; nil for the whole batch.
@@ -37,7 +39,8 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     epochs: Int = 500, batchSize: Int = 20, optimizer: OptimizerConfiguration = OptimizerConfiguration(),
     architectureOptimizer: OptimizerConfiguration? = nil,
     schedule: Schedule = .step(factor: 0.5, epochs: 100), loss: FieldLossKind = .relativeL2,
-    lossAxes: [DifferenceAxis] = [], lossReduction: LossReduction = .sum, clippingNorm: Double? = nil,
+    lossAxes: [DifferenceAxis] = [], lossReduction: LossReduction = .sum, tangentWeight: Double? = nil,
+    clippingNorm: Double? = nil,
     microBatchSize: Int? = nil, averagingDecay: Double? = nil, earlyStoppingPatience: Int? = nil,
     seed: UInt64 = 0
   ) {
@@ -49,6 +52,7 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     self.loss = loss
     self.lossAxes = lossAxes
     self.lossReduction = lossReduction
+    self.tangentWeight = tangentWeight
     self.clippingNorm = clippingNorm
     self.microBatchSize = microBatchSize
     self.averagingDecay = averagingDecay

@@ -16,8 +16,24 @@ public protocol TrainingSource: Sendable {
   /// Called from one thread at a time, which is not always the same.
   func read(_ samples: [Int]) throws -> TrainingData
 
+  /// Along how many directions the derivatives of the targets are known; 0 unless told otherwise.
+  var directionCount: Int { get }
+
+  /// The derivatives of the samples of these numbers along one of the directions, counted from 0.
+  func readTangents(_ samples: [Int], direction: Int) throws -> TangentPairs
+
   /// Calls `take` with all inputs, or all targets, `[sample, channel, ...grid]`, in their order, some at a time.
   func forEachPart(of side: TrainingSide, _ take: (Tensor<Float>) -> Void) throws
+}
+
+extension TrainingSource {
+  /// None.
+  public var directionCount: Int { 0 }
+
+  /// Not to be called where there are none.
+  public func readTangents(_ samples: [Int], direction: Int) throws -> TangentPairs {
+    preconditionFailure("there are no derivatives")
+  }
 }
 
 /// One of the two fields of a pair.
@@ -34,15 +50,21 @@ public struct TrainingData: TrainingSource {
   public let inputs: Tensor<Float>
   /// `[sample, channel, ...grid]`, the same samples on the same grid.
   public let targets: Tensor<Float>
+  /// Derivatives of the targets with respect to the inputs, if there are any, all along as many directions.
+  public let tangents: [TangentPairs]
 
   /// Pairs of inputs and targets.
-  public init(inputs: Tensor<Float>, targets: Tensor<Float>) {
+  public init(inputs: Tensor<Float>, targets: Tensor<Float>, tangents: [TangentPairs] = []) {
     precondition(
       inputs.rank >= 3 && targets.rank == inputs.rank && inputs.shape[0] == targets.shape[0]
         && inputs.shape.dropFirst(2) == targets.shape.dropFirst(2),
       "inputs \(inputs.shape) and targets \(targets.shape) are not pairs of fields")
+    precondition(
+      tangents.allSatisfy { $0.directions.shape == inputs.shape && $0.products.shape == targets.shape },
+      "derivatives of another shape than inputs \(inputs.shape) and targets \(targets.shape)")
     self.inputs = inputs
     self.targets = targets
+    self.tangents = tangents
   }
 
   /// The number of pairs.
@@ -55,6 +77,16 @@ public struct TrainingData: TrainingSource {
   /// Copies of the samples of these numbers, in this order.
   public func read(_ samples: [Int]) -> TrainingData {
     TrainingData(inputs: gather(inputs, samples), targets: gather(targets, samples))
+  }
+
+  /// As many as there are `tangents`.
+  public var directionCount: Int { tangents.count }
+
+  /// Copies of the derivatives of the samples of these numbers.
+  public func readTangents(_ samples: [Int], direction: Int) -> TangentPairs {
+    let pairs = tangents[direction]
+    return TangentPairs(
+      directions: gather(pairs.directions, samples), products: gather(pairs.products, samples))
   }
 
   /// Calls `take` with all of them at once.
@@ -137,6 +169,14 @@ public struct FieldScaling: Sendable, Equatable {
 
   /// (x − mean)/scale, of numbers.
   public func encode(_ fields: Tensor<Float>) -> Tensor<Float> { encode(Variable(fields)).value }
+
+  /// x/scale: what encoding makes of a difference of two fields.
+  func encodeDifference(_ fields: Tensor<Float>) -> Tensor<Float> {
+    affine(
+      Variable(fields), scale: Tensor(shape: scale.shape, scalars: scale.scalars.map { 1 / $0 }),
+      shift: Tensor(shape: scale.shape)
+    ).value
+  }
 
   /// x · scale + mean.
   public func decode(_ fields: Variable) -> Variable { affine(fields, scale: scale, shift: mean) }

@@ -12,6 +12,11 @@ struct BenchCommand: ParsableCommand {
         phalarope bench
         phalarope bench fno burgers --seconds 10 --json > bench.json
 
+      With --growth the time is measured at several sizes instead, and a chart and its numbers are written into \
+      a folder for each of \(BenchStage.growthNames.joined(separator: ", ")):
+
+        phalarope bench --growth docs/performance --seconds 1
+
       Benchmarks: \(BenchStage.names.joined(separator: ", ")).
       """)
 
@@ -20,6 +25,9 @@ struct BenchCommand: ParsableCommand {
 
   @Option(help: "Seconds for each benchmark.")
   var seconds = 5.0
+
+  @Option(help: "Measure how cost grows, and write charts into this folder.", completion: .directory)
+  var growth: String?
 
   @Flag(help: "Small sizes, to see that everything runs; the times say nothing.")
   var quick = false
@@ -34,7 +42,7 @@ struct BenchCommand: ParsableCommand {
 
   func run() throws {
     try common.run { console in
-      try BenchStage.run(.init(cases: cases, isQuick: quick, seconds: seconds), console)
+      try BenchStage.run(.init(cases: cases, isQuick: quick, seconds: seconds, growthFolder: growth), console)
     }
   }
 }

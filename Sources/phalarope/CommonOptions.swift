@@ -13,6 +13,7 @@ struct CommonOptions: ParsableArguments {
   var threads: Int?
 
   func validate() throws {
+    if let complaint = Runtime.complaint { throw ValidationError(complaint) }
     if let threads, !(1...1024).contains(threads) {
       throw ValidationError("--threads is \(threads); it must be between 1 and 1024")
     }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Benchmarks at a small size: that they run and are told apart, not how long they take.
@@ -15,6 +16,22 @@ import Testing
     }
     let peaks = try #require(document?["peak_gigaflops"] as? [String: Double])
     #expect(peaks.count == 2 && peaks.values.allSatisfy { $0 > 0 })
+  }
+
+  @Test func everyChartOfGrowthIsDrawn() throws {
+    try withTemporaryFolder { folder in
+      let outcome = try Command.run(
+        ["bench", "--growth", "charts", "--quick", "--json", "--quiet"], in: folder)
+      #expect(outcome.status == 0, "\(outcome.messages)")
+      let document = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+      let points = try #require(document?["points"] as? [[String: Any]])
+      let charts = ["batch", "depth", "grid", "modes", "samples", "width"]
+      #expect(Set(points.compactMap { $0["chart"] as? String }) == Set(charts))
+      #expect(points.allSatisfy { ($0["median"] as? Double ?? 0) > 0 })
+      #expect(try names(in: "\(folder)/charts") == charts.flatMap { ["\($0).csv", "\($0).svg"] })
+      let one = try Command.run(["bench", "width", "--growth", ".", "--quick"], in: folder)
+      #expect(one.status == 0 && one.output.contains("width.svg") && !one.output.contains("modes.svg"))
+    }
   }
 
   @Test func casesAreChosenByParts() throws {

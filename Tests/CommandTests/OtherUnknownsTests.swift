@@ -84,15 +84,22 @@ import Testing
       #expect(normal.status == 0, "\(normal.messages)")
       let positive = try numbers(in: "\(folder)/normal/posterior.nc", below: "posterior/permeability")
       #expect(positive["posterior/permeability"]?.allSatisfy { $0 > 0 } == true)
-      for (file, reason) in [
-        ("levels.yaml", "a level set has none"), ("normal.yaml", "the classical solver, finite volumes"),
-      ] {
-        let gradient = try Command.run(["invert", file, "sampler.kind=mala", "output=x"], in: folder)
-        #expect(gradient.status == 64)
-        #expect(
-          gradient.messages.contains("'sampler.kind' is mala, which needs a derivative: \(reason)"),
-          "\(gradient.messages)")
-      }
+      #expect(try json(normal)["map"] is NSNull || json(normal)["map"] == nil)
+      let reason = try #require(try json(normal)["no_comparison"] as? String)
+      #expect(reason == "the forward map is the classical solver itself")
+      let gradient = try Command.run(["invert", "levels.yaml", "sampler.kind=mala", "output=x"], in: folder)
+      #expect(gradient.status == 64)
+      #expect(
+        gradient.messages.contains("'sampler.kind' is mala, which needs a derivative: a level set has none"),
+        "\(gradient.messages)")
+      // A log-normal permeability has one: mode, Laplace approximation and Langevin proposals.
+      let followed = try Command.run(
+        ["invert", "normal.yaml", "sampler.kind=mala", "output=followed", "--json"], in: folder)
+      #expect(followed.status == 0, "\(followed.messages)")
+      let mode = try #require(try json(followed)["map"] as? [String: Any])
+      #expect(mode["converged"] as? Bool == true)
+      // At the mode the misfit of 16 values is below what it is on average at the truth, 8.
+      #expect(try #require(mode["misfit"] as? Double) < 8)
       let time = try Command.run(
         ["invert", "levels.yaml", "observations.time=1", "output=x"], in: folder)
       #expect(time.status == 64)
@@ -100,6 +107,32 @@ import Testing
       let spectral = try Command.run(
         ["invert", "levels.yaml", "observations.interpolation=spectral", "output=x"], in: folder)
       #expect(spectral.status == 64 && spectral.messages.contains("are not periodic"))
+    }
+  }
+
+  @Test func darcyByASurrogateIsComparedWithTheSolver() throws {
+    try Samples.withFolder { folder in
+      try write(
+        "equation: {kind: darcy}\ngrid: 17\nsamples: 4\noutput: darcy.h5\n", "darcy.yaml", in: folder)
+      #expect(try Command.run(["generate", "darcy.yaml"], in: folder).status == 0)
+      let train = Samples.training.replacing("burgers.h5", with: "darcy.h5").replacing(
+        "train_samples: 8", with: "train_samples: 2"
+      ).replacing("test_samples: 4", with: "test_samples: 1").replacing(
+        "batch_size: 4", with: "batch_size: 1")
+      try write(train, "train.yaml", in: folder)
+      let trained = try Command.run(["train", "train.yaml"], in: folder)
+      #expect(trained.status == 0, "\(trained.messages)")
+      let text = inversion.replacing("FILE", with: "darcy.h5, sample: 3, sensor_grid: [4, 4]").replacing(
+        "PRIOR", with: "{kind: level-set, below: 3, above: 12}")
+      try write(text, "levels.yaml", in: folder)
+      let outcome = try Command.run(["invert", "levels.yaml", "surrogate=run", "--json"], in: folder)
+      #expect(outcome.status == 0, "\(outcome.messages)")
+      let comparison = try #require(try json(outcome)["comparison"] as? [String: Any])
+      let costs = try ["surrogate", "solver"].map { try #require(comparison[$0] as? [String: Any]) }
+      let errors = try costs.map { try #require($0["error"] as? Double) }
+      // A surrogate of three epochs is worse than the solver on a coarser grid.
+      #expect(errors[0] > 0 && errors[1] <= errors[0])
+      #expect([9, 13, 17].contains(costs[1]["grid"] as? Int))
     }
   }
 

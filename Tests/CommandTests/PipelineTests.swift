@@ -64,6 +64,42 @@ import Testing
     }
   }
 
+  @Test func derivativesAreGeneratedAndLearned() throws {
+    try Samples.withFolder { folder in
+      let generated = try Command.run(["generate", "burgers.yaml", "tangents=2", "--json"], in: folder)
+      #expect(generated.status == 0, "\(generated.messages)")
+      let fields = try #require(try json(generated)["fields"] as? [String: [Int]])
+      #expect(fields.keys.sorted() == ["u", "u_tangent_1", "u_tangent_2"])
+      let trained = try Command.run(["train", "train.yaml", "loss.tangent_weight=0.5", "--json"], in: folder)
+      #expect(trained.status == 0, "\(trained.messages)")
+      let evaluation = try #require(try json(trained)["evaluation"] as? [String: Any])
+      let errors = try #require(evaluation["tangent_relative_l2"] as? [String: Double])
+      #expect(try #require(errors["mean"]) > 0)
+      // The same bits where the samples stay in the file.
+      let streamed = try Command.run(
+        ["train", "train.yaml", "loss.tangent_weight=0.5", "data.memory=streamed", "output=streamed"],
+        in: folder)
+      #expect(streamed.status == 0, "\(streamed.messages)")
+      #expect(
+        try numbers(in: "\(folder)/run/checkpoints/last", below: "weights")
+          == numbers(in: "\(folder)/streamed/checkpoints/last", below: "weights"))
+      let audited = try Command.run(["audit", "burgers.h5"], in: folder)
+      #expect(audited.status == 0, "\(audited.output)\(audited.messages)")
+      #expect(try Command.run(["generate", "burgers.yaml", "output=without.h5"], in: folder).status == 0)
+      let none = try Command.run(
+        [
+          "train", "train.yaml", "loss.tangent_weight=1", "data.train=without.h5", "data.test=without.h5",
+          "output=x",
+        ], in: folder)
+      #expect(none.status == 64)
+      #expect(none.messages.contains("'loss.tangent_weight' is given, but without.h5 has no derivatives"))
+      // Derivatives change nothing about the solutions.
+      let paths = ["burgers.h5", "without.h5"].map { "\(folder)/\($0)" }
+      let values = try paths.map { try numbers(in: $0, below: "t0_fields/u")["t0_fields/u"] }
+      #expect(values[0] == values[1] && values[0] != nil)
+    }
+  }
+
   @Test func unresolvedSamplesAreNamedAndBlowUpsWriteNothing() throws {
     try Samples.withFolder { folder in
       let rough = try Command.run(
@@ -97,8 +133,19 @@ import Testing
       let outcome = try Command.run(["invert", "invert.yaml", "--json"], in: folder)
       #expect(outcome.status == 0, "\(outcome.messages)")
       #expect(try json(outcome)["observations"] as? Int == 9)
+      // Nothing needs the mode, and eight draws have not converged: their statistics are marked.
+      #expect(try json(outcome)["map"] == nil)
+      #expect(try json(outcome)["overhead"] is Double)
+      #expect(try json(outcome)["provisional"] as? [String] == ["misfit", "relativeL2", "coverage"])
+      let page = try String(contentsOfFile: "\(folder)/inversion/report.html", encoding: .utf8)
+      #expect(page.contains("95 % if Gaussian; the chains have not converged"))
       let draws = try numbers(in: "\(folder)/inversion/posterior.nc", below: "posterior/vorticity")
       #expect(draws["posterior/vorticity"]?.count == 2 * 8 * 16 * 16)
+      let started = try Command.run(
+        ["invert", "invert.yaml", "sampler.start=laplace", "output=started", "--json"], in: folder)
+      #expect(started.status == 0, "\(started.messages)")
+      #expect(try json(started)["map"] is [String: Any])
+      #expect(try json(started)["reference"] as? String == "prior")
 
       let train = Samples.training.replacing("burgers.h5", with: "ns.h5").replacing(
         "train_samples: 8", with: "train_samples: 1"
@@ -148,6 +195,17 @@ import Testing
         let solves = try #require(mode["solves"] as? Int)
         #expect(mode["adjoint_solves"] as? Int == solves - 1 + 9)
       }
+      // Equal steps by the noise.
+      let accurate = try Command.run(
+        ["invert", "invert.yaml", "solver.error=0.02", "output=accurate", "--json"], in: folder)
+      #expect(accurate.status == 0, "\(accurate.messages)")
+      let name = try #require(try json(accurate)["forward_map"] as? String)
+      let step = try #require(name.split(separator: " ").last.flatMap { Double($0) }, "\(name)")
+      // T = 0.5 over a power of two of at least sixteen steps.
+      #expect([16.0, 32, 64, 128].contains(0.5 / step), "\(step)")
+      let both = try Command.run(
+        ["invert", "invert.yaml", "solver={error: 0.02, time_step: 0.1}", "output=x"], in: folder)
+      #expect(both.status == 64 && both.messages.contains("'solver.error', which chooses it"))
       let impossible = try Command.run(
         ["invert", "invert.yaml", "sampler.kind=delayed-acceptance", "output=x"], in: folder)
       #expect(impossible.status == 64)

@@ -1,14 +1,17 @@
 import Tensors
 
-/// The sum of two variables of one shape.
-public func add(_ u: Variable, _ v: Variable) -> Variable {
+/// The sum u + weight · v of two variables of one shape.
+public func add(_ u: Variable, _ v: Variable, weight: Float = 1) -> Variable {
   precondition(u.shape == v.shape, "cannot add \(u.shape) and \(v.shape)")
   var sum = u.value
   sum.withUnsafeMutableBuffer { sum in
-    v.value.start { Float.axpy(sum.count, 1, $0, sum.baseAddress!) }
+    v.value.start { Float.axpy(sum.count, weight, $0, sum.baseAddress!) }
   }
   return Variable(sum, from: [u, v]) { gradient in
     let gradient = gradient
-    return [gradient, gradient]
+    guard weight != 1 else { return [gradient, gradient] }
+    var scaled = gradient
+    scaled.withUnsafeMutableBuffer { Float.scale($0.count, weight, $0.baseAddress!) }
+    return [gradient, scaled]
   }
 }

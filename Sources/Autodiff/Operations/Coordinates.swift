@@ -11,10 +11,15 @@ public enum Coordinates: String, Codable, Sendable, CaseIterable {
 
   /// The coordinates of the points of an axis, or nil for `none`.
   public func values(points: Int) -> [Float]? {
+    self == .none ? nil : (0..<points).map { value($0, of: points) }
+  }
+
+  /// The coordinate of one point of an axis; 0 for `none`.
+  func value(_ index: Int, of points: Int) -> Float {
     switch self {
-    case .none: nil
-    case .inclusive: (0..<points).map { Float(Double($0) / Double(max(1, points - 1))) }
-    case .periodic: (0..<points).map { Float(Double($0) / Double(points)) }
+    case .none: 0
+    case .inclusive: Float(Double(index) / Double(max(1, points - 1)))
+    case .periodic: Float(Double(index) / Double(points))
     }
   }
 }
@@ -60,10 +65,10 @@ private func coordinateChannels(_ grid: [Int], _ coordinates: Coordinates) -> Te
   let points = grid.reduce(1, *)
   return Tensor<Float>.filled([grid.count] + grid) { channels in
     for axis in grid.indices {
-      let values = coordinates.values(points: grid[axis]) ?? []
-      let inner = grid[(axis + 1)...].reduce(1, *)
-      for line in 0..<points / inner {
-        (channels + axis * points + line * inner).update(repeating: values[line % grid[axis]], count: inner)
+      let (length, inner) = (grid[axis], grid[(axis + 1)...].reduce(1, *))
+      for start in stride(from: 0, to: points, by: inner) {
+        let value = coordinates.value(start / inner % length, of: length)
+        (channels + axis * points + start).update(repeating: value, count: inner)
       }
     }
   }

@@ -37,6 +37,8 @@ public func fourierLayer(
   let (value, spectrum, slope) = kernel.forward(
     u.value, weight.value, skip: (skipWeight.value, skipBias.value), activation: activation,
     keepsSpectrum: weight.needsGradient, keepsSlope: inputs.contains(where: \.needsGradient))
+  // Only what the adjoint needs is kept: the value belongs to the next layer, which is done with it before.
+  let derivative = activation == .relu ? value : slope
   return Variable(value, from: inputs) {
     [
       u = u.value, weight = weight.value, skipWeight = skipWeight.value, uNeedsGradient = u.needsGradient,
@@ -45,7 +47,7 @@ public func fourierLayer(
     gradient in
     let gradients = kernel.adjoint(
       gradient, u: u, skipGradients: skipNeedsGradient, weight, skipWeight: skipWeight, spectrum: spectrum,
-      slope: activation == .relu ? value : slope, activation: activation,
+      slope: derivative, activation: activation,
       inputGradient: uNeedsGradient)
     return [gradients.u, gradients.weight, gradients.skipWeight, gradients.skipBias]
   }

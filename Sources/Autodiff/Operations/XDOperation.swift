@@ -146,10 +146,11 @@ private struct XDKernel {
   /// The most partial sums of a gradient; fixed, so that the sums do not depend on the number of threads.
   private static let chunkCount = 16
 
-  private var size: [Int] { geometry.size }
+  // Stored, because the loops over positions ask for them.
+  private let size: [Int]
   /// The positions of a spectrum, and of all axes but the first.
-  private var positions: Int { size.reduce(1, *) }
-  private var slabs: Int { geometry.filterShape.slabs(behind: 0) }
+  private let positions: Int
+  private let slabs: Int
 
   init(
     _ geometry: XDGeometry, input: FieldShape, weight: Tensor<Float>, k: [Tensor<Float>],
@@ -169,6 +170,9 @@ private struct XDKernel {
     self.weight = weight
     (self.k, self.l, self.m) = (k, l, m)
     samples = input.samples
+    size = geometry.size
+    positions = geometry.size.reduce(1, *)
+    slabs = geometry.filterShape.slabs(behind: 0)
   }
 
   // MARK: - The K-matrices

@@ -1,21 +1,23 @@
 /// Hot loops that Swift does not vectorise: reductions, transcendental functions, fused updates.
 ///
 /// Every function is compiled for several instruction sets (AVX-512, AVX2, baseline) and the best one is
-/// chosen when the program starts. Results may differ in the last bits between instruction sets, never
+/// chosen when the program starts; the environment variable PHALAROPE_INSTRUCTIONS (avx512, avx2 or baseline) says
+/// to use no more than that. Results may differ in the last bits between instruction sets, never
 /// between runs on one machine or between numbers of threads.
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__x86_64__) && defined(__linux__) && !defined(CK_NO_MULTIVERSION)
-#define CK_MULTIVERSION __attribute__((target_clones("avx512f", "arch=x86-64-v3", "default")))
-#else
-#define CK_MULTIVERSION
-#endif
+/// Instruction sets in rising order.
+enum ck_instructions { CK_BASELINE = 0, CK_AVX2 = 1, CK_AVX512 = 2 };
 
-/// The instruction set that the kernels use on this machine: "avx512f", "x86-64-v3" or "baseline".
-const char *ck_instruction_set(void);
+/// The best instruction set that this machine runs; CK_BASELINE where there is only one.
+enum ck_instructions ck_instructions_of_machine(void);
+
+/// The instruction set that the kernels use: the best of this machine, or what PHALAROPE_INSTRUCTIONS asks for if
+/// that is less.
+enum ck_instructions ck_instructions_in_use(void);
 
 /// The number of processors that the process may run on.
 int ck_processor_count(void);

@@ -61,9 +61,6 @@ void ck_mirrored_product(size_t rows, size_t columns, const struct ck_factors *e
 void ck_inner_products(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
                        const float *y, size_t y_row, int adds, float *c, size_t c_row);
 
-/// Instruction sets in rising order.
-enum ck_instructions { CK_BASELINE = 0, CK_AVX2 = 1, CK_AVX512 = 2 };
-
 /// The same with no more than the given instructions: for tests.
 void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, size_t count,
                       const struct ck_factors *factors, const struct ck_finish *finish, float *c,

@@ -43,12 +43,22 @@ final class Stopwatch {
   private var total = 0.0
   /// The seconds of every repetition but the first.
   private(set) var seconds: [Double] = []
+  /// The bytes that the process had when the first repetition began.
+  private var bytesBefore = 0
 
   /// A stopwatch that allows about `limit` seconds in all, and at least `fewest` repetitions.
   init(limit: Double, fewest: Int) {
     self.limit = limit
     self.fewest = fewest
   }
+
+  /// To be called when everything is prepared, before the first repetition: from here on memory counts.
+  func begin() { bytesBefore = ProcessMemory.beginPeak() }
+
+  /// The bytes that the repetitions so far have added to the process at its peak.
+  ///
+  /// Memory that was used and freed before, which the process keeps, is not counted.
+  var memory: Int { max(0, ProcessMemory.peak - bytesBefore) }
 
   /// Whether there is time for another repetition.
   var wantsMore: Bool { seconds.count < fewest || total < limit }
@@ -65,6 +75,7 @@ final class Stopwatch {
 
   /// Repeats `work`, timing each repetition.
   func time(_ work: () throws -> Void) throws {
+    begin()
     while wantsMore {
       try Interruption.check()
       let start = ContinuousClock.now
@@ -88,8 +99,12 @@ struct BenchmarkResult: Encodable {
   let gigaflops: Double?
   /// The share of what matrix products reach on this machine with the same threads.
   let fractionOfPeak: Double?
+  /// The bytes that the repetitions added to the process at its peak; only right for the first benchmark of a process.
+  let memory: Int
 
-  init(_ benchmark: Benchmark, _ seconds: [Double], peak: Double) {
+  init(_ benchmark: Benchmark, _ stopwatch: Stopwatch, peak: Double) {
+    let seconds = stopwatch.seconds
+    memory = stopwatch.memory
     let steps = Double(benchmark.steps)
     let sorted = seconds.sorted().map { $0 / steps }
     name = benchmark.name
@@ -102,6 +117,24 @@ struct BenchmarkResult: Encodable {
     maximum = sorted[sorted.count - 1]
     gigaflops = benchmark.operations.map { $0 / steps / median * 1e-9 }
     fractionOfPeak = gigaflops.map { $0 / peak }
+  }
+}
+
+/// The resident memory of this process, by Linux's account.
+enum ProcessMemory {
+  /// The bytes resident now; the peak begins anew with them.
+  static func beginPeak() -> Int {
+    try? "5".write(toFile: "/proc/self/clear_refs", atomically: false, encoding: .utf8)
+    return read("VmRSS:")
+  }
+
+  /// The most bytes that were resident at a time since then.
+  static var peak: Int { read("VmHWM:") }
+
+  private static func read(_ field: String) -> Int {
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix(field) } ?? ""
+    return (line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
   }
 }
 

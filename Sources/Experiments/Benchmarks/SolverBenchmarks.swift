@@ -20,42 +20,61 @@ extension Benchmark {
     ]
   }
 
-  /// A dataset of many small solves, written to a file: with one thread, and with all.
+  /// Datasets of many small solves, written to a file: with one thread, and with all.
   static func generating(_ size: Size) -> [Benchmark] {
-    [("generate-one-thread", 1), ("generate-all-threads", Parallelism.threadCount)].map { name, threads in
-      let (samples, grid) = size == .small ? (4, 16) : (400, 64)
-      return Benchmark(
-        name: name,
-        summary:
-          "\(samples) Navier-Stokes samples to t = 1, \(grid) x \(grid), into a file, \(threads) threads",
-        precision: .double, steps: samples
-      ) { stopwatch in
-        let all = Parallelism.threadCount
-        Parallelism.threadCount = threads
-        defer { Parallelism.threadCount = all }
-        let folder = FileManager.default.temporaryDirectory.path + "/phalarope-bench-\(getpid())"
-        try FileSystem.makeFolders(folder)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let text = """
-          equation: {kind: navier-stokes, viscosity: 1e-3, times: [1]}
-          grid: \(grid)
-          samples: \(samples)
-          output: data.h5
-          """
-        let source = try GenerateConfig(ConfigSection(parsing: text, path: name)).makeSource()
-        let options = GenerationOptions(
-          provenance: DatasetProvenance(config: "", solver: "", seed: 0, software: Version.line),
-          existing: .replaced)
-        try stopwatch.time {
-          try generateDataset(
-            from: source, samples: 0..<samples, to: folder + "/data.h5", options: options
-          ) { _ in try Interruption.check() }
-        }
+    let isSmall = size == .small
+    return [
+      ("navier-stokes", isSmall ? 16 : 64, 400), ("darcy", isSmall ? 17 : 85, 400),
+      ("burgers", isSmall ? 128 : 1024, 1000),
+    ].flatMap { equation, grid, samples in
+      [("one-thread", 1), ("all-threads", Parallelism.threadCount)].map { name, threads in
+        generation(
+          "generate-\(equation)-\(name)", equation, grid: grid, samples: isSmall ? 4 : samples,
+          threads: threads)
       }
     }
   }
 
-  private static func vorticityStep(_ name: String, grid: Int, batch: Int) -> Benchmark {
+  /// A dataset by the equation's default settings, written to a file; times are of the whole dataset.
+  static func generation(
+    _ name: String, _ equation: String, grid: Int, samples: Int, threads: Int = Parallelism.threadCount
+  ) -> Benchmark {
+    Benchmark(
+      name: name,
+      summary: "\(samples) samples, \(grid) points along an axis, into a file, \(threads) threads",
+      precision: .double
+    ) { stopwatch in
+      let all = Parallelism.threadCount
+      Parallelism.threadCount = threads
+      defer { Parallelism.threadCount = all }
+      let folder = FileManager.default.temporaryDirectory.path + "/phalarope-bench-\(getpid())"
+      try FileSystem.makeFolders(folder)
+      defer { try? FileManager.default.removeItem(atPath: folder) }
+      let parameters =
+        switch equation {
+        case "navier-stokes": ", viscosity: 1e-3, times: [1]"
+        case "burgers": ", viscosity: 0.1, times: [1]"
+        default: ""
+        }
+      let text = """
+        equation: {kind: \(equation)\(parameters)}
+        grid: \(grid)
+        samples: \(samples)
+        output: data.h5
+        """
+      let source = try GenerateConfig(ConfigSection(parsing: text, path: equation)).makeSource()
+      let options = GenerationOptions(
+        provenance: DatasetProvenance(config: "", solver: "", seed: 0, software: Version.line),
+        existing: .replaced)
+      try stopwatch.time {
+        try generateDataset(
+          from: source, samples: 0..<samples, to: folder + "/data.h5", options: options
+        ) { _ in try Interruption.check() }
+      }
+    }
+  }
+
+  static func vorticityStep(_ name: String, grid: Int, batch: Int) -> Benchmark {
     let steps = 50
     return Benchmark(
       name: name, summary: "Euler / Crank-Nicolson step, \(grid) x \(grid), batch \(batch)",
@@ -93,7 +112,7 @@ extension Benchmark {
     }
   }
 
-  private static func darcySolve(_ name: String, grid: Int) -> Benchmark {
+  static func darcySolve(_ name: String, grid: Int) -> Benchmark {
     Benchmark(
       name: name, summary: "solve to a relative residual of 1e-8, \(grid) x \(grid)", precision: .double
     ) { stopwatch in

@@ -90,7 +90,7 @@ extension Benchmark {
   }
 
   /// - Parameter operations: those of a forward pass of one sample; a step takes three times as many.
-  private static func trainingStep(
+  static func trainingStep(
     _ name: String, _ model: ModelConfiguration, grid: [Int], operations: Double, batchSize: Int,
     loss: FieldLossKind = .relativeL2
   ) -> Benchmark {
@@ -105,6 +105,7 @@ extension Benchmark {
         inputs: noise([batches * batchSize, model.inputChannels] + grid, sample: 0),
         targets: noise([batches * batchSize, model.outputChannels] + grid, sample: 1))
       struct Enough: Error {}
+      stopwatch.begin()
       var start = ContinuousClock.now
       do {
         try trainer.fit(data) { batch in

@@ -8,6 +8,8 @@ public struct GenerateConfig: Sendable {
   public let grid: StridedGrid
   /// The number of samples.
   public let samples: Int
+  /// Along how many directions every solution is differentiated; nil for none.
+  public let tangents: Int?
   /// The seed of all random numbers.
   public let seed: Int
   /// The precision of the stored fields.
@@ -18,6 +20,7 @@ public struct GenerateConfig: Sendable {
   public let output: String
   /// The resolved configuration as YAML.
   public let resolvedYAML: String
+  private let tangentsOrigin: ConfigOrigin
 
   /// Reads and checks a configuration.
   ///
@@ -32,6 +35,7 @@ public struct GenerateConfig: Sendable {
     let points = section.int("grid", in: type.gridKind.range)
     let storedPoints = section.int("stored_grid", default: points, in: .atLeast(2))
     samples = section.int("samples", in: .atLeast(1))
+    tangents = section.optionalInt("tangents", in: .between(1, 64))
     seed = section.int("seed", default: 0, in: .nonNegative)
     precision = section.choice("precision", of: StoredPrecision.self, default: .single) ?? .single
     deflate = section.int("deflate", default: 0, in: .between(0, 9))
@@ -51,6 +55,7 @@ public struct GenerateConfig: Sendable {
     grid = StridedGrid(points: points, stride: stride ?? 1)
     try section.finish()
     resolvedYAML = section.resolvedYAML
+    tangentsOrigin = section.origins["tangents"] ?? .defaultValue
   }
 
   /// The points per axis that are stored.
@@ -63,8 +68,17 @@ public struct GenerateConfig: Sendable {
 
   /// The samples that this configuration describes.
   ///
-  /// - Throws: `SolverError.invalidProblem` for settings that the solver refuses.
+  /// - Throws: `SolverError.invalidProblem` for settings that the solver refuses, `ConfigError` for derivatives that it
+  ///   does not have.
   public func makeSource() throws -> any SampleSource {
-    try equation.makeSource(grid, seed: UInt64(seed))
+    let source = try equation.makeSource(grid, seed: UInt64(seed))
+    guard let tangents else { return source }
+    guard let differentiated = (source as? EvolutionSource)?.withTangents(tangents) else {
+      throw ConfigError(
+        tangentsOrigin,
+        "'tangents' is given, but this solver has no derivatives: it needs a periodic equation in time and its own scheme"
+      )
+    }
+    return differentiated
   }
 }

@@ -18,6 +18,8 @@ public struct InvertConfig: Sendable {
     case auto
     /// Given.
     case fixed(Double)
+    /// The largest equal steps whose error in the observed values is at most this, in deviations of the noise.
+    case accurate(Double)
   }
 
   /// A sample of a dataset.
@@ -119,12 +121,26 @@ public struct InvertConfig: Sendable {
       case laplace
     }
 
+    /// Where the chains start.
+    public enum Start: String, CaseIterable, Sendable {
+      /// From the law that proposals leave invariant.
+      case auto
+      /// From draws of the prior.
+      case prior
+      /// From draws of the Laplace approximation, made wider.
+      case laplace
+    }
+
     /// Which sampler.
     public let kind: Kind
     /// The screening of delayed acceptance; nil for other samplers.
     public let screening: Screening?
     /// The law that proposals leave invariant.
     public let reference: Reference
+    /// The law that the chains start from, made wider where it is not the prior.
+    public let start: Reference
+    /// Whether the mode is to be found.
+    public var needsMode: Bool { reference == .laplace || start == .laplace }
     /// The share β of fresh noise in a proposal, at the start if it is adapted.
     public let stepSize: Double
     /// Whether β is adapted during burn-in.
@@ -144,7 +160,7 @@ public struct InvertConfig: Sendable {
   /// The forward map.
   public let surrogate: Surrogate
   /// The classical solver's time step, if it is to differ from that of the dataset.
-  public let solverTimeStep: SolverTimeStep
+  public internal(set) var solverTimeStep: SolverTimeStep
   /// The data.
   public let observations: ObservationConfig
   /// The noise of the observations.
@@ -191,8 +207,7 @@ public struct InvertConfig: Sendable {
         "with 'surrogate: solver' it must be pcn or mala: a trained surrogate would have to screen")
     }
     if surrogate == .solver || kind == .delayedAcceptance, section.contains("solver") {
-      let step = section.section("solver").double("time_step", or: "auto", in: .positive)
-      solverTimeStep = step.map { .fixed($0) } ?? .auto
+      solverTimeStep = InvertConfig.solverTimeStep(section.section("solver"))
     } else {
       solverTimeStep = .asInData
     }
@@ -217,6 +232,16 @@ public struct InvertConfig: Sendable {
   /// The error of a key whose value does not fit the data.
   func mistake(_ key: String, _ message: String) -> ConfigError {
     ConfigError(origins[key] ?? .defaultValue, "'\(key)' \(message)")
+  }
+
+  private static func solverTimeStep(_ section: ConfigSection) -> SolverTimeStep {
+    guard section.contains("error") else {
+      return section.double("time_step", or: "auto", in: .positive).map { .fixed($0) } ?? .auto
+    }
+    if section.contains("time_step") {
+      section.reject("time_step", "cannot be given together with 'solver.error', which chooses it")
+    }
+    return .accurate(section.double("error", in: .positive))
   }
 
   private static func viscosity(_ configuration: ConfigSection, isAllowed: Bool) -> Viscosity? {
@@ -249,6 +274,15 @@ public struct InvertConfig: Sendable {
       grid: section.optionalInt("grid", in: .atLeast(2)))
   }
 
+  /// The law that chains start from.
+  private static func start(_ section: ConfigSection, _ reference: Sampler.Reference) -> Sampler.Reference {
+    switch section.choice("start", of: Sampler.Start.self, default: .auto) ?? .auto {
+    case .auto: reference
+    case .prior: .prior
+    case .laplace: .laplace
+    }
+  }
+
   private static func sampler(_ kind: Sampler.Kind, _ section: ConfigSection) -> Sampler {
     let screening: Sampler.Screening? =
       kind != .delayedAcceptance
@@ -258,10 +292,12 @@ public struct InvertConfig: Sendable {
         steps: section.int("screening_steps", default: 5, in: .between(1, 1_000_000)),
         samples: section.int("surrogate_samples", default: 5000, in: .nonNegative),
         burnIn: section.int("surrogate_burn_in", default: 1000, in: .nonNegative))
+    let reference =
+      section.choice("reference", of: Sampler.Reference.self, default: kind == .pcn ? .prior : .laplace)
+      ?? .prior
     let sampler = Sampler(
-      kind: kind, screening: screening,
-      reference: section.choice(
-        "reference", of: Sampler.Reference.self, default: kind == .pcn ? .prior : .laplace) ?? .prior,
+      kind: kind, screening: screening, reference: reference,
+      start: start(section, reference),
       stepSize: section.double("step_size", default: 0.1, in: .above(0, upTo: 1)),
       adapt: section.bool("adapt", default: true),
       targetAcceptance: section.optionalDouble("target_acceptance", in: .between(0.01, 0.99)),

@@ -197,6 +197,8 @@ public struct TrainConfig: Sendable {
   public let loss: FieldLossKind
   /// How a batch's errors make the loss.
   public let lossReduction: LossReduction
+  /// The weight of the error of Jacobian actions beside the loss; nil without.
+  public let tangentWeight: Double?
   /// The largest norm of a gradient.
   public let gradientClipping: Double?
   /// The samples that are computed at once, whose gradients are added up.
@@ -237,6 +239,12 @@ public struct TrainConfig: Sendable {
     let lossSection = section.section("loss")
     loss = lossSection.choice("kind", of: FieldLossKind.self, default: .relativeL2) ?? .relativeL2
     lossReduction = lossSection.choice("reduction", of: LossReduction.self, default: .mean) ?? .mean
+    tangentWeight = lossSection.optionalDouble("tangent_weight", in: .positive)
+    if tangentWeight != nil, model.normalization == .batch {
+      lossSection.reject(
+        "tangent_weight",
+        "cannot be given with 'model.normalization: batch': a batch then has no derivative of its own")
+    }
     gradientClipping = section.optionalDouble("gradient_clipping", in: .positive)
     microBatchSize = section.optionalInt("micro_batch_size", in: .atLeast(1))
     averagingDecay = section.optionalDouble(

@@ -75,9 +75,10 @@ public struct DarcyConfiguration: EquationConfiguration {
   }
 
   /// The solver on `grid`² vertices.
-  func problem(grid: Int) throws -> DarcyFlow {
+  func problem(grid: Int, tolerance: Double? = nil) throws -> DarcyFlow {
     try DarcyFlow(
-      grid: grid, source: .constant(source), faceCoefficient: faceCoefficient, tolerance: tolerance)
+      grid: grid, source: .constant(source), faceCoefficient: faceCoefficient,
+      tolerance: tolerance ?? self.tolerance)
   }
 
   /// Permeability and pressure.

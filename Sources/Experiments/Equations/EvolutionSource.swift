@@ -11,8 +11,10 @@ struct EvolutionSource: SampleSource {
   private let stride: Int
   private let seed: UInt64
   private let resolution: ResolutionRecord?
+  /// Along how many directions the solution is differentiated.
+  private var directions = 0
 
-  let description: DatasetDescription
+  private(set) var description: DatasetDescription
 
   /// Samples of `problem`, whose first recorded time is 0.
   ///
@@ -36,14 +38,47 @@ struct EvolutionSource: SampleSource {
       fields: [.init(name: field, isTimeVarying: true)])
   }
 
-  /// The frames of one sample: `[time, ...grid]`.
+  /// The same samples with derivatives along so many directions, draws of the law of the initial values; nil if
+  /// the solver has no derivative.
+  func withTangents(_ directions: Int) -> EvolutionSource? {
+    guard problem is any TangentOperator else { return nil }
+    var source = self
+    source.directions = directions
+    let field = description.fields[0].name
+    source.description.fields += (1...directions).map {
+      .init(name: DatasetDescription.tangentName(of: field, direction: $0), isTimeVarying: true)
+    }
+    for position in source.description.boundaryConditions.indices {
+      source.description.boundaryConditions[position].fields = source.description.fields.map(\.name)
+    }
+    return source
+  }
+
+  /// The frames of one sample, `[time, ...grid]`, and those of its derivatives.
   func sample(_ index: Int) throws -> [Tensor<Double>] {
     var random = Philox(seed: seed, stream: .inputs, sample: index)
     let input = initialValue.sample(using: &random).reshaped(to: [1, 1] + initialValue.grid)
     let frames = try solve(problem, input, sample: index)
     resolution?.record(frames, times: problem.times, sample: index)
-    let axes = initialValue.grid.count
-    return [everyPoint(of: frames.reshaped(to: Array(frames.shape.dropFirst())), stride: stride, axes: axes)]
+    let derivatives = try tangents(at: input, sample: index)
+    let (shape, axes) = (Array(frames.shape.dropFirst()), initialValue.grid.count)
+    return (0..<1 + directions).map { field in
+      let part = field == 0 ? frames : derivatives[first: field - 1..<field]
+      return everyPoint(of: part.reshaped(to: shape), stride: stride, axes: axes)
+    }
+  }
+
+  /// The derivatives of a solution along its directions: `[direction, time, ...grid]`.
+  private func tangents(at input: Tensor<Double>, sample: Int) throws -> Tensor<Double> {
+    guard directions > 0, let problem = problem as? any TangentOperator else { return Tensor(shape: [0]) }
+    var random = Philox(seed: seed, stream: .directions, sample: sample)
+    let drawn = (0..<directions).map { _ in initialValue.sample(using: &random) }
+    let inputs = Tensor.concatenating(drawn.map { _ in input })
+    return try namingSample(sample) {
+      try problem.jacobianVectorProducts(
+        inputs, Tensor.stacking(drawn).reshaped(to: inputs.shape)
+      ).products
+    }
   }
 }
 

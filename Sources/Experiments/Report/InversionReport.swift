@@ -30,13 +30,13 @@ extension Report {
       headlines.append(
         (
           "Error of the posterior mean", NumberFormat.short(error),
-          "relative L2; prior mean: \(NumberFormat.short(before))"
+          "relative L2; prior mean: \(NumberFormat.short(before))\(posterior.caveat)"
         ))
       let inside = posterior.coverage(of: truth)
       headlines.append(
         (
           "Truth within 2 standard deviations", "\(NumberFormat.short(100 * inside)) %",
-          "of the grid points; 95 % if Gaussian"
+          "of the grid points; 95 % if Gaussian\(posterior.caveat)"
         ))
     }
     if let rates = posterior.acceptance {
@@ -153,7 +153,7 @@ extension Report {
         .init(
           "normal law", x: deviations, y: deviations.map { erf($0 / 2.0.squareRoot()) }, isDashed: true),
       ])
-    chart.subtitle = "below the dashed line: the posterior is too sure of itself"
+    chart.subtitle = "below the dashed line: the posterior is too sure of itself\(posterior.caveat)"
     page.figures([try figures.chart("coverage", chart)], minimumWidth: 440)
   }
 
@@ -269,6 +269,8 @@ struct StoredPosterior {
   let remarks: [(name: String, value: String)]
   /// Effective sample sizes and R-hat by quantity, if the file has them.
   let convergence: HTMLPage.Table?
+  /// Whether the chains have converged, if the file says so.
+  let isConverged: Bool?
 
   var sensorCount: Int { observations?.count ?? 0 }
 
@@ -346,7 +348,18 @@ struct StoredPosterior {
     }
     self.remarks = remarks
     convergence = try Self.convergenceTable(file)
+    isConverged = try Self.isConverged(file)
   }
+
+  /// Whether the chains have converged, if the file says so.
+  private static func isConverged(_ file: HDF5File) throws -> Bool? {
+    guard try file.root.member("posterior") == .group else { return nil }
+    let attributes = try file.root.group("posterior").attributes
+    return try attributes.contains("converged") ? attributes.string("converged") == "yes" : nil
+  }
+
+  /// What follows numbers that hold for converged chains only.
+  var caveat: String { isConverged == false ? "; the chains have not converged" : "" }
 
   /// The name of the field that is recovered; files that do not say hold a vorticity.
   private static func variable(_ file: HDF5File) throws -> String {
@@ -405,7 +418,8 @@ struct StoredPosterior {
   }
 
   private static let remarkTitles = [
-    "burn_in": "Burn-in discarded", "thin": "Thinned by", "step_size": "Step size", "forward": "Forward map",
+    "converged": "Chains have converged", "burn_in": "Burn-in discarded", "thin": "Thinned by",
+    "step_size": "Step size", "forward": "Forward map",
     "inference_library": "Inference library", "sampling_time": "Sampling time in seconds",
   ]
 

@@ -11,12 +11,19 @@ public enum BenchStage {
     public var isQuick: Bool
     /// Seconds allowed for each benchmark.
     public var seconds: Double
+    /// The folder for charts of how cost grows, if these are wanted instead.
+    public var growthFolder: String?
 
     /// What to measure, and how long.
-    public init(cases: [String], isQuick: Bool, seconds: Double) {
+    public init(cases: [String], isQuick: Bool, seconds: Double, growthFolder: String? = nil) {
       self.cases = cases
       self.isQuick = isQuick
       self.seconds = seconds
+      self.growthFolder = growthFolder
+    }
+
+    fileprivate var stopwatch: Stopwatch {
+      Stopwatch(limit: isQuick ? 0.02 : seconds, fewest: isQuick ? 1 : growthFolder == nil ? 5 : 3)
     }
   }
 
@@ -35,6 +42,14 @@ public enum BenchStage {
     let results: [BenchmarkResult]
   }
 
+  private struct GrowthFindings: Encodable {
+    var software = Manifest.Software()
+    var machine = Manifest.Machine()
+    var libraries = Manifest().libraries
+    var measuredAt = Manifest.timestamp()
+    let points: [Growth.Point]
+  }
+
   private static func benchmarks(_ size: Benchmark.Size) -> [Benchmark] {
     Benchmark.training(size) + Benchmark.solving(size) + Benchmark.generating(size)
   }
@@ -42,33 +57,54 @@ public enum BenchStage {
   /// The names of all benchmarks.
   public static var names: [String] { benchmarks(.small).map(\.name) }
 
+  /// The names of the charts of how cost grows.
+  public static var growthNames: [String] { Growth.all(.small).map(\.name) }
+
   /// Measures and prints.
   ///
-  /// - Throws: `UnknownCase`; `CancellationError` on request.
+  /// - Throws: `UnknownCase`; `CancellationError` on request; `OutputError` where charts cannot be written.
   public static func run(_ options: Options, _ console: Console) throws {
-    let all = benchmarks(options.isQuick ? .small : .full)
-    for part in options.cases where !all.contains(where: { $0.name.contains(part) }) {
-      throw UnknownCase(
-        description: "no benchmark has '\(part)' in its name; there are \(names.joined(separator: ", "))")
-    }
-    let chosen = all.filter { benchmark in
-      options.cases.isEmpty || options.cases.contains { benchmark.name.contains($0) }
-    }
+    if let folder = options.growthFolder { return try runGrowth(options, into: folder, console) }
+    let chosen = try choose(options.cases, from: benchmarks(options.isQuick ? .small : .full), name: \.name)
     let peaks = [
       Benchmark.Precision.single: MatrixPeak.measure(Float.self),
       .double: MatrixPeak.measure(Double.self),
     ]
     let results = try chosen.map { benchmark in
       console.note("\(benchmark.name): \(benchmark.summary)")
-      let stopwatch = Stopwatch(
-        limit: options.isQuick ? 0.02 : options.seconds, fewest: options.isQuick ? 1 : 5)
+      let stopwatch = options.stopwatch
       try benchmark.measure(stopwatch)
-      return BenchmarkResult(benchmark, stopwatch.seconds, peak: peaks[benchmark.precision] ?? .nan)
+      return BenchmarkResult(benchmark, stopwatch, peak: peaks[benchmark.precision] ?? .nan)
     }
     let findings = Findings(
       peakGigaflops: Dictionary(uniqueKeysWithValues: peaks.map { ($0.key.rawValue, $0.value) }),
       results: results)
     try console.result(findings, text: text(findings))
+  }
+
+  /// Measures how cost grows, draws the charts and prints the numbers.
+  private static func runGrowth(_ options: Options, into folder: String, _ console: Console) throws {
+    let charts = try choose(options.cases, from: Growth.all(options.isQuick ? .small : .full), name: \.name)
+    try FileSystem.makeFolders(folder)
+    let points = try charts.flatMap { chart in
+      try chart.measure(into: folder, stopwatch: { options.stopwatch }, note: console.note)
+    }
+    let rows = points.map { [$0.chart, $0.work, "\($0.size)", time($0.median), time($0.minimum)] }
+    try console.result(
+      GrowthFindings(points: points),
+      text: Text.table(heading: ["", "", "size", "median", "fastest"], rows: rows)
+        + "\n\ncharts: \(charts.map { "\(folder)/\($0.name).svg" }.joined(separator: ", "))")
+  }
+
+  /// Those whose names have one of the parts in them; all where there are no parts.
+  private static func choose<Item>(
+    _ parts: [String], from all: [Item], name: (Item) -> String
+  ) throws -> [Item] {
+    for part in parts where !all.contains(where: { name($0).contains(part) }) {
+      let names = all.map(name).joined(separator: ", ")
+      throw UnknownCase(description: "no benchmark has '\(part)' in its name; there are \(names)")
+    }
+    return all.filter { item in parts.isEmpty || parts.contains { name(item).contains($0) } }
   }
 
   private static func text(_ findings: Findings) -> String {

@@ -21,6 +21,8 @@ struct ChainRun {
     let history: ChainHistory
     /// The time of all sessions together.
     let seconds: Double
+    /// What proposals, diagnostics and files took of the last session, as a share of its solves; nil without any.
+    let overhead: Double?
   }
 
   /// Whether an earlier session left a checkpoint.
@@ -39,12 +41,18 @@ struct ChainRun {
     if isContinuation && chains.iteration < schedule.iterations {
       console.note("continuing after \(chains.iteration) iterations (\(label))")
     }
+    let clocks = sampler.clocks
+    let solvedBefore = clocks.map(\.seconds)
     let begin = ContinuousClock.now
     func seconds() -> Double { earlier + Progress.seconds(ContinuousClock.now - begin) }
     if !isContinuation || chains.iteration < schedule.iterations {
       try run(&chains, console, seconds)
     }
-    return Result(chains: chains, history: try checkpoint.history(of: chains), seconds: seconds())
+    let session = seconds() - earlier
+    let solving = zip(clocks, solvedBefore).reduce(0) { $0 + $1.0.seconds - $1.1 }
+    return Result(
+      chains: chains, history: try checkpoint.history(of: chains), seconds: seconds(),
+      overhead: solving > 0 ? session / solving - 1 : nil)
   }
 
   private func run(_ chains: inout MarkovChains, _ console: Console, _ seconds: () -> Double) throws {
@@ -80,5 +88,13 @@ struct ChainRun {
   private func detail(_ chains: MarkovChains, acceptance: Double) -> String {
     let misfit = chains.points.misfits.reduce(0, +) / Double(chains.count)
     return "misfit \(Text.number(misfit)), acceptance \(Text.number(acceptance, digits: 2))"
+  }
+}
+
+extension Sampler {
+  /// The clocks of its forward maps.
+  fileprivate var clocks: [SolveClock] {
+    let screening = (self as? DelayedAcceptance)?.screening.problem.clock
+    return [problem.clock] + (screening.map { $0 === problem.clock ? [] : [$0] } ?? [])
   }
 }

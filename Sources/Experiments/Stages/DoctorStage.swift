@@ -8,8 +8,15 @@ public enum DoctorStage {
   struct Findings: Encodable {
     var software = Manifest.Software()
     var machine = Manifest.Machine()
+    var instructions = Kernels()
     var libraries = Manifest().libraries
     var limits = Limits()
+
+    /// What the C kernels use, and what they could.
+    struct Kernels: Encodable {
+      var inUse = Instructions.inUse
+      var ofMachine = Instructions.ofMachine
+    }
 
     /// What the system allows the process.
     struct Limits: Encodable {
@@ -44,6 +51,10 @@ public enum DoctorStage {
       ("processors", "\(findings.machine.processors), \(findings.machine.threads) threads in use"),
       ("memory", "\(findings.machine.memory / (1 << 20)) MiB"),
     ]
+    if findings.instructions.inUse != findings.instructions.ofMachine {
+      rows.append(
+        ("instructions", "\(findings.instructions.ofMachine) but for \(Instructions.variable): see kernels"))
+    }
     rows += findings.libraries.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     rows += [
       ("open files", shown(findings.limits.openFiles)),

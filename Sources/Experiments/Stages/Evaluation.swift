@@ -20,6 +20,8 @@ struct Evaluation: Encodable {
   let grid: [Int]
   /// The relative L2 errors of the samples, summarised.
   let relativeL2: MetricSummary
+  /// Those of the model's derivatives along the directions in the file, if it has any.
+  let tangentRelativeL2: MetricSummary?
   /// The relative L2 error of every sample, in the order of the file.
   let sampleRelativeL2: [Double]
   /// The mean squared errors of the samples over the vertices of the grid (and the channels), summarised.
@@ -126,6 +128,7 @@ struct Evaluation: Encodable {
     let progress = Progress(console, label: "evaluating", unit: "samples", total: samples.count)
     defer { progress.finish() }
     var errors: [Double] = []
+    var tangentErrors: [Double] = []
     var squares: [Double] = []
     var largest: [Double] = []
     var scaled: [Double] = []
@@ -149,9 +152,16 @@ struct Evaluation: Encodable {
     // In parts, so that memory does not grow with the number of samples.
     for first in Swift.stride(from: samples.lowerBound, to: samples.upperBound, by: 32) {
       let range = first..<min(samples.upperBound, first + 32)
-      let (_, target, prediction) = try predict(range)
+      let (input, target, prediction) = try predict(range)
       grid = Array(target.shape.dropFirst(2))
       errors += Metrics.relativeL2(prediction, target)
+      for direction in 0..<file.description.tangentCount {
+        let pairs = try mapping.readTangents(
+          of: file, direction: direction + 1, samples: range, stride: stride)
+        let (_, products) = try surrogate.jacobianVectorProducts(
+          Tensor(converting: input), Tensor(converting: pairs.directions))
+        tangentErrors += Metrics.relativeL2(Tensor<Float>(converting: products), pairs.products)
+      }
       squares += Metrics.meanSquaredError(prediction, target)
       largest += Metrics.largestError(prediction, target)
       pdebench.add(prediction, target)
@@ -173,8 +183,9 @@ struct Evaluation: Encodable {
     let numbers = Evaluation(
       data: file.path, dataChecksum: try file.contentChecksum().map(Text.hexadecimal), checkpoint: path,
       epochs: checkpoint.position.epoch, samples: samples.count, grid: grid,
-      relativeL2: MetricSummary(errors), sampleRelativeL2: errors,
-      meanSquaredError: MetricSummary(squares),
+      relativeL2: MetricSummary(errors),
+      tangentRelativeL2: tangentErrors.isEmpty ? nil : MetricSummary(tangentErrors),
+      sampleRelativeL2: errors, meanSquaredError: MetricSummary(squares),
       rootMeanSquareError: MetricSummary(squares.map { $0.squareRoot() }),
       largestError: MetricSummary(largest), varianceScaledError: MetricSummary(scaled),
       pdebench: pdebench.result, spectrum: spectrum.bands,
@@ -216,6 +227,7 @@ struct Evaluation: Encodable {
       ("largest error", line(largestError)),
       ("VRMSE", line(varianceScaledError)),
     ]
+    if let tangentRelativeL2 { rows.append(("error of derivatives", line(tangentRelativeL2))) }
     if let validTime {
       rows.append(
         (

@@ -1,5 +1,6 @@
 import Datasets
 import Tensors
+import Training
 
 /// Which fields and times of a dataset are the input of a model, and which its target.
 ///
@@ -23,7 +24,8 @@ struct FieldMapping: Sendable, Equatable {
   ///
   /// - Throws: `ConfigError` for frames that the dataset does not have.
   init(_ config: TrainConfig, _ description: DatasetDescription, path: String) throws {
-    let varying = description.fields.filter(\.isTimeVarying)
+    // Derivatives are neither input nor target.
+    let varying = description.states.filter(\.isTimeVarying)
     if varying.isEmpty {
       guard description.fields.count >= 2 else {
         throw DatasetError.wrongLayout(
@@ -60,6 +62,35 @@ struct FieldMapping: Sendable, Equatable {
     }
     inputs = try channels("input_frames", config.data.inputFrames ?? [0])
     targets = try channels("target_frames", config.data.targetFrames ?? [-1])
+  }
+
+  /// The channels that hold the derivatives along a direction, counted from 1.
+  func tangents(direction: Int) -> FieldMapping {
+    func derivatives(_ channels: [Channel]) -> [Channel] {
+      channels.map { channel in
+        Channel(
+          field: DatasetDescription.tangentName(of: channel.field, direction: direction),
+          frame: channel.frame, time: channel.time, name: channel.name)
+      }
+    }
+    return FieldMapping(inputs: derivatives(inputs), targets: derivatives(targets))
+  }
+
+  private init(inputs: [Channel], targets: [Channel]) {
+    self.inputs = inputs
+    self.targets = targets
+  }
+
+  /// The derivatives of the targets of samples along a direction of the inputs, counted from 1.
+  ///
+  /// - Throws: `DatasetError`, `HDF5Error`.
+  func readTangents(
+    of file: any ReadableDataset, direction: Int, samples: Range<Int>, stride: Int
+  ) throws -> TangentPairs {
+    let mapping = tangents(direction: direction)
+    return TangentPairs(
+      directions: try Self.read(mapping.inputs, of: file, samples: samples, stride: stride),
+      products: try Self.read(mapping.targets, of: file, samples: samples, stride: stride))
   }
 
   /// Samples of some channels: `[sample, channel, ...grid]`.
@@ -129,6 +160,11 @@ struct RunData {
     guard mapping == testMapping, trainFile.description.grid == testFile.description.grid else {
       throw config.mistake(
         "data.test", "is \(config.data.test), whose fields, times or grid differ from \(config.data.train)")
+    }
+    if config.tangentWeight != nil, trainFile.description.tangentCount == 0 {
+      throw config.mistake(
+        "loss.tangent_weight",
+        "is given, but \(config.data.train) has no derivatives; generate it with 'tangents: 1' or more")
     }
     split = try Split(
       trainingFile: (config.data.train, trainFile.sampleCount), trainingSamples: config.data.trainSamples,

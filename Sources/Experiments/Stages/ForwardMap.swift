@@ -111,7 +111,7 @@ struct ForwardMap {
   private static func fields(
     of description: DatasetDescription, path: String
   ) throws -> (input: String, output: String) {
-    let varying = description.fields.filter(\.isTimeVarying)
+    let varying = description.states.filter(\.isTimeVarying)
     if varying.count == 1, let times = description.times, times.first == 0, times.count > 1,
       (1...2).contains(description.axes.count)
     {
@@ -164,10 +164,12 @@ struct ForwardMap {
       dataSeconds: solves.map { $0.prefix(samples).filter(\.isFinite).reduce(0, +) })
   }
 
-  /// The classical solver on a grid, with as exact steps; nil if the dataset does not state its settings.
-  func solver(grid: Int, times: [Double], tolerance: Double) throws -> (any SolutionOperator)? {
-    let timeStepping = TimeStepping(.etdrk4, tolerance: tolerance)
+  /// The classical solver on a grid, with steps (or a linear solver) as exact, nil for the default; nil if the dataset does not state its settings.
+  func solver(grid: Int, times: [Double], tolerance: Double?) throws -> (any SolutionOperator)? {
+    let timeStepping = TimeStepping(.etdrk4, tolerance: tolerance ?? TimeStepping.defaultTolerance)
     switch try Self.equation(of: file) {
+    case let equation as DarcyConfiguration:
+      return try equation.problem(grid: grid, tolerance: tolerance ?? equation.tolerance)
     case let equation as NavierStokesConfiguration:
       return try equation.problem(grid: grid, times: times, timeStepping: timeStepping)
     case let equation as any SemilinearConfiguration:
@@ -308,7 +310,7 @@ struct ForwardMap {
   }
 
   /// The classical solver with the settings that the dataset states, on the given grid.
-  private static func classicalSolver(
+  static func classicalSolver(
     _ config: InvertConfig, _ file: any ReadableDataset, grid: [Int], times: [Double], viscosity: Double?
   ) throws -> (any SolutionOperator, String) {
     guard let stated = try equation(of: file) else {
@@ -318,7 +320,7 @@ struct ForwardMap {
     func timeStepping(_ inData: TimeStepping) -> TimeStepping {
       switch config.solverTimeStep {
       case .asInData: inData
-      case .auto: TimeStepping(inData.scheme, tolerance: inData.tolerance)
+      case .auto, .accurate: TimeStepping(inData.scheme, tolerance: inData.tolerance)
       case .fixed(let step): TimeStepping(inData.scheme, timeStep: step)
       }
     }

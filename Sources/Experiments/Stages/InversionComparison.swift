@@ -47,22 +47,23 @@ struct InversionComparison: Encodable {
   /// - Throws: what a forward map throws, unless it is the failure of a solver that is tried.
   init?(_ setup: InversionSetup, points: Tensor<Double>, solves: Int) throws {
     let (forward, grid) = (setup.forward, setup.forward.grid[0])
-    guard let training = forward.training, let prior = setup.prior as? PeriodicGaussianField,
-      setup.problem.transform == .identity, let exact = try setup.referenceValues(points)
-    else { return nil }
+    guard let training = forward.training, let exact = try setup.referenceValues(points) else { return nil }
     func error(_ problem: CoarsenedProblem) throws -> Double {
       let differences = zip(try problem.whitened(points), exact).map(-)
       return (differences.reduce(0) { $0 + $1 * $1 } / Double(differences.count)).squareRoot()
     }
-    let own = CoarsenedProblem(setup.problem, prior: prior)
+    let own = CoarsenedProblem(setup.problem)
     let surrogateError = try error(own)
     let surrogateTime = try own.secondsPerSolve(points)
     surrogate = Cost(
       grid: grid, tolerance: nil, error: surrogateError, secondsPerSolve: surrogateTime,
       inversionSeconds: Double(solves) * surrogateTime)
     var best: Cost?
-    for candidate in [grid / 8, grid / 4, 3 * grid / 8, grid / 2, 3 * grid / 4, grid]
-    where candidate >= 8 && candidate.isMultiple(of: 2) {
+    // Bounded axes have one point more than intervals.
+    let intervals = forward.isPeriodic ? grid : grid - 1
+    for intervals in [1, 2, 3, 4, 6, 8].map({ $0 * intervals / 8 })
+    where intervals >= 8 && (intervals.isMultiple(of: 2) || !forward.isPeriodic) {
+      let candidate = forward.isPeriodic ? intervals : intervals + 1
       for tolerance in Self.tolerances {
         guard let problem = try setup.coarsened(to: candidate, tolerance: tolerance),
           let found = try? error(problem), found <= surrogateError
@@ -137,12 +138,8 @@ struct InversionComparison: Encodable {
 /// The observed values of an inverse problem on another grid.
 struct CoarsenedProblem {
   private let problem: InverseProblem
-  private let prior: PeriodicGaussianField
 
-  init(_ problem: InverseProblem, prior: PeriodicGaussianField) {
-    self.problem = problem
-    self.prior = prior
-  }
+  init(_ problem: InverseProblem) { self.problem = problem }
 
   /// The whitened observed values of all points, whose coordinates are cut off or continued by zeros.
   ///
@@ -168,22 +165,24 @@ struct CoarsenedProblem {
 
   private func fields(_ points: Tensor<Double>) -> Tensor<Double> {
     let (chains, own) = (points.shape[0], points.shape[1])
+    let prior = problem.prior
     let count = prior.coordinateCount
     let fields = (0..<chains).map { chain in
       prior.makeField(
         Tensor(shape: [count], scalars: (0..<count).map { $0 < own ? points[chain, $0] : 0 }))
     }
-    return Tensor.stacking(fields).reshaped(to: [chains, 1] + prior.grid)
+    return problem.transform(Tensor.stacking(fields).reshaped(to: [chains, 1] + prior.grid))
   }
 }
 
 extension InversionSetup {
   /// The whitened observed values of points by the solver on twice the grid, or more where that does not resolve
   /// the solutions; nil if the dataset does not state the solver's settings, or no grid does.
-  fileprivate func referenceValues(_ points: Tensor<Double>) throws -> [Double]? {
+  fileprivate func referenceValues(_ coordinates: Tensor<Double>) throws -> [Double]? {
     for factor in forward.grid.count == 1 ? [2, 4, 8, 16, 32] : [2, 4] {
-      guard let problem = try coarsened(to: factor * forward.grid[0], tolerance: nil) else { return nil }
-      do { return try problem.whitened(points) } catch is SolverError { continue }
+      let points = forward.isPeriodic ? factor * forward.grid[0] : factor * (forward.grid[0] - 1) + 1
+      guard let problem = try coarsened(to: points, tolerance: nil) else { return nil }
+      do { return try problem.whitened(coordinates) } catch is SolverError { continue }
     }
     return nil
   }
@@ -193,17 +192,21 @@ extension InversionSetup {
   /// - Parameter tolerance: of a time step; nil for the default.
   func coarsened(to grid: Int, tolerance: Double?) throws -> CoarsenedProblem? {
     let times = Array(Set(sensorTimes)).sorted()
-    guard
-      let solver = try forward.solver(
-        grid: grid, times: times, tolerance: tolerance ?? TimeStepping.defaultTolerance)
+    guard let solver = try forward.solver(grid: grid, times: times, tolerance: tolerance),
+      let prior = try? Self.fieldPrior(config, forward, grid: forward.grid.map { _ in grid })
     else { return nil }
-    let prior = config.prior.field.periodicField(grid: forward.grid.map { _ in grid })
-    let sensors = zip(problem.observation.sensors, sensorTimes).map { sensor, time in
-      PointObservation.Sensor(sensor.position, channel: times.firstIndex(of: time) ?? 0)
+    let sensors = problem.observation.sensors.enumerated().map { number, sensor in
+      // Steady fields have no times.
+      PointObservation.Sensor(
+        sensor.position, channel: sensorTimes.isEmpty ? 0 : times.firstIndex(of: sensorTimes[number]) ?? 0)
     }
-    return CoarsenedProblem(
-      InverseProblem(
-        prior: prior, forward: solver, observation: PointObservation(grid: prior.grid, sensors: sensors),
-        data: problem.data, noise: problem.noise), prior: prior)
+    var coarse = InverseProblem(
+      prior: prior, forward: solver,
+      observation: PointObservation(
+        grid: prior.grid, sensors: sensors, isPeriodic: forward.isPeriodic,
+        interpolation: forward.isPeriodic ? .spectral : .bilinear),
+      data: problem.data, noise: problem.noise)
+    coarse.transform = problem.transform
+    return CoarsenedProblem(coarse)
   }
 }

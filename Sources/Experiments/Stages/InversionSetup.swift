@@ -27,11 +27,16 @@ struct InversionSetup {
   ///
   /// - Throws: `ConfigError`, `InputError`, `HDF5Error`, `DatasetError`, `TrainingError`, `SolverError`.
   init(_ config: InvertConfig) throws {
+    var config = config
+    var source = try Source(config)
+    if case .accurate(let error) = config.solverTimeStep {
+      config.solverTimeStep = .fixed(try Self.timeStep(config, source, largestError: error))
+      source = try Source(config)
+    }
     self.config = config
-    let source = try Source(config)
     let forward = source.forward
     self.forward = forward
-    let field = try Self.fieldPrior(config, forward)
+    let field = try Self.fieldPrior(config, forward, grid: forward.grid)
     prior =
       config.viscosity.map {
         ScalarPrior(field, name: "log_viscosity", logDeviation: $0.logDeviation)
@@ -103,6 +108,7 @@ struct InversionSetup {
       ("sampler.kind", "mala", config.sampler.kind == .mala),
       ("sampler.screening", "mala", config.sampler.screening?.kind == .mala),
       ("sampler.reference", "laplace", config.sampler.reference == .laplace),
+      ("sampler.start", "laplace", config.sampler.start == .laplace),
     ]
     guard let need = needs.first(where: \.isNeeded) else { return }
     let reason =
@@ -116,9 +122,63 @@ struct InversionSetup {
     throw config.mistake(need.key, "is \(need.word), which needs a derivative: \(reason)")
   }
 
-  /// The Gaussian field of the configuration on the grid and with the boundaries of the data.
-  private static func fieldPrior(_ config: InvertConfig, _ forward: ForwardMap) throws -> any Prior {
-    let (field, grid) = (config.prior.field, forward.grid)
+  /// The largest equal time step that keeps an error of the observed values.
+  ///
+  /// Of T/16, T/32 and so on the first one whose values differ from those of half the step by at most that, in deviations
+  /// of the noise, as a root mean square over four draws of the prior.
+  ///
+  /// With equal steps the misfit is a smooth function, which searches along its gradient need; steps that are chosen
+  /// anew for every input make it jump by their tolerance, times what the flow makes of that.
+  private static func timeStep(
+    _ config: InvertConfig, _ source: Source, largestError: Double
+  ) throws -> Double {
+    let (forward, noise) = (source.forward, try noise(config, source))
+    let times = Array(Set(source.times)).sorted()
+    guard forward.field == forward.observedField, let last = times.last else {
+      throw config.mistake(
+        "solver.error", "is given, but the fields of \(forward.file.path) do not vary in time")
+    }
+    let prior = try fieldPrior(config, forward, grid: forward.grid)
+    let draws = (0..<4).map { sample in
+      var random = Philox(seed: UInt64(config.seed), stream: .starts, sample: sample)
+      return prior.makeField(random.normal(shape: [prior.coordinateCount]))
+    }
+    let inputs = Tensor.stacking(draws).reshaped(to: [draws.count, 1] + forward.grid)
+    let observation = source.observation(channels: source.channels, config)
+    /// Nil where a step is too large for the solver.
+    func values(_ step: Double) throws -> [Double]? {
+      var trial = config
+      trial.solverTimeStep = .fixed(step)
+      let solver = try ForwardMap.classicalSolver(
+        trial, forward.file, grid: forward.grid, times: times, viscosity: nil
+      ).0
+      do {
+        let solutions = try solver(inputs)
+        return draws.indices.flatMap { noise.whiten(observation(solutions[first: $0..<$0 + 1])) }
+      } catch is SolverError {
+        return nil
+      }
+    }
+    var step = last / 16
+    var coarse = try values(step)
+    for _ in 0..<12 {
+      let fine = try values(step / 2)
+      if let coarse, let fine {
+        let squares = zip(coarse, fine).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+        if (squares / Double(fine.count)).squareRoot() <= largestError { return step }
+      }
+      (step, coarse) = (step / 2, fine)
+    }
+    throw config.mistake(
+      "solver.error",
+      "is \(Text.number(largestError)), which steps down to \(Text.number(step, digits: 2)) do not reach")
+  }
+
+  /// The Gaussian field of the configuration on a grid and with the boundaries of the data.
+  static func fieldPrior(
+    _ config: InvertConfig, _ forward: ForwardMap, grid: [Int]
+  ) throws -> any Prior {
+    let field = config.prior.field
     if forward.isPeriodic { return field.periodicField(grid: grid) }
     guard grid.count == 2 else {
       throw config.mistake("prior", "has no Gaussian field for the bounded axis of \(forward.file.path)")

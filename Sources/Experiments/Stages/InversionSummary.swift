@@ -22,6 +22,8 @@ struct InversionSummary: Encodable {
   let misfit: Double
   /// Whether the chains agree and hold enough effective draws.
   let converged: Bool
+  /// The numbers of this document that hold for converged chains only: empty if they have.
+  let provisional: [String]
   /// What does not, and why.
   let convergenceProblems: [String]
   let diagnostics: [String: Diagnostic]
@@ -44,8 +46,12 @@ struct InversionSummary: Encodable {
   let failedSolves: Int
   /// The time of sampling, all sessions together.
   let seconds: Double
+  /// What proposals, diagnostics and files took of the last session, as a share of its solves.
+  let overhead: Double?
   /// What the classical solver would have cost, for a surrogate.
   let comparison: InversionComparison?
+  /// Why there is no comparison, where one was asked for.
+  let noComparison: String?
   let report: String
 
   /// The posterior mean and standard deviation of a number.
@@ -128,7 +134,7 @@ extension InversionSummary {
       ("observations", "\(observations), noise \(Text.number(noise))"),
       ("draws", "\(drawsPerChain) in each of \(acceptanceRates.count) chains"),
       ("acceptance", acceptanceRates.map { Text.number($0, digits: 2) }.joined(separator: ", ")),
-      ("misfit", "\(Text.number(misfit)); half the observations is \(Double(observations) / 2)"),
+      ("misfit", "\(Text.number(misfit))\(caveat); half the observations is \(Double(observations) / 2)"),
       (
         "mixing",
         "\(Text.number(effectiveDraws, digits: 3)) effective draws, "
@@ -137,20 +143,26 @@ extension InversionSummary {
     ]
     if let relativeL2, let coverage {
       rows += [
-        ("posterior mean", "relative L2 distance \(Text.number(relativeL2)) from the truth"),
-        ("coverage", "\(Text.number(100 * coverage, digits: 3)) % of the truth within two deviations"),
+        ("posterior mean", "relative L2 distance \(Text.number(relativeL2)) from the truth\(caveat)"),
+        (
+          "coverage",
+          "\(Text.number(100 * coverage, digits: 3)) % of the truth within two deviations\(caveat)"
+        ),
       ]
     }
     if let viscosity {
       rows.append(
         (
           "viscosity",
-          "\(Text.number(viscosity.mean)), deviation \(Text.number(viscosity.standardDeviation, digits: 2))"
+          "\(Text.number(viscosity.mean)), deviation \(Text.number(viscosity.standardDeviation, digits: 2))\(caveat)"
         ))
     }
     if let noiseFactor {
       rows.append(
-        ("noise level", "\(Text.number(noiseFactor, digits: 3)) times the stated one (posterior mean)"))
+        (
+          "noise level",
+          "\(Text.number(noiseFactor, digits: 3)) times the stated one (posterior mean)\(caveat)"
+        ))
     }
     if let map {
       rows.append(
@@ -171,10 +183,14 @@ extension InversionSummary {
     if adjointSolves > 0 { solves += " and \(adjointSolves) adjoint ones" }
     if screeningSolves > 0 { solves += " and \(screeningSolves) by the surrogate" }
     rows.append(("sampling took", "\(Progress.clock(seconds)), \(solves)"))
+    if let overhead {
+      rows.append(("beside the solves", "\(Text.number(100 * overhead, digits: 2)) % of their time"))
+    }
     if failedSolves > 0 {
       rows.append(("failed solves", "\(failedSolves): not finite, proposals rejected"))
     }
     if let comparison { rows += comparison.rows }
+    if let noComparison { rows.append(("no comparison", noComparison)) }
     rows.append(("report", report))
     let table = Text.table(rows)
     guard !converged else { return table }
@@ -183,6 +199,9 @@ extension InversionSummary {
       + convergenceProblems.map { "  \($0)" } + ["Take more samples, or a sampler that mixes faster."])
       .joined(separator: "\n")
   }
+
+  /// What follows numbers that hold for converged chains only.
+  private var caveat: String { converged ? "" : " (not converged)" }
 
   private func surrogateRows(_ surrogate: SurrogatePosterior) -> [(String, String)] {
     let difference = surrogate.difference
@@ -198,6 +217,7 @@ extension InversionSummary {
         "the mean is off by \(Text.number(difference.meanDistance, digits: 2)) posterior deviations "
           + "(sampling error \(Text.number(difference.monteCarloError, digits: 2))), its deviation is "
           + "\(Text.number(difference.deviationRatio, digits: 3)) times the corrected one"
+          + (surrogate.converged ? caveat : " (not converged)")
       ),
     ]
   }

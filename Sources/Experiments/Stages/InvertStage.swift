@@ -26,7 +26,7 @@ public enum InvertStage {
       data: setup.checksums)
     let summary = try session.perform {
       let begin = ContinuousClock.now
-      let laplace = problem.isDifferentiable ? try mode(of: problem, config, console) : nil
+      let laplace = config.sampler.needsMode ? try mode(of: problem, config, console) : nil
       let modeSeconds = Progress.seconds(ContinuousClock.now - begin)
       let (sampler, screening) = samplers(config.sampler, setup, laplace)
       func chainRun(_ sampler: any Sampler, _ schedule: SamplingSchedule, _ file: String, _ label: String)
@@ -38,7 +38,7 @@ public enum InvertStage {
       }
       let schedule = schedule(config)
       // Twice as wide as what is expected of the posterior; without a mode, the prior.
-      let startingLaw = config.sampler.reference == .laplace ? laplace?.reference.widened(by: 2) : nil
+      let startingLaw = config.sampler.start == .laplace ? laplace?.reference.widened(by: 2) : nil
       // The surrogate's own posterior first: it costs no true solves, tells where to start, and is compared.
       var surrogate: ChainRun.Result?
       if let screening, let settings = config.sampler.screening, settings.samples > 0 {
@@ -74,7 +74,10 @@ public enum InvertStage {
         truth: truth,
         priorStandardDeviation: problem.transform.priorStandardDeviation(variances),
         software: (Version.name, Version.number), createdAt: Manifest.timestamp(),
-        attributes: [("forward_map", forward.name), ("config", config.resolvedYAML)])
+        attributes: [
+          ("forward_map", forward.name), ("config", config.resolvedYAML),
+          ("converged", InversionDiagnostics(result.history).haveConverged ? "yes" : "no"),
+        ])
       record.priorMean = problem.transform.priorMean(variances)
       record.sensorTimes = setup.sensorTimes
       record.laplace = laplace
@@ -108,9 +111,15 @@ public enum InvertStage {
       try progress.update(
         search.iterations, detail: "gradient \(Text.number(search.relativeGradient, digits: 2))")
     }
-    if laplace.search.relativeGradient > 0.01, config.sampler.reference == .laplace {
+    if !laplace.search.isMode {
       console.note(
-        "note: the mode was not found; proposals about it may never be accepted: see sampler.reference")
+        "note: the mode was not found: chains start at the lowest point of the search; with 'sampler.reference: laplace' "
+          + "proposals about it may never be accepted")
+      if config.surrogate == .solver, config.solverTimeStep == .auto || config.solverTimeStep == .asInData {
+        console.note(
+          "note: time steps that the solver chooses anew for every input make the misfit jump; 'solver.error: 0.02' chooses "
+            + "equal ones by the noise")
+      }
     }
     return laplace
   }
@@ -145,22 +154,31 @@ public enum InvertStage {
       seed: UInt64(config.seed))
   }
 
-  /// The fair comparison with the classical solver, for a surrogate.
+  /// The fair comparison with the classical solver, or why there is none; neither where none was asked for.
   private static func compare(
     _ result: ChainRun.Result, _ setup: InversionSetup, _ console: Console
-  ) throws -> InversionComparison? {
-    guard setup.config.compares, setup.forward.training != nil else { return nil }
+  ) throws -> (comparison: InversionComparison?, reason: String?) {
+    guard setup.config.compares else { return (nil, nil) }
+    guard setup.forward.training != nil else {
+      return (nil, "the forward map is the classical solver itself")
+    }
     console.note("comparing with the classical solver")
     let solves = result.chains.solves
-    return try InversionComparison(
+    let comparison = try InversionComparison(
       setup, points: result.chains.points.coordinates,
       solves: setup.forward.solver == nil ? solves.forward : solves.screening)
+    return (
+      comparison,
+      comparison == nil
+        ? "\(setup.forward.file.path) does not state the solver's settings, or no grid resolves its solutions"
+        : nil
+    )
   }
 
   private static func summarize(
     _ result: ChainRun.Result, _ surrogate: ChainRun.Result?, _ laplace: LaplaceApproximation?,
     modeSeconds: Double, _ setup: InversionSetup, _ sampler: any Sampler,
-    _ comparison: InversionComparison?, _ run: RunFolder
+    _ comparison: (comparison: InversionComparison?, reason: String?), _ run: RunFolder
   ) -> InversionSummary {
     let (config, forward, truth) = (setup.config, setup.forward, setup.truth)
     let (chains, history) = (result.chains, result.history)
@@ -176,6 +194,10 @@ public enum InvertStage {
     }
     let misfits = history.keptTrace("misfit").flatMap { $0 }
     let diagnostics = InversionDiagnostics(history)
+    let statistics =
+      ["misfit", "relativeL2", "coverage"] + (noiseFactor == nil ? [] : ["noiseFactor"])
+      + (viscosities == nil ? [] : ["viscosity"])
+      + (surrogate == nil ? [] : ["surrogatePosterior.difference"])
     return InversionSummary(
       run: run.path, forwardMap: forward.solver?.name ?? forward.name,
       screening: forward.solver.map { _ in forward.name }, sampler: sampler.name,
@@ -184,6 +206,7 @@ public enum InvertStage {
       viscosity: viscosities.map(InversionSummary.Moments.init),
       drawsPerChain: chains.keptDraws, acceptanceRates: history.acceptanceRates, stepSizes: chains.stepSizes,
       misfit: misfits.reduce(0, +) / Double(misfits.count), converged: diagnostics.haveConverged,
+      provisional: diagnostics.haveConverged ? [] : statistics,
       convergenceProblems: diagnostics.complaints.map { "\($0.quantity): \($0.reason)" },
       diagnostics: Dictionary(
         uniqueKeysWithValues: zip(diagnostics.quantities, diagnostics.values).map {
@@ -218,6 +241,7 @@ public enum InvertStage {
       forwardSolves: chains.solves.forward,
       adjointSolves: config.sampler.kind == .mala ? chains.solves.forward : 0,
       screeningSolves: chains.solves.screening, failedSolves: chains.solves.failed, seconds: result.seconds,
-      comparison: comparison, report: run.reportFile)
+      overhead: result.overhead, comparison: comparison.comparison, noComparison: comparison.reason,
+      report: run.reportFile)
   }
 }

@@ -129,7 +129,8 @@ extension TrainConfig {
       epochs: epochs, batchSize: batchSize, optimizer: optimizer.configuration,
       architectureOptimizer: architectureOptimizer?.configuration, schedule: schedule, loss: loss,
       lossAxes: loss == .relativeH1 ? try differenceAxes(axes) : [], lossReduction: lossReduction,
-      clippingNorm: gradientClipping, microBatchSize: microBatchSize, averagingDecay: averagingDecay,
+      tangentWeight: tangentWeight, clippingNorm: gradientClipping, microBatchSize: microBatchSize,
+      averagingDecay: averagingDecay,
       earlyStoppingPatience: earlyStopping, seed: UInt64(seed))
   }
 

@@ -12,6 +12,8 @@ struct StreamedData: TrainingSource {
   let stride: Int
   /// The points per axis after that.
   let grid: [Int]
+  /// Along how many directions the file's derivatives are wanted.
+  let directionCount: Int
 
   var sampleCount: Int { samples.count }
   var inputShape: [Int] { [mapping.inputs.count] + grid }
@@ -21,6 +23,21 @@ struct StreamedData: TrainingSource {
   ///
   /// - Throws: `DatasetError`, `HDF5Error`; `CancellationError` on request.
   func read(_ numbers: [Int]) throws -> TrainingData {
+    let (inputs, targets) = try read(numbers, mapping)
+    return TrainingData(inputs: inputs, targets: targets)
+  }
+
+  /// Their derivatives, read likewise.
+  ///
+  /// - Throws: as `read`.
+  func readTangents(_ numbers: [Int], direction: Int) throws -> TangentPairs {
+    let (directions, products) = try read(numbers, mapping.tangents(direction: direction + 1))
+    return TangentPairs(directions: directions, products: products)
+  }
+
+  private func read(
+    _ numbers: [Int], _ mapping: FieldMapping
+  ) throws -> (inputs: Tensor<Float>, targets: Tensor<Float>) {
     let order = numbers.indices.sorted { numbers[$0] < numbers[$1] }
     var inputs = Tensor<Float>(shape: [numbers.count] + inputShape)
     var targets = Tensor<Float>(shape: [numbers.count] + targetShape)
@@ -37,7 +54,7 @@ struct StreamedData: TrainingSource {
         FieldMapping.read(mapping.targets, of: file, samples: range, stride: stride), to: &targets, places)
       rest = rest.dropFirst(places.count)
     }
-    return TrainingData(inputs: inputs, targets: targets)
+    return (inputs, targets)
   }
 
   private func copy(_ part: Tensor<Float>, to fields: inout Tensor<Float>, _ places: [Int]) {
@@ -74,12 +91,23 @@ extension RunData {
     _ side: KeyPath<Split, Range<Int>>, of file: any ReadableDataset, isStreamed: Bool, _ config: TrainConfig
   ) throws -> any TrainingSource {
     let (samples, stride) = (split[keyPath: side], config.data.stride)
+    let directions = side == \.training ? directionCount(config) : 0
     if isStreamed {
-      return StreamedData(file: file, mapping: mapping, samples: samples, stride: stride, grid: grid)
+      return StreamedData(
+        file: file, mapping: mapping, samples: samples, stride: stride, grid: grid,
+        directionCount: directions)
     }
     return TrainingData(
       inputs: try FieldMapping.read(mapping.inputs, of: file, samples: samples, stride: stride),
-      targets: try FieldMapping.read(mapping.targets, of: file, samples: samples, stride: stride))
+      targets: try FieldMapping.read(mapping.targets, of: file, samples: samples, stride: stride),
+      tangents: try (0..<directions).map {
+        try mapping.readTangents(of: file, direction: $0 + 1, samples: samples, stride: stride)
+      })
+  }
+
+  /// Along how many directions training takes derivatives.
+  private func directionCount(_ config: TrainConfig) -> Int {
+    config.tangentWeight == nil ? 0 : trainFile.description.tangentCount
   }
 
   /// Whether the samples stay in their files, and are read batch by batch.
@@ -88,7 +116,9 @@ extension RunData {
   /// - Throws: `ConfigError` if they are to and cannot.
   func isStreamed(_ config: TrainConfig, memory: Int, _ console: Console) throws -> Bool {
     let numbers = (mapping.inputs.count + mapping.targets.count) * grid.reduce(1, *)
-    let samples = split.training.count + split.validation.count + split.test.count
+    // Derivatives of a sample take as much as the sample, for every direction.
+    let samples =
+      (1 + directionCount(config)) * split.training.count + split.validation.count + split.test.count
     let needed = MemoryLayout<Float>.size * numbers * samples
     guard config.data.memory.isStreamed(bytes: needed, memory: memory) else { return false }
     if let interleaved = [trainFile, testFile].first(where: \.interleavesSamples) {

@@ -1,0 +1,81 @@
+import Synchronization
+
+/// The memory of tensors and workspaces, kept when it is freed for the next one of the same size.
+///
+/// A training step and a surrogate solve ask for the same sizes in the same order again and again: after the first
+/// one all memory comes from here, and none from the heap. All blocks together never take much more than what was in
+/// use at one time.
+package enum MemoryPool {
+  /// Every block begins at a multiple of this: a cache line, and the longest vector.
+  private static let alignment = 64
+  /// Larger blocks go back to the system: they are whole datasets, not what steps repeat.
+  private static let largest = 1 << 30
+
+  /// Blocks of one size that nobody uses.
+  private struct Shelf {
+    var blocks: [UnsafeMutableRawPointer] = []
+    /// When one was last taken or put back.
+    var lastUse = 0
+  }
+
+  private struct State: @unchecked Sendable {
+    var shelves: [Int: Shelf] = [:]
+    var clock = 0
+    var bytesInUse = 0
+    var mostInUse = 0
+    var idleBytes = 0
+  }
+
+  private static let state = Mutex(State())
+
+  /// A block of at least `bytes`, whose content is undefined.
+  package static func take(_ bytes: Int) -> UnsafeMutableRawPointer {
+    let size = rounded(bytes)
+    guard size <= largest else { return .allocate(byteCount: size, alignment: alignment) }
+    let found = state.withLock { state -> UnsafeMutableRawPointer? in
+      state.clock += 1
+      state.bytesInUse += size
+      state.mostInUse = max(state.mostInUse, state.bytesInUse)
+      let found = state.shelves[size]?.blocks.popLast()
+      if found != nil {
+        state.shelves[size]?.lastUse = state.clock
+        state.idleBytes -= size
+      } else {
+        makeRoom(&state)
+      }
+      return found
+    }
+    return found ?? .allocate(byteCount: size, alignment: alignment)
+  }
+
+  /// Puts back what `take` gave for the same number of bytes.
+  package static func putBack(_ block: UnsafeMutableRawPointer, _ bytes: Int) {
+    let size = rounded(bytes)
+    guard size <= largest else { return block.deallocate() }
+    state.withLock { state in
+      state.clock += 1
+      state.bytesInUse -= size
+      state.idleBytes += size
+      state.shelves[size, default: Shelf()].blocks.append(block)
+      state.shelves[size]?.lastUse = state.clock
+    }
+  }
+
+  /// Frees idle blocks, those first whose size was not asked for for the longest time, until what is used and what
+  /// is idle come to a quarter more than was ever in use, and a little.
+  private static func makeRoom(_ state: inout State) {
+    let most = state.mostInUse + state.mostInUse / 4 + (1 << 20)
+    while state.bytesInUse + state.idleBytes > most,
+      let oldest = state.shelves.filter({ !$0.value.blocks.isEmpty }).min(by: {
+        $0.value.lastUse < $1.value.lastUse
+      })
+    {
+      oldest.value.blocks[oldest.value.blocks.count - 1].deallocate()
+      state.shelves[oldest.key]?.blocks.removeLast()
+      if oldest.value.blocks.count == 1 { state.shelves[oldest.key] = nil }
+      state.idleBytes -= oldest.key
+    }
+  }
+
+  private static func rounded(_ bytes: Int) -> Int { max(1, (bytes + alignment - 1) / alignment) * alignment }
+}
