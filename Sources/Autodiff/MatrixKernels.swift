@@ -29,28 +29,34 @@ enum MatrixKernels {
 }
 
 extension ck_factors {
-  /// A, row-major with rows `stride` apart, times B with rows `bStride` apart.
+  /// A, row-major with rows `stride` apart, times B with rows `bStride` apart; to every row of B is added `sign` times
+  /// a row of those that start at `mirror` and run backwards.
   init(
-    inner: Int, _ a: UnsafePointer<Float>, stride: Int? = nil, _ b: UnsafePointer<Float>, bStride: Int
+    inner: Int, _ a: UnsafePointer<Float>, stride: Int? = nil, _ b: UnsafePointer<Float>, bStride: Int,
+    mirror: UnsafePointer<Float>? = nil, sign: Float = 0
   ) {
-    self.init(inner: inner, a: a, row: stride ?? inner, column: 1, b: b, b_row: bStride)
+    self.init(
+      inner: inner, a: a, row: stride ?? inner, column: 1, b: b, b_row: bStride, mirror: mirror, sign: sign)
   }
 
   /// Aᵀ, where A is row-major with rows `stride` apart, times B.
   init(
     inner: Int, transposed a: UnsafePointer<Float>, stride: Int, _ b: UnsafePointer<Float>, bStride: Int
   ) {
-    self.init(inner: inner, a: a, row: 1, column: stride, b: b, b_row: bStride)
+    self.init(
+      inner: inner, a: a, row: 1, column: stride, b: b, b_row: bStride, mirror: nil, sign: 0)
   }
 }
 
 extension Activation {
   /// How a product ends in this activation of the sum plus a bias per row.
   ///
-  /// - Parameter slope: gets the derivative, laid out as the result; for `gelu` only.
+  /// - Parameters:
+  ///   - adding: whether what is in the place of the result belongs to the sum.
+  ///   - slope: gets the derivative, laid out as the result; for `gelu` only.
   func finish(
-    bias: UnsafePointer<Float>?, slope: UnsafeMutablePointer<Float>? = nil
+    adding: Bool = false, bias: UnsafePointer<Float>?, slope: UnsafeMutablePointer<Float>? = nil
   ) -> ck_finish {
-    ck_finish(kind: kernel, bias: bias, factor: nil, slope: slope)
+    ck_finish(kind: kernel, adds: adding ? 1 : 0, bias: bias, factor: nil, slope: slope)
   }
 }

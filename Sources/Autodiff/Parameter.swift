@@ -48,7 +48,12 @@ func add(_ contribution: Tensor<Float>, to sum: inout Tensor<Float>?) {
   precondition(
     total.shape == contribution.shape, "gradients \(total.shape) and \(contribution.shape) differ in shape")
   total.withUnsafeMutableBuffer { total in
-    contribution.withUnsafeBuffer { Float.axpy(total.count, 1, $0.baseAddress!, total.baseAddress!) }
+    let total = total
+    contribution.start { contribution in
+      parallelFor(total.count, grain: 65_536) { range in
+        Float.axpy(range.count, 1, contribution + range.lowerBound, total.baseAddress! + range.lowerBound)
+      }
+    }
   }
   sum = total
 }

@@ -56,14 +56,17 @@ enum { DOT_PANEL = 32, DOT_LENGTH = 288 };
 struct matrix_kernels {
   void (*product)(size_t rows, size_t columns, int count, const struct ck_factors *factors, int continues,
                   const struct ck_finish *finish, float *c, size_t c_row);
+  void (*mirrored_product)(size_t rows, size_t columns, const struct ck_factors *even,
+                           const struct ck_factors *odd, int continues, float *c, float *mirror,
+                           size_t c_row);
   void (*inner_products)(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
                          const float *y, size_t y_row, int adds, float *c, size_t c_row);
 };
 
-static const struct matrix_kernels baseline = {product_baseline, inner_products_baseline};
+static const struct matrix_kernels baseline = {product_baseline, mirrored_product_baseline, inner_products_baseline};
 #ifdef SEVERAL_INSTRUCTION_SETS
-static const struct matrix_kernels avx2 = {product_avx2, inner_products_avx2};
-static const struct matrix_kernels avx512 = {product_avx512, inner_products_avx512};
+static const struct matrix_kernels avx2 = {product_avx2, mirrored_product_avx2, inner_products_avx2};
+static const struct matrix_kernels avx512 = {product_avx512, mirrored_product_avx512, inner_products_avx512};
 #endif
 
 /// The best kernels that use no more than `most`.
@@ -77,26 +80,34 @@ static const struct matrix_kernels *kernels(enum ck_instructions most) {
   return &baseline;
 }
 
+/// The sums of a product from the term `done` on, at most `most`.
+static struct ck_factors part_of(struct ck_factors factors, size_t done, size_t most) {
+  if (done > factors.inner) done = factors.inner;
+  size_t rest = factors.inner - done;
+  factors.inner = rest < most ? rest : most;
+  factors.a += done * factors.column;
+  factors.b += done * factors.b_row;
+  if (factors.mirror) factors.mirror -= done * factors.b_row;
+  return factors;
+}
+
 void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, size_t count,
                       const struct ck_factors *factors, const struct ck_finish *finish, float *c,
                       size_t c_row) {
   const struct matrix_kernels *use = kernels(most);
   size_t factor = 0, done = 0;  // the factor that is next, and how much of its sums is done
-  int continues = 0;
+  int continues = finish && finish->adds;
   while (factor < count) {
     // As many factors, whole or in part, as one visit of the result can take.
     struct ck_factors parts[4];
     int n = 0;
     size_t total = 0;
     while (factor < count && total < MAXIMUM_INNER && n < 4) {
-      struct ck_factors f = factors[factor];
-      size_t rest = f.inner - done, room = MAXIMUM_INNER - total;
-      size_t inner = rest < room ? rest : room;
-      parts[n++] = (struct ck_factors){inner,      f.a + done * f.column, f.row, f.column,
-                                       f.b + done * f.b_row, f.b_row};
-      total += inner;
-      done += inner;
-      if (done == f.inner) {
+      struct ck_factors part = part_of(factors[factor], done, MAXIMUM_INNER - total);
+      parts[n++] = part;
+      total += part.inner;
+      done += part.inner;
+      if (done == factors[factor].inner) {
         factor++;
         done = 0;
       }
@@ -109,6 +120,23 @@ void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, si
 void ck_product(size_t rows, size_t columns, size_t count, const struct ck_factors *factors,
                 const struct ck_finish *finish, float *c, size_t c_row) {
   ck_product_using(CK_AVX512, rows, columns, count, factors, finish, c, c_row);
+}
+
+void ck_mirrored_product_using(enum ck_instructions most, size_t rows, size_t columns,
+                               const struct ck_factors *even, const struct ck_factors *odd, float *c,
+                               float *mirror, size_t c_row) {
+  const struct matrix_kernels *use = kernels(most);
+  // Half of what one visit of the result can take of either.
+  enum { most_inner = MAXIMUM_INNER / 2 };
+  for (size_t done = 0; done == 0 || done < even->inner || done < odd->inner; done += most_inner) {
+    struct ck_factors e = part_of(*even, done, most_inner), o = part_of(*odd, done, most_inner);
+    use->mirrored_product(rows, columns, &e, &o, done > 0, c, mirror, c_row);
+  }
+}
+
+void ck_mirrored_product(size_t rows, size_t columns, const struct ck_factors *even, const struct ck_factors *odd,
+                         float *c, float *mirror, size_t c_row) {
+  ck_mirrored_product_using(CK_AVX512, rows, columns, even, odd, c, mirror, c_row);
 }
 
 void ck_inner_products_using(enum ck_instructions most, size_t rows, size_t columns, size_t length,

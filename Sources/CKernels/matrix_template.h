@@ -41,9 +41,9 @@ TARGET INLINE void NAME(activate)(enum ck_activation kind, float bias, float *re
   }
 }
 
-/// sum[row][column] += A B for `rows` rows and `vectors` vectors of a packed tile of B, kept in registers.
+/// sum[row][column] += A B for `rows` rows and `vectors` vectors of B, kept in registers.
 TARGET INLINE void NAME(accumulate)(const int rows, const int vectors, size_t inner, const float *a, size_t row,
-                                    size_t column, const float *tile,
+                                    size_t column, const float *tile, size_t tile_row,
                                     NAME(vector) sum[PRODUCT_ROWS][PRODUCT_VECTORS]) {
   size_t k = 0;
   if (rows == 1) {
@@ -54,17 +54,17 @@ TARGET INLINE void NAME(accumulate)(const int rows, const int vectors, size_t in
     }
     for (; k + 4 <= inner; k += 4) {
       UNROLL for (int v = 0; v < vectors; v++) {
-        const float *b = tile + k * TILE + v * LANES;
+        const float *b = tile + k * tile_row + v * LANES;
         sum[0][v] += a[k * column] * NAME(load)(b);
         UNROLL for (int i = 0; i < 3; i++)
-          part[i][v] += a[(k + i + 1) * column] * NAME(load)(b + (i + 1) * TILE);
+          part[i][v] += a[(k + i + 1) * column] * NAME(load)(b + (i + 1) * tile_row);
       }
     }
     UNROLL for (int v = 0; v < vectors; v++) sum[0][v] += part[0][v] + (part[1][v] + part[2][v]);
   }
   for (; k < inner; k++) {
     NAME(vector) b[PRODUCT_VECTORS];
-    UNROLL for (int v = 0; v < vectors; v++) b[v] = NAME(load)(tile + k * TILE + v * LANES);
+    UNROLL for (int v = 0; v < vectors; v++) b[v] = NAME(load)(tile + k * tile_row + v * LANES);
     UNROLL for (int r = 0; r < rows; r++) {
       NAME(vector) x = NAME(all)(a[r * row + k * column]);
       UNROLL for (int v = 0; v < vectors; v++) sum[r][v] += x * b[v];
@@ -72,9 +72,15 @@ TARGET INLINE void NAME(accumulate)(const int rows, const int vectors, size_t in
   }
 }
 
-/// One block of rows of a tile: from the packed rows of B to finished results in `block`.
+/// Where the rows of the factors' B are for one tile: next to each other in `packed`, or in their own place.
+struct NAME(tile) {
+  const float *packed;
+  size_t start;
+};
+
+/// One block of rows of a tile: from the rows of B to finished results in `block`.
 TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, size_t first_row, int count,
-                                      const struct ck_factors *factors, const float *tile, int continues,
+                                      const struct ck_factors *factors, struct NAME(tile) tile, int continues,
                                       float *block) {
   NAME(vector) sum[PRODUCT_ROWS][PRODUCT_VECTORS];
   UNROLL for (int r = 0; r < rows; r++) {
@@ -83,9 +89,10 @@ TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, size_t 
   }
   for (int s = 0; s < count; s++) {
     const struct ck_factors *factor = factors + s;
+    const float *b = tile.packed ? tile.packed : factor->b + tile.start;
     NAME(accumulate)(rows, vectors, factor->inner, factor->a + first_row * factor->row, factor->row,
-                     factor->column, tile, sum);
-    tile += factor->inner * TILE;
+                     factor->column, b, tile.packed ? TILE : factor->b_row, sum);
+    if (tile.packed) tile.packed += factor->inner * TILE;
   }
   UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int v = 0; v < vectors; v++) NAME(store)(block + r * TILE + v * LANES, sum[r][v]);
@@ -93,7 +100,7 @@ TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, size_t 
 }
 
 TARGET INLINE void NAME(product_block)(const int rows, int vectors, size_t first_row, int count,
-                                       const struct ck_factors *factors, const float *tile, int continues,
+                                       const struct ck_factors *factors, struct NAME(tile) tile, int continues,
                                        float *block) {
   switch (vectors) {
     case 1: NAME(product_rows)(rows, 1, first_row, count, factors, tile, continues, block); break;
@@ -104,56 +111,185 @@ TARGET INLINE void NAME(product_block)(const int rows, int vectors, size_t first
   }
 }
 
+/// The first `width` numbers of a row of which `readable` may be read, filled up to whole vectors by anything.
+TARGET INLINE void NAME(read_row)(const float *from, size_t width, size_t readable, float *row) {
+  size_t whole = (width + LANES - 1) / LANES * LANES;
+  if (width == TILE) {
+    UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++)
+      NAME(store)(row + v * LANES, NAME(load)(from + v * LANES));
+  } else if (readable >= whole) {
+    for (size_t i = 0; i < whole; i += LANES) NAME(store)(row + i, NAME(load)(from + i));
+  } else {
+    memcpy(row, from, width * sizeof *row);
+    memset(row + width, 0, (whole - width) * sizeof *row);
+  }
+}
+
+/// The first `width` numbers of a row, and nothing behind them.
+TARGET INLINE void NAME(write_row)(const float *row, size_t width, float *to) {
+  if (width == TILE) {
+    UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++)
+      NAME(store)(to + v * LANES, NAME(load)(row + v * LANES));
+  } else if (width >= LANES) {
+    for (size_t i = 0; i + LANES <= width; i += LANES) NAME(store)(to + i, NAME(load)(row + i));
+    NAME(store)(to + width - LANES, NAME(load)(row + width - LANES));
+  } else {
+    memcpy(to, row, width * sizeof *row);
+  }
+}
+
+/// `width` columns of B, from `start` on, as rows of a tile.
+TARGET INLINE void NAME(pack)(const struct ck_factors *factor, size_t start, size_t width, float *packed) {
+  size_t inner = factor->inner, b_row = factor->b_row, whole = (width + LANES - 1) / LANES * LANES;
+  for (size_t k = 0; k < inner; k++, packed += TILE) {
+    // What is between a row and the end of the last one may be read too.
+    const float *row = factor->b + start + k * b_row;
+    size_t readable = (inner - 1 - k) * b_row + width;
+    if (!factor->mirror) {
+      NAME(read_row)(row, width, readable, packed);
+      continue;
+    }
+    const float *mirror = factor->mirror + start - k * b_row;
+    _Alignas(64) float ends[2][TILE];
+    if (whole > readable || whole > k * b_row + width) {
+      NAME(read_row)(row, width, width, ends[0]);
+      NAME(read_row)(mirror, width, width, ends[1]);
+      row = ends[0];
+      mirror = ends[1];
+    }
+    UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++)
+      if (v * LANES < (int)width)
+        NAME(store)(packed + v * LANES, NAME(load)(row + v * LANES) + factor->sign * NAME(load)(mirror + v * LANES));
+  }
+}
+
+/// From the sums of a row in `row` to what C and what else is asked for, `width` numbers at `target`.
+TARGET INLINE void NAME(finish_row)(const struct ck_finish *finish, size_t r, size_t c_row, size_t start,
+                                    size_t width, float *row, float *c) {
+  _Alignas(64) float other[TILE];
+  size_t target = r * c_row + start;
+  if (finish) {
+    NAME(activate)(finish->kind, finish->bias ? finish->bias[r] : 0, row, finish->slope ? other : NULL);
+    if (finish->slope) NAME(write_row)(other, width, finish->slope + target);
+    if (finish->factor) {
+      NAME(read_row)(finish->factor + target, width, width, other);
+      for (int i = 0; i < TILE; i++) row[i] *= other[i];
+    }
+  }
+  NAME(write_row)(row, width, c + target);
+}
+
 TARGET static void NAME(product)(size_t rows, size_t columns, int count, const struct ck_factors *factors,
                                  int continues, const struct ck_finish *finish, float *c, size_t c_row) {
-  _Alignas(64) float tile[MAXIMUM_INNER * TILE];
+  _Alignas(64) float packed[MAXIMUM_INNER * TILE];
   _Alignas(64) float block[PRODUCT_ROWS * TILE];
-  _Alignas(64) float slope[TILE];
+  // Blocks of nearly equal heights, so that none has too few sums in flight.
+  size_t blocks = (rows + PRODUCT_ROWS - 1) / PRODUCT_ROWS;
+  // A row or two of the result do not repay packing.
+  int packs = rows > 2;
+  for (int s = 0; s < count; s++) packs |= factors[s].mirror != NULL;
   for (size_t start = 0; start < columns; start += TILE) {
     size_t width = columns - start < TILE ? columns - start : TILE;
     int vectors = (int)((width + LANES - 1) / LANES);
-    float *packed = tile;
-    for (int s = 0; s < count; s++) {
-      const float *b = factors[s].b + start;
-      for (size_t k = 0; k < factors[s].inner; k++, packed += TILE, b += factors[s].b_row) {
-        if (width == TILE) {
-          UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++)
-            NAME(store)(packed + v * LANES, NAME(load)(b + v * LANES));
-        } else {
-          memcpy(packed, b, width * sizeof *b);
-          memset(packed + width, 0, (TILE - width) * sizeof *b);
-        }
+    struct NAME(tile) tile = {packs || width % LANES ? packed : NULL, start};
+    if (tile.packed) {
+      float *rest = packed;
+      for (int s = 0; s < count; s++) {
+        NAME(pack)(factors + s, start, width, rest);
+        rest += factors[s].inner * TILE;
       }
     }
-    for (size_t r = 0; r < rows;) {
-      int height = rows - r >= PRODUCT_ROWS ? PRODUCT_ROWS : rows - r >= 4 ? 4 : rows - r >= 2 ? 2 : 1;
+    for (size_t b = 0; b < blocks; b++) {
+      size_t r = rows * b / blocks;
+      int height = (int)(rows * (b + 1) / blocks - r);
       if (continues)
         for (int i = 0; i < height; i++)
-          memcpy(block + i * TILE, c + (r + i) * c_row + start, width * sizeof *c);
+          NAME(read_row)(c + (r + i) * c_row + start, width, width, block + i * TILE);
       switch (height) {
         case 1: NAME(product_block)(1, vectors, r, count, factors, tile, continues, block); break;
         case 2: NAME(product_block)(2, vectors, r, count, factors, tile, continues, block); break;
+        case 3: NAME(product_block)(3, vectors, r, count, factors, tile, continues, block); break;
         case 4: NAME(product_block)(4, vectors, r, count, factors, tile, continues, block); break;
-        default: NAME(product_block)(PRODUCT_ROWS, vectors, r, count, factors, tile, continues, block);
+#if PRODUCT_ROWS > 4
+        case 5: NAME(product_block)(5, vectors, r, count, factors, tile, continues, block); break;
+        case 6: NAME(product_block)(6, vectors, r, count, factors, tile, continues, block); break;
+#endif
+#if PRODUCT_ROWS > 6
+        case 7: NAME(product_block)(7, vectors, r, count, factors, tile, continues, block); break;
+        case 8: NAME(product_block)(8, vectors, r, count, factors, tile, continues, block); break;
+#endif
       }
-      for (int i = 0; i < height; i++) {
-        float *row = block + i * TILE;
-        size_t target = (r + i) * c_row + start;
-        if (finish) {
-          float bias = finish->bias ? finish->bias[r + i] : 0;
-          NAME(activate)(finish->kind, bias, row, finish->slope ? slope : NULL);
-          if (finish->slope) memcpy(finish->slope + target, slope, width * sizeof *c);
-          if (finish->factor)
-            for (size_t p = 0; p < width; p++) row[p] *= finish->factor[target + p];
-        }
-        if (width == TILE) {
-          UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++)
-            NAME(store)(c + target + v * LANES, NAME(load)(row + v * LANES));
-        } else {
-          memcpy(c + target, row, width * sizeof *c);
-        }
+      for (int i = 0; i < height; i++)
+        NAME(finish_row)(finish, r + i, c_row, start, width, block + i * TILE, c);
+    }
+  }
+}
+
+/// Rows of both results of a mirrored product, sums and differences, straight to where they belong.
+TARGET INLINE void NAME(mirrored_rows)(const int rows, const int vectors, size_t first_row,
+                                       const struct ck_factors *even, const struct ck_factors *odd,
+                                       const float *packed, int continues, size_t width, float *c, float *mirror,
+                                       size_t c_row) {
+  NAME(vector) sum[2][PRODUCT_ROWS][PRODUCT_VECTORS];
+  UNROLL for (int r = 0; r < rows; r++) {
+    UNROLL for (int v = 0; v < vectors; v++) sum[0][r][v] = sum[1][r][v] = NAME(all)(0);
+  }
+  NAME(accumulate)(rows, vectors, even->inner, even->a + first_row * even->row, even->row, even->column, packed, TILE,
+                   sum[0]);
+  NAME(accumulate)(rows, vectors, odd->inner, odd->a + first_row * odd->row, odd->row, odd->column,
+                   packed + even->inner * TILE, TILE, sum[1]);
+  UNROLL for (int r = 0; r < rows; r++) {
+    _Alignas(64) float row[2][TILE];
+    UNROLL for (int v = 0; v < vectors; v++) {
+      NAME(store)(row[0] + v * LANES, sum[0][r][v] + sum[1][r][v]);
+      NAME(store)(row[1] + v * LANES, sum[0][r][v] - sum[1][r][v]);
+    }
+    if (continues) {
+      _Alignas(64) float before[2][TILE];
+      NAME(read_row)(c + r * c_row, width, width, before[0]);
+      NAME(read_row)(mirror - r * c_row, width, width, before[1]);
+      UNROLL for (int v = 0; v < vectors; v++) {
+        NAME(store)(row[0] + v * LANES, NAME(load)(before[0] + v * LANES) + NAME(load)(row[0] + v * LANES));
+        NAME(store)(row[1] + v * LANES, NAME(load)(before[1] + v * LANES) + NAME(load)(row[1] + v * LANES));
       }
-      r += height;
+    }
+    NAME(write_row)(row[0], width, c + r * c_row);
+    NAME(write_row)(row[1], width, mirror - r * c_row);
+  }
+}
+
+TARGET INLINE void NAME(mirrored_block)(const int rows, int vectors, size_t first_row, const struct ck_factors *even,
+                                        const struct ck_factors *odd, const float *packed, int continues,
+                                        size_t width, float *c, float *mirror, size_t c_row) {
+  switch (vectors) {
+    case 1: NAME(mirrored_rows)(rows, 1, first_row, even, odd, packed, continues, width, c, mirror, c_row); break;
+    case 2: NAME(mirrored_rows)(rows, 2, first_row, even, odd, packed, continues, width, c, mirror, c_row); break;
+#if PRODUCT_VECTORS > 2
+    default: NAME(mirrored_rows)(rows, 3, first_row, even, odd, packed, continues, width, c, mirror, c_row); break;
+#endif
+  }
+}
+
+TARGET static void NAME(mirrored_product)(size_t rows, size_t columns, const struct ck_factors *even,
+                                          const struct ck_factors *odd, int continues, float *c, float *mirror,
+                                          size_t c_row) {
+  _Alignas(64) float packed[MAXIMUM_INNER * TILE];
+  enum { height = PRODUCT_ROWS / 2 };
+  for (size_t start = 0; start < columns; start += TILE) {
+    size_t width = columns - start < TILE ? columns - start : TILE;
+    int vectors = (int)((width + LANES - 1) / LANES);
+    NAME(pack)(even, start, width, packed);
+    NAME(pack)(odd, start, width, packed + even->inner * TILE);
+    for (size_t r = 0; r < rows; r += height) {
+      float *to = c + r * c_row + start, *back = mirror - r * c_row + start;
+      switch (rows - r < height ? rows - r : height) {
+        case 1: NAME(mirrored_block)(1, vectors, r, even, odd, packed, continues, width, to, back, c_row); break;
+        case 2: NAME(mirrored_block)(2, vectors, r, even, odd, packed, continues, width, to, back, c_row); break;
+        case 3: NAME(mirrored_block)(3, vectors, r, even, odd, packed, continues, width, to, back, c_row); break;
+#if PRODUCT_ROWS > 6
+        case 4: NAME(mirrored_block)(4, vectors, r, even, odd, packed, continues, width, to, back, c_row); break;
+#endif
+      }
     }
   }
 }

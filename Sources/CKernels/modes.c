@@ -5,23 +5,25 @@
 #include <string.h>
 
 /// `height` rows by 16 columns of the product, kept in registers over the whole sum.
+///
+/// Every product of parts has a sum of its own: the next term does not wait for two additions to the same one.
 INLINE void planar_block(size_t height, size_t inner, struct ck_planar la, const float *a, struct ck_planar lb,
                          const float *b, struct ck_planar lc, float *c) {
-  lanes re[4] = {{0}}, im[4] = {{0}};
+  lanes rr[2] = {{0}}, ii[2] = {{0}}, ri[2] = {{0}}, ir[2] = {{0}};
   float sign_a = la.conjugate ? -1.0f : 1.0f, sign_b = lb.conjugate ? -1.0f : 1.0f;
   for (size_t k = 0; k < inner; k++) {
-    lanes br = LOAD(b + k * lb.row), bi = sign_b * LOAD(b + k * lb.row + lb.imaginary);
+    lanes br = LOAD(b + k * lb.row), bi = LOAD(b + k * lb.row + lb.imaginary);
     for (size_t r = 0; r < height; r++) {
-      float ar = a[r * la.row + k * la.column], ai = sign_a * a[r * la.row + k * la.column + la.imaginary];
-      re[r] += ar * br;
-      re[r] -= ai * bi;
-      im[r] += ar * bi;
-      im[r] += ai * br;
+      float ar = a[r * la.row + k * la.column], ai = a[r * la.row + k * la.column + la.imaginary];
+      rr[r] += ar * br;
+      ii[r] += ai * bi;
+      ri[r] += ar * bi;
+      ir[r] += ai * br;
     }
   }
   for (size_t r = 0; r < height; r++) {
-    STORE(c + r * lc.row, re[r]);
-    STORE(c + r * lc.row + lc.imaginary, im[r]);
+    STORE(c + r * lc.row, rr[r] - sign_a * sign_b * ii[r]);
+    STORE(c + r * lc.row + lc.imaginary, sign_b * ri[r] + sign_a * ir[r]);
   }
 }
 
@@ -55,8 +57,6 @@ KERNEL(void, ck_planar_product, (size_t rows, size_t columns, size_t inner, stru
     // The last block overlaps the one before it instead of being narrower; what it repeats is equal.
     size_t j = start + LANES <= columns ? start : columns - LANES;
     size_t r = 0;
-    for (; r + 4 <= rows; r += 4)
-      planar_block(4, inner, la, a + r * la.row, lb, b + j, lc, c + r * lc.row + j);
     for (; r + 2 <= rows; r += 2)
       planar_block(2, inner, la, a + r * la.row, lb, b + j, lc, c + r * lc.row + j);
     if (r < rows) planar_block(1, inner, la, a + r * la.row, lb, b + j, lc, c + r * lc.row + j);
@@ -127,6 +127,95 @@ void ck_gather_modes(size_t m, size_t channels, const float *modes, size_t strid
       out[(c * m + k) * 2] = modes[k * stride + c];
       out[(c * m + k) * 2 + 1] = modes[k * stride + channels + c];
     }
+}
+
+void ck_sum_axis(size_t outer, size_t points, size_t m, size_t row, const float *cosines, const float *sines,
+                 const float *from, float *to) {
+  size_t half = points / 2 + 1, pairs = (points - 1) / 2;
+  for (; outer > 0; outer--, from += points * row, to += (2 * m + 1) * row) {
+    const float *last = from + (points - 1) * row;
+    // The first point and, of an even number, the middle one are pairs with themselves.
+    struct ck_factors even[] = {{1, cosines, half, 1, from, row, NULL, 0},
+                                {pairs, cosines + 1, half, 1, from + row, row, last, 1},
+                                {1, cosines + half - 1, half, 1, from + (half - 1) * row, row, NULL, 0}};
+    ck_product(m + 1, row, points % 2 == 0 ? 3 : 2, even, NULL, to, row);
+    struct ck_factors odd = {pairs, sines, pairs, 1, from + row, row, last, -1};
+    ck_product(m, row, 1, &odd, NULL, to + (m + 1) * row, row);
+  }
+}
+
+void ck_expand_axis(size_t outer, size_t points, size_t m, size_t row, const float *cosines, const float *sines,
+                    const float *from, float *to) {
+  size_t half = points / 2 + 1, pairs = (points - 1) / 2;
+  for (; outer > 0; outer--, from += (2 * m + 1) * row, to += points * row) {
+    struct ck_factors even = {m + 1, cosines, 1, half, from, row, NULL, 0};
+    struct ck_factors odd = {m, sines, 1, pairs, from + (m + 1) * row, row, NULL, 0};
+    ck_product(1, row, 1, &even, NULL, to, row);
+    even.a = cosines + half - 1;
+    if (points % 2 == 0) ck_product(1, row, 1, &even, NULL, to + (half - 1) * row, row);
+    even.a = cosines + 1;
+    ck_mirrored_product(pairs, row, &even, &odd, to + row, to + (points - 1) * row, row);
+  }
+}
+
+KERNEL(void, ck_fold_quarters, (size_t quarter, const float *restrict x, float *restrict parts),
+    (quarter, x, parts)) {
+  const float *restrict second = x + 2 * quarter - 1, *restrict third = x + 2 * quarter,
+                        *restrict fourth = x + 4 * quarter - 1;
+  float *restrict odd_cosines = parts + quarter, *restrict even_sines = parts + 2 * quarter,
+                  *restrict odd_sines = parts + 3 * quarter;
+  for (size_t j = 0; j < quarter; j++) {
+    size_t back = -j;
+    float sum = x[j] + fourth[back], middle_sum = second[back] + third[j];
+    float difference = x[j] - fourth[back], middle_difference = second[back] - third[j];
+    parts[j] = sum + middle_sum;
+    odd_cosines[j] = sum - middle_sum;
+    even_sines[j] = difference - middle_difference;
+    odd_sines[j] = difference + middle_difference;
+  }
+}
+
+KERNEL(void, ck_unfold_quarters, (size_t start, size_t count, size_t quarter, const float *restrict parts,
+    size_t part_row, float *restrict x),
+    (start, count, quarter, parts, part_row, x)) {
+  float *restrict first = x + start, *restrict second = x + 2 * quarter - 1 - start,
+                  *restrict third = x + 2 * quarter + start, *restrict fourth = x + 4 * quarter - 1 - start;
+  const float *restrict odd_cosines = parts + part_row, *restrict even_sines = parts + 2 * part_row,
+                        *restrict odd_sines = parts + 3 * part_row;
+  for (size_t j = 0; j < count; j++) {
+    size_t back = -j;
+    float sum = parts[j] + odd_cosines[j], middle_sum = parts[j] - odd_cosines[j];
+    float difference = even_sines[j] + odd_sines[j], middle_difference = even_sines[j] - odd_sines[j];
+    first[j] = sum + difference;
+    fourth[back] = sum - difference;
+    third[j] = middle_sum + middle_difference;
+    second[back] = middle_sum - middle_difference;
+  }
+}
+
+void ck_scatter_turned(size_t m, size_t channels, const float *sums, const float *turns, size_t stride,
+                       float *modes) {
+  for (size_t k = 0; k < m; k++) {
+    const float *a = sums + k % 2 * ((m + 1) / 2) + k / 2;
+    float c = turns[2 * k], s = turns[2 * k + 1];
+    for (size_t channel = 0; channel < channels; channel++, a += 2 * m) {
+      modes[k * stride + channel] = a[0] * c + a[m] * s;
+      modes[k * stride + channels + channel] = a[0] * s - a[m] * c;
+    }
+  }
+}
+
+void ck_gather_turned(size_t m, size_t channels, const float *modes, size_t stride, const float *turns,
+                      float *sums) {
+  for (size_t k = 0; k < m; k++) {
+    float *a = sums + k % 2 * ((m + 1) / 2) + k / 2;
+    float c = turns[2 * k], s = turns[2 * k + 1];
+    for (size_t channel = 0; channel < channels; channel++, a += 2 * m) {
+      float re = modes[k * stride + channel], im = modes[k * stride + channels + channel];
+      a[0] = re * c + im * s;
+      a[m] = re * s - im * c;
+    }
+  }
 }
 
 KERNEL(void, ck_planar_scale, (size_t rows, size_t columns, struct ck_planar la, const float *a,

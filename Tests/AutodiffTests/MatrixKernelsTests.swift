@@ -33,9 +33,11 @@ import Testing
           e.withUnsafeBufferPointer { e in
             let factors = [
               ck_factors(
-                inner: first, a: a.baseAddress, row: aStride, column: 1, b: b.baseAddress, b_row: bStride),
+                inner: first, a: a.baseAddress, row: aStride, column: 1, b: b.baseAddress, b_row: bStride,
+                mirror: nil, sign: 0),
               ck_factors(
-                inner: second, a: d.baseAddress, row: 1, column: rows, b: e.baseAddress, b_row: columns),
+                inner: second, a: d.baseAddress, row: 1, column: rows, b: e.baseAddress, b_row: columns,
+                mirror: nil, sign: 0),
             ]
             ck_product_using(
               instructions, rows, columns, second > 0 ? 2 : 1, factors, nil, &c, cStride)
@@ -55,6 +57,79 @@ import Testing
     }
   }
 
+  /// Pairs of rows from both ends, added and subtracted, on top of what is there.
+  @Test(arguments: instructions, [(1, 3, 2), (2, 48, 31), (5, 64, 31), (13, 20, 42), (9, 100, 500)])
+  func mirroredFactors(instructions: ck_instructions, size: (Int, Int, Int)) {
+    let (rows, columns, pairs) = size
+    let (a, b, before) = (noise(rows * pairs, 0), noise(2 * pairs * columns, 1), noise(rows * columns, 2))
+    for sign in [Float(1), -1] {
+      var c = before
+      a.withUnsafeBufferPointer { a in
+        b.withUnsafeBufferPointer { b in
+          let start = b.baseAddress!
+          let factors = [
+            ck_factors(
+              inner: pairs, a: a.baseAddress, row: pairs, column: 1, b: start, b_row: columns,
+              mirror: start + (2 * pairs - 1) * columns, sign: sign)
+          ]
+          var finish = ck_finish(kind: CK_IDENTITY, adds: 1, bias: nil, factor: nil, slope: nil)
+          ck_product_using(instructions, rows, columns, 1, factors, &finish, &c, columns)
+        }
+      }
+      for row in 0..<rows {
+        for column in 0..<columns {
+          let sum = (0..<pairs).reduce(Double(before[row * columns + column])) {
+            let pair =
+              Double(b[$1 * columns + column])
+              + Double(sign) * Double(b[(2 * pairs - 1 - $1) * columns + column])
+            return $0 + Double(a[row * pairs + $1]) * pair
+          }
+          #expect(abs(Double(c[row * columns + column]) - sum) <= 2 * tolerance(pairs))
+        }
+      }
+    }
+  }
+
+  @Test(arguments: instructions, [(1, 3, 2, 1), (31, 64, 13, 12), (7, 50, 4, 0), (10, 33, 300, 299)])
+  func mirroredProducts(instructions: ck_instructions, size: (Int, Int, Int, Int)) {
+    let (rows, columns, even, odd) = size
+    let (a, b) = (noise(rows * even, 0), noise(even * columns, 1))
+    let (d, e) = (noise(max(1, rows * odd), 2), noise(max(1, odd * columns), 3))
+    var c = [Float](repeating: 7, count: 2 * rows * columns)
+    a.withUnsafeBufferPointer { a in
+      b.withUnsafeBufferPointer { b in
+        d.withUnsafeBufferPointer { d in
+          e.withUnsafeBufferPointer { e in
+            var evens = ck_factors(
+              inner: even, a: a.baseAddress, row: even, column: 1, b: b.baseAddress, b_row: columns,
+              mirror: nil, sign: 0)
+            var odds = ck_factors(
+              inner: odd, a: d.baseAddress, row: odd, column: 1, b: e.baseAddress, b_row: columns,
+              mirror: nil, sign: 0)
+            c.withUnsafeMutableBufferPointer { c in
+              ck_mirrored_product_using(
+                instructions, rows, columns, &evens, &odds, c.baseAddress,
+                c.baseAddress! + (2 * rows - 1) * columns, columns)
+            }
+          }
+        }
+      }
+    }
+    for row in 0..<rows {
+      for column in 0..<columns {
+        let evens = (0..<even).reduce(0.0) {
+          $0 + Double(a[row * even + $1]) * Double(b[$1 * columns + column])
+        }
+        let odds = (0..<odd).reduce(0.0) {
+          $0 + Double(d[row * odd + $1]) * Double(e[$1 * columns + column])
+        }
+        let (sum, difference) = (c[row * columns + column], c[(2 * rows - 1 - row) * columns + column])
+        #expect(abs(Double(sum) - (evens + odds)) <= tolerance(even + odd))
+        #expect(abs(Double(difference) - (evens - odds)) <= tolerance(even + odd))
+      }
+    }
+  }
+
   @Test(arguments: instructions, [CK_IDENTITY, CK_RELU, CK_GELU])
   func finishes(instructions: ck_instructions, kind: ck_activation) {
     let (rows, columns, inner) = (11, 101, 6)
@@ -67,17 +142,18 @@ import Testing
         bias.withUnsafeBufferPointer { bias in
           let factors = [
             ck_factors(
-              inner: inner, a: a.baseAddress, row: inner, column: 1, b: b.baseAddress, b_row: columns)
+              inner: inner, a: a.baseAddress, row: inner, column: 1, b: b.baseAddress, b_row: columns,
+              mirror: nil, sign: 0)
           ]
           slope.withUnsafeMutableBufferPointer { slope in
             var finish = ck_finish(
-              kind: kind, bias: bias.baseAddress, factor: nil,
+              kind: kind, adds: 0, bias: bias.baseAddress, factor: nil,
               slope: kind == CK_GELU ? slope.baseAddress : nil)
             ck_product_using(instructions, rows, columns, 1, factors, &finish, &c, columns)
           }
           factor.withUnsafeBufferPointer { factor in
             var finish = ck_finish(
-              kind: kind, bias: bias.baseAddress, factor: factor.baseAddress, slope: nil)
+              kind: kind, adds: 0, bias: bias.baseAddress, factor: factor.baseAddress, slope: nil)
             ck_product_using(instructions, rows, columns, 1, factors, &finish, &scaled, columns)
           }
         }
@@ -101,7 +177,8 @@ import Testing
     }
   }
 
-  @Test(arguments: instructions, [(1, 1, 1), (5, 7, 16), (4, 6, 33), (9, 13, 85), (3, 20, 5000)])
+  @Test(
+    arguments: instructions, [(1, 1, 1), (5, 7, 16), (4, 6, 33), (9, 13, 85), (2, 41, 300), (3, 20, 5000)])
   func innerProducts(instructions: ck_instructions, size: (Int, Int, Int)) {
     let (rows, columns, length) = size
     let (xStride, yStride, cStride) = (length + 3, length + 1, columns + 2)

@@ -24,6 +24,8 @@ struct SpectralCase: CustomTestStringConvertible, Sendable {
     SpectralCase(grid: [16], modes: [5]), SpectralCase(grid: [16], modes: [9]),
     SpectralCase(grid: [15], modes: [8]), SpectralCase(grid: [1], modes: [1]),
     SpectralCase(grid: [94], modes: [16], inputs: 5, outputs: 20),
+    SpectralCase(grid: [4], modes: [3]), SpectralCase(grid: [8], modes: [1]),
+    SpectralCase(grid: [404], modes: [10], inputs: 18, outputs: 5),
     SpectralCase(grid: [8, 10], modes: [2, 3]), SpectralCase(grid: [8, 10], modes: [4, 6]),
     SpectralCase(grid: [9, 7], modes: [4, 4]), SpectralCase(grid: [7, 8], modes: [3, 5]),
     SpectralCase(grid: [17, 12], modes: [1, 1], inputs: 2, outputs: 17),

@@ -31,12 +31,13 @@ public func selectChannels(_ sources: [Variable], _ selection: [ChannelPlace]) -
   let (samples, points) = (shapes[0].samples, shapes[0].points)
   let shape = shapes[0].shape(channels: selection.count)
   let value = Tensor<Float>.filled(shape) { value in
-    for (position, place) in selection.enumerated() {
-      sources[place.source].value.start { source in
-        for sample in 0..<samples {
-          (value + (sample * selection.count + position) * points)
-            .update(
+    parallelFor(samples) { range in
+      for (position, place) in selection.enumerated() {
+        sources[place.source].value.start { source in
+          for sample in range {
+            (value + (sample * selection.count + position) * points).update(
               from: source + (sample * shapes[place.source].channels + place.channel) * points, count: points)
+          }
         }
       }
     }
@@ -47,12 +48,15 @@ public func selectChannels(_ sources: [Variable], _ selection: [ChannelPlace]) -
       guard needGradients[index] else { return nil }
       var result = Tensor<Float>(shape: shapes[index].shape(channels: shapes[index].channels))
       result.withUnsafeMutableBuffer { result in
+        let result = result.baseAddress!
         gradient.start { gradient in
-          for (position, place) in selection.enumerated() where place.source == index {
-            for sample in 0..<samples {
-              Float.axpy(
-                points, 1, gradient + (sample * selection.count + position) * points,
-                result.baseAddress! + (sample * shapes[index].channels + place.channel) * points)
+          parallelFor(samples) { range in
+            for (position, place) in selection.enumerated() where place.source == index {
+              for sample in range {
+                Float.axpy(
+                  points, 1, gradient + (sample * selection.count + position) * points,
+                  result + (sample * shapes[index].channels + place.channel) * points)
+              }
             }
           }
         }

@@ -35,10 +35,12 @@ public func appendCoordinates(_ u: Variable, _ coordinates: Coordinates) -> Vari
   let stride = sampleCount + extra.count
   let value = withPointers(u.value, extra) { u, channels in
     Tensor<Float>.filled(input.shape(channels: input.channels + input.grid.count)) { result in
-      for sample in 0..<input.samples {
-        let target = result + sample * stride
-        target.update(from: u + sample * sampleCount, count: sampleCount)
-        (target + sampleCount).update(from: channels, count: input.grid.count * points)
+      parallelFor(input.samples) { samples in
+        for sample in samples {
+          let target = result + sample * stride
+          target.update(from: u + sample * sampleCount, count: sampleCount)
+          (target + sampleCount).update(from: channels, count: input.grid.count * points)
+        }
       }
     }
   }
@@ -47,8 +49,10 @@ public func appendCoordinates(_ u: Variable, _ coordinates: Coordinates) -> Vari
     return [
       gradient.start { gradient in
         Tensor<Float>.filled(input.shape(channels: input.channels)) { du in
-          for sample in 0..<input.samples {
-            (du + sample * sampleCount).update(from: gradient + sample * stride, count: sampleCount)
+          parallelFor(input.samples) { samples in
+            for sample in samples {
+              (du + sample * sampleCount).update(from: gradient + sample * stride, count: sampleCount)
+            }
           }
         }
       }

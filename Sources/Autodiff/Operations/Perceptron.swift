@@ -127,7 +127,7 @@ struct PerceptronKernel {
                   inner: outputs, transposed: weights.w2, stride: hidden, gradient, bStride: points)
               ],
               finish: activation == .gelu
-                ? ck_finish(kind: CK_IDENTITY, bias: nil, factor: slope, slope: nil) : nil, into: dz)
+                ? ck_finish(kind: CK_IDENTITY, adds: 0, bias: nil, factor: slope, slope: nil) : nil, into: dz)
             if activation == .relu { activation.adjoint(hidden * width, h, dz) }
             if let terms {
               addParameterGradients(

@@ -98,29 +98,25 @@ private struct FourierLayerKernel {
     return (value, keepsSpectrum ? spectrum : nil, slope)
   }
 
-  /// Back to the grid, plus the skip connection, through the activation, sample by sample and row by row.
+  /// Back to the grid, plus the skip connection, through the activation, sample by sample.
   private func finish(
     _ u: Tensor<Float>, _ mixed: Tensor<Float>, _ skip: (weight: Tensor<Float>, bias: Tensor<Float>)?,
     _ activation: Activation, _ value: UnsafeMutablePointer<Float>, slope: UnsafeMutablePointer<Float>?
   ) {
     withPointers(u, mixed, skip?.weight ?? u, skip?.bias ?? u) { u, mixed, skipWeight, skipBias in
       forEachSample { sample, scratch in
-        let coefficients = transform.synthesiseRows(
+        let target = sample * outputs * points
+        transform.synthesise(
           .forward, channels: outputs, mixed + sample * 2 * outputs, stride: samples * 2 * outputs,
-          scratch: scratch)
-        transform.forEachRow(.forward, channels: outputs, of: coefficients) { row, synthesis in
-          let start = row * transform.rowLength
-          let target = sample * outputs * points + start
-          var factors = [synthesis]
-          var finish: ck_finish?
-          if skip != nil {
-            let source = u + sample * inputs * points + start
-            factors.append(ck_factors(inner: inputs, skipWeight, source, bStride: points))
-            finish = activation.finish(bias: skipBias, slope: slope.map { $0 + target })
-          }
+          into: value + target, scratch: scratch
+        ) { range in
+          if skip == nil { return }
+          let (source, start) = (u + sample * inputs * points + range.lowerBound, target + range.lowerBound)
           MatrixKernels.product(
-            rows: outputs, columns: transform.rowLength, factors, finish: finish, into: value + target,
-            stride: points)
+            rows: outputs, columns: range.count,
+            [ck_factors(inner: inputs, skipWeight, source, bStride: points)],
+            finish: activation.finish(adding: true, bias: skipBias, slope: slope.map { $0 + start }),
+            into: value + start, stride: points)
         }
       }
     }
@@ -174,21 +170,20 @@ private struct FourierLayerKernel {
       du = withPointers(dz, dspectrum, skipWeight ?? weight) { dz, dspectrum, skipWeightStart in
         Tensor<Float>.filled(input.shape(channels: inputs)) { du in
           forEachSample { sample, scratch in
-            let coefficients = transform.synthesiseRows(
+            let target = sample * inputs * points
+            transform.synthesise(
               .adjoint, channels: inputs, dspectrum + sample * 2 * inputs, stride: samples * 2 * inputs,
-              scratch: scratch)
-            transform.forEachRow(.adjoint, channels: inputs, of: coefficients) { row, synthesis in
-              let start = row * transform.rowLength
-              var factors = [synthesis]
-              if skipWeight != nil {
-                let source = dz + sample * outputs * points + start
-                factors.append(
-                  ck_factors(
-                    inner: outputs, transposed: skipWeightStart, stride: inputs, source, bStride: points))
-              }
+              into: du + target, scratch: scratch
+            ) { range in
+              if skipWeight == nil { return }
+              let source = dz + sample * outputs * points + range.lowerBound
               MatrixKernels.product(
-                rows: inputs, columns: transform.rowLength, factors,
-                into: du + sample * inputs * points + start, stride: points)
+                rows: inputs, columns: range.count,
+                [
+                  ck_factors(
+                    inner: outputs, transposed: skipWeightStart, stride: inputs, source, bStride: points)
+                ], finish: Activation.identity.finish(adding: true, bias: nil),
+                into: du + target + range.lowerBound, stride: points)
             }
           }
         }

@@ -7,7 +7,10 @@ import Tensors
 ///
 /// An FNO keeps some 12 of 64 to 8192 frequencies, so products with constant cosine and sine matrices do
 /// less work than an FFT, run at the speed of matrix multiplication, and do not mind awkward lengths (85,
-/// 94 = 2·47). Along every axis but the last the frequencies f and −f share their cosine and sine sums.
+/// 94 = 2·47). Cosines are the same and sines opposite as far from the one end of an axis as from the other, so
+/// pairs of points are added and subtracted first, which halves the products. The axes are transformed from the
+/// first, whose products are the largest and shorten the others'; all is real until cosine and sine sums of all
+/// axes become modes. In one dimension the two halves of a row are folded once more where its length allows it.
 ///
 /// The result is exactly that of `rfftn`, of keeping the frequencies −m..m−1 along every axis but the last and
 /// 0..m−1 there, and of `irfftn` with everything else zero, including that the inverse ignores the imaginary
@@ -34,18 +37,37 @@ public final class TruncatedFourierTransform: Sendable {
   /// An axis that is not the last.
   private struct LeadingAxis {
     let points: Int
-    /// m: the frequencies −m..m−1 are kept.
+    /// m: the frequencies −m..m−1 are kept, by the sums with cosines of 0..m and sines of 1..m.
     let modes: Int
-    /// `[2m + 1, points]`: cos(2πfi/points) for f = 0..m, then sin for f = 1..m.
-    let matrix: Tensor<Float>
-    /// The points of the axes before it.
+    /// `[m + 1, points/2 + 1]`: cos(2πfi/points).
+    let cosines: Tensor<Float>
+    /// `[m, (points − 1)/2]`: sin(2πfi/points) for i = 1, ….
+    let sines: Tensor<Float>
+    /// The cosine and sine sums of the axes before it.
     let outer: Int
-    /// The modes of the axes between it and the last.
+    /// The points of the axes behind it.
     let inner: Int
+
+    var sums: Int { 2 * modes + 1 }
+  }
+
+  /// The quarters of a row of the only axis, where it has four equal ones.
+  private struct Quarters {
+    /// Their length.
+    let length: Int
+    /// `[m, length]`: cos(2πk(j + ½)/points), first of the even frequencies, then of the odd ones.
+    let cosines: Tensor<Float>
+    /// The same with sines.
+    let sines: Tensor<Float>
+    /// `[m, 2]`: exp(πik/points), which moves the origin by half a point, for the transform and for the adjoint of
+    /// the inverse.
+    let analysisTurns: Tensor<Float>
+    let synthesisTurns: Tensor<Float>
   }
 
   /// From the first axis to the last but one.
   private let leading: [LeadingAxis]
+  private let quarters: Quarters?
   private let columns: Int
   private let columnModes: Int
   /// [columns, m, 2]: cos, −sin; and the transpose.
@@ -56,11 +78,9 @@ public final class TruncatedFourierTransform: Sendable {
   /// The number of modes kept in all.
   public var modeCount: Int { leadingModes * columnModes }
 
-  /// The length of a row of the grid: of its last axis.
-  var rowLength: Int { columns }
-
-  private var rows: Int { grid.dropLast().reduce(1, *) }
+  private var points: Int { grid.reduce(1, *) }
   private var leadingModes: Int { leading.reduce(1) { $0 * 2 * $1.modes } }
+  private var leadingSums: Int { leading.reduce(1) { $0 * $1.sums } }
 
   /// Why `modes` cannot be kept on `grid`, or nil if they can.
   public static func problem(grid: [Int], modes: [Int]) -> String? {
@@ -96,11 +116,14 @@ public final class TruncatedFourierTransform: Sendable {
     let (columns, kept) = (grid[last], modes[last])
     (self.columns, columnModes) = (columns, kept)
     leading = (0..<last).map { axis in
-      LeadingAxis(
-        points: grid[axis], modes: modes[axis],
-        matrix: Self.leadingMatrix(points: grid[axis], modes: modes[axis]),
-        outer: grid[..<axis].reduce(1, *), inner: modes[(axis + 1)..<last].reduce(1) { $0 * 2 * $1 })
+      Self.leadingAxis(
+        points: grid[axis], modes: modes[axis], outer: modes[..<axis].reduce(1) { $0 * (2 * $1 + 1) },
+        inner: grid[(axis + 1)...].reduce(1, *))
     }
+    // A real field has every frequency but the mean and the Nyquist frequency twice.
+    let points = Double(grid.reduce(1, *))
+    let multiplicity = { (k: Int) in (k == 0 || 2 * k == columns ? 1 : 2) / points }
+    quarters = last == 0 && columns % 4 == 0 ? Self.makeQuarters(columns, kept, multiplicity) : nil
     func lastAxis(scale: (Int) -> Double) -> Tensor<Float> {
       Tensor.filled([columns, kept, 2]) { matrix in
         for j in 0..<columns {
@@ -119,22 +142,51 @@ public final class TruncatedFourierTransform: Sendable {
     }
     let analysis = lastAxis { _ in 1 }
     analysisMatrix = (analysis, transposed(analysis))
-    // A real field has every frequency but the mean and the Nyquist frequency twice.
-    let points = Double(grid.reduce(1, *))
-    let synthesis = lastAxis { ($0 == 0 || 2 * $0 == columns ? 1 : 2) / points }
+    let synthesis = lastAxis(scale: multiplicity)
     synthesisMatrix = (transposed(synthesis), synthesis)
   }
 
-  private static func leadingMatrix(points: Int, modes: Int) -> Tensor<Float> {
-    Tensor.filled([2 * modes + 1, points]) { matrix in
-      for i in 0..<points {
+  private static func leadingAxis(points: Int, modes: Int, outer: Int, inner: Int) -> LeadingAxis {
+    let (half, pairs) = (points / 2 + 1, (points - 1) / 2)
+    return LeadingAxis(
+      points: points, modes: modes,
+      cosines: .filled([modes + 1, half]) { matrix in
         for f in 0...modes {
-          let (cosine, sine) = unitRoot(f * i, points)
-          matrix[f * points + i] = Float(cosine)
-          if f > 0 { matrix[(modes + f) * points + i] = Float(sine) }
+          for i in 0..<half { matrix[f * half + i] = Float(unitRoot(f * i, points).0) }
+        }
+      },
+      sines: .filled([modes, pairs]) { matrix in
+        for f in 0..<modes {
+          for i in 0..<pairs { matrix[f * pairs + i] = Float(unitRoot((f + 1) * (i + 1), points).1) }
+        }
+      },
+      outer: outer, inner: inner)
+  }
+
+  private static func makeQuarters(_ points: Int, _ modes: Int, _ multiplicity: (Int) -> Double) -> Quarters {
+    let frequencies = Array(stride(from: 0, to: modes, by: 2)) + Array(stride(from: 1, to: modes, by: 2))
+    func matrix(_ part: ((Double, Double)) -> Double) -> Tensor<Float> {
+      let length = points / 4
+      return Tensor.filled([modes, length]) { matrix in
+        for (row, k) in frequencies.enumerated() {
+          for j in 0..<length {
+            matrix[row * length + j] = Float(part(unitRoot(k * (2 * j + 1), 2 * points)))
+          }
         }
       }
     }
+    func turns(scale: (Int) -> Double) -> Tensor<Float> {
+      Tensor.filled([modes, 2]) { turns in
+        for k in 0..<modes {
+          let (cosine, sine) = unitRoot(k, 2 * points)
+          turns[2 * k] = Float(scale(k) * cosine)
+          turns[2 * k + 1] = Float(scale(k) * sine)
+        }
+      }
+    }
+    return Quarters(
+      length: points / 4, cosines: matrix { $0.0 }, sines: matrix { $0.1 }, analysisTurns: turns { _ in 1 },
+      synthesisTurns: turns(scale: multiplicity))
   }
 
   /// (cos, sin) of 2π numerator/denominator, exact at multiples of a quarter turn.
@@ -152,14 +204,27 @@ public final class TruncatedFourierTransform: Sendable {
   }
 
   /// The floats of scratch memory that one sample of `channels` needs.
-  func scratchCount(channels: Int) -> Int { 2 * bufferCount(channels) + foldedCount(channels) }
-
-  /// The floats of the largest stage between field and modes: the last axis transformed, the others not.
-  private func bufferCount(_ channels: Int) -> Int { rows * 2 * channels * columnModes }
-
-  private func foldedCount(_ channels: Int) -> Int {
-    leading.map { (2 * $0.modes + 1) * $0.inner * 2 * channels * columnModes }.max() ?? 0
+  func scratchCount(channels: Int) -> Int {
+    if let quarters {
+      return channels * 2 * columnModes
+        + max(Self.channelsAtOnce * columns, 4 * channels * min(quarters.length, Self.pointsAtOnce))
+    }
+    return sumCount(channels) + 2 * modeBufferCount(channels) + 2 * (leading.map(stageCount).max() ?? 0)
   }
+
+  /// The floats of the cosine and sine sums along all axes but the last.
+  private func sumCount(_ channels: Int) -> Int { channels * leadingSums * columns }
+
+  /// The floats of the sums along all axes; the modes are fewer.
+  private func modeBufferCount(_ channels: Int) -> Int { channels * leadingSums * 2 * columnModes }
+
+  /// The floats of one channel behind the sums along an axis.
+  private func stageCount(_ axis: LeadingAxis) -> Int { axis.outer * axis.sums * axis.inner }
+
+  /// The rows that are folded at once, and the points of a quarter that are unfolded at once: what is done to them
+  /// next finds them in the cache.
+  private static let channelsAtOnce = 16
+  private static let pointsAtOnce = 96
 
   /// From the field of one sample `[channel, ...grid]` to its modes in the spectrum of a batch.
   ///
@@ -169,97 +234,210 @@ public final class TruncatedFourierTransform: Sendable {
     _ direction: Direction, channels: Int, _ field: UnsafePointer<Float>,
     into spectrum: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutablePointer<Float>
   ) {
-    let kept = 2 * columnModes
-    if leading.isEmpty {
-      let matrix = direction == .forward ? analysisMatrix.transposed : synthesisMatrix.0
-      matrix.start { matrix in
-        MatrixKernels.innerProducts(
-          rows: channels, columns: kept, length: columns, field, matrix, into: scratch)
-      }
-      ck_scatter_modes(columnModes, channels, scratch, stride, spectrum)
+    if let quarters {
+      analyse(
+        direction, quarters, channels: channels, field, into: spectrum, stride: stride, scratch: scratch)
       return
     }
-    var source = scratch
-    var target = scratch + bufferCount(channels)
-    let folded = target + bufferCount(channels)
-    // The last axis: [row][channel][mode][re, im].
-    let matrix = direction == .forward ? analysisMatrix.0 : synthesisMatrix.transposed
-    matrix.start { matrix in
+    let sums = leading.isEmpty ? field : UnsafePointer(scratch)
+    var source = scratch + sumCount(channels)
+    var target = source + modeBufferCount(channels)
+    let stages = target + modeBufferCount(channels)
+    withLeadingMatrices { matrices in
       for channel in 0..<channels {
-        MatrixKernels.product(
-          rows: rows, columns: kept,
-          [ck_factors(inner: columns, field + channel * rows * columns, matrix, bStride: kept)],
-          into: source + channel * kept, stride: channels * kept)
+        sumLeadingAxes(
+          matrices, field + channel * points, into: scratch + channel * leadingSums * columns, scratch: stages
+        )
       }
     }
-    // The other axes, last to first: points become modes, what is behind them is carried along.
-    for axis in leading.reversed() {
-      let row = axis.inner * channels * kept
-      axis.matrix.start { matrix in
-        for outer in 0..<axis.outer {
-          MatrixKernels.product(
-            rows: 2 * axis.modes + 1, columns: row,
-            [ck_factors(inner: axis.points, matrix, source + outer * axis.points * row, bStride: row)],
-            into: folded)
-          ck_unfold_axis(axis.modes, row / 2, folded, target + outer * 2 * axis.modes * row)
-        }
-      }
-      swap(&source, &target)
-    }
-    for mode in 0..<leadingModes {
-      ck_scatter_modes(
-        columnModes, channels, source + mode * channels * kept, stride, spectrum + mode * columnModes * stride
-      )
-    }
-  }
-
-  /// From the modes of one sample to the coefficients of the last axis's cosines and sines for every row of the
-  /// grid, `[row, channel, mode, 2]`, which `forEachRow` makes the field of.
-  ///
-  /// - Returns: where in `scratch` they are.
-  func synthesiseRows(
-    _ direction: Direction, channels: Int, _ spectrum: UnsafePointer<Float>, stride: Int,
-    scratch: UnsafeMutablePointer<Float>
-  ) -> UnsafePointer<Float> {
     let kept = 2 * columnModes
-    var source = scratch
-    var target = scratch + bufferCount(channels)
-    let folded = target + bufferCount(channels)
-    for mode in 0..<leadingModes {
-      ck_gather_modes(
-        columnModes, channels, spectrum + mode * columnModes * stride, stride, source + mode * channels * kept
-      )
+    (direction == .forward ? analysisMatrix.0 : synthesisMatrix.transposed).start { matrix in
+      MatrixKernels.product(
+        rows: channels * leadingSums, columns: kept,
+        [ck_factors(inner: columns, sums, matrix, bStride: kept)], into: source)
     }
+    // Cosine and sine sums become modes, axis by axis.
+    var (before, behind) = (channels, leadingSums)
     for axis in leading {
-      let row = axis.inner * channels * kept
-      axis.matrix.start { matrix in
-        for outer in 0..<axis.outer {
-          ck_fold_axis(axis.modes, row / 2, source + outer * 2 * axis.modes * row, folded)
-          MatrixKernels.product(
-            rows: axis.points, columns: row,
-            [
-              ck_factors(
-                inner: 2 * axis.modes + 1, transposed: matrix, stride: axis.points, folded, bStride: row)
-            ], into: target + outer * axis.points * row)
-        }
+      behind /= axis.sums
+      let row = behind * kept
+      for index in 0..<before {
+        ck_unfold_axis(
+          axis.modes, row / 2, source + index * axis.sums * row, target + index * 2 * axis.modes * row)
       }
+      before *= 2 * axis.modes
       swap(&source, &target)
     }
-    return UnsafePointer(source)
+    ck_scatter_modes(modeCount, channels, source, stride, spectrum)
   }
 
-  /// Calls `body` with the number of each row of the grid and the factors whose product is that row of the
-  /// field, `[channel, column]`.
-  func forEachRow(
-    _ direction: Direction, channels: Int, of coefficients: UnsafePointer<Float>,
-    _ body: (_ row: Int, _ factors: ck_factors) -> Void
+  /// Calls `body` with the cosines and the sines of every axis but the last, one after the other, if there are any.
+  private func withLeadingMatrices(_ body: ([UnsafePointer<Float>]) -> Void) {
+    switch leading.count {
+    case 0: break
+    case 1: withPointers(leading[0].cosines, leading[0].sines) { body([$0, $1]) }
+    default:
+      withPointers(leading[0].cosines, leading[0].sines, leading[1].cosines, leading[1].sines) {
+        body([$0, $1, $2, $3])
+      }
+    }
+  }
+
+  /// The sums of one channel with the cosines and sines of every axis but the last.
+  private func sumLeadingAxes(
+    _ matrices: [UnsafePointer<Float>], _ field: UnsafePointer<Float>,
+    into result: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    var source = field
+    var (free, next) = (scratch, scratch + (leading.map(stageCount).max() ?? 0))
+    for (index, axis) in leading.enumerated() {
+      let target = index == leading.count - 1 ? result : free
+      ck_sum_axis(
+        axis.outer, axis.points, axis.modes, axis.inner, matrices[2 * index], matrices[2 * index + 1], source,
+        target)
+      source = UnsafePointer(target)
+      swap(&free, &next)
+    }
+  }
+
+  /// From the modes of one sample to its field, `[channel, ...grid]`.
+  ///
+  /// - Parameter finish: called with ranges of points, together all of them, when they are complete.
+  func synthesise(
+    _ direction: Direction, channels: Int, _ spectrum: UnsafePointer<Float>, stride: Int,
+    into field: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>,
+    finish: (_ points: Range<Int>) -> Void
+  ) {
+    if let quarters {
+      synthesise(
+        direction, quarters, channels: channels, spectrum, stride: stride, into: field, scratch: scratch,
+        finish: finish)
+      return
+    }
+    let sums = leading.isEmpty ? field : scratch
+    var source = scratch + sumCount(channels)
+    var target = source + modeBufferCount(channels)
+    let stages = target + modeBufferCount(channels)
+    let kept = 2 * columnModes
+    ck_gather_modes(modeCount, channels, spectrum, stride, source)
+    var (before, behind) = (channels * leadingModes, 1)
+    for axis in leading.reversed() {
+      before /= 2 * axis.modes
+      let row = behind * kept
+      for index in 0..<before {
+        ck_fold_axis(
+          axis.modes, row / 2, source + index * 2 * axis.modes * row, target + index * axis.sums * row)
+      }
+      behind *= axis.sums
+      swap(&source, &target)
+    }
+    (direction == .forward ? synthesisMatrix.0 : analysisMatrix.transposed).start { matrix in
+      MatrixKernels.product(
+        rows: channels * leadingSums, columns: columns,
+        [ck_factors(inner: kept, source, matrix, bStride: columns)], into: sums)
+    }
+    withLeadingMatrices { matrices in
+      for channel in 0..<channels {
+        expandLeadingAxes(
+          matrices, scratch + channel * leadingSums * columns, into: field + channel * points, scratch: stages
+        )
+      }
+    }
+    finish(0..<points)
+  }
+
+  /// The transpose of `sumLeadingAxes`.
+  private func expandLeadingAxes(
+    _ matrices: [UnsafePointer<Float>], _ sums: UnsafePointer<Float>, into field: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    var source = sums
+    var (free, next) = (scratch, scratch + (leading.map(stageCount).max() ?? 0))
+    for (index, axis) in leading.enumerated().reversed() {
+      let target = index == 0 ? field : free
+      ck_expand_axis(
+        axis.outer, axis.points, axis.modes, axis.inner, matrices[2 * index], matrices[2 * index + 1], source,
+        target)
+      source = UnsafePointer(target)
+      swap(&free, &next)
+    }
+  }
+
+  // MARK: - One dimension, in quarters
+
+  private func analyse(
+    _ direction: Direction, _ quarters: Quarters, channels: Int, _ field: UnsafePointer<Float>,
+    into spectrum: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutablePointer<Float>
   ) {
     let kept = 2 * columnModes
-    let matrix = direction == .forward ? synthesisMatrix.0 : analysisMatrix.transposed
-    matrix.start { matrix in
-      for row in 0..<rows {
-        body(row, ck_factors(inner: kept, coefficients + row * channels * kept, matrix, bStride: columns))
+    let parts = scratch + channels * kept
+    withPointers(
+      quarters.cosines, quarters.sines,
+      direction == .forward ? quarters.analysisTurns : quarters.synthesisTurns
+    ) { cosines, sines, turns in
+      for first in Swift.stride(from: 0, to: channels, by: Self.channelsAtOnce) {
+        let count = min(Self.channelsAtOnce, channels - first)
+        for channel in 0..<count {
+          ck_fold_quarters(quarters.length, field + (first + channel) * columns, parts + channel * columns)
+        }
+        forEachPart(quarters, cosines, sines) { part, frequencies, matrix in
+          MatrixKernels.innerProducts(
+            rows: count, columns: frequencies.count, length: quarters.length, parts + part * quarters.length,
+            xStride: columns, matrix, into: scratch + first * kept + frequencies.lowerBound, stride: kept)
+        }
+      }
+      ck_scatter_turned(columnModes, channels, scratch, turns, stride, spectrum)
+    }
+  }
+
+  private func synthesise(
+    _ direction: Direction, _ quarters: Quarters, channels: Int, _ spectrum: UnsafePointer<Float>,
+    stride: Int,
+    into field: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>,
+    finish: (_ points: Range<Int>) -> Void
+  ) {
+    let kept = 2 * columnModes
+    let parts = scratch + channels * kept
+    withPointers(
+      quarters.cosines, quarters.sines,
+      direction == .forward ? quarters.synthesisTurns : quarters.analysisTurns
+    ) { cosines, sines, turns in
+      ck_gather_turned(columnModes, channels, spectrum, stride, turns, scratch)
+      for start in Swift.stride(from: 0, to: quarters.length, by: Self.pointsAtOnce) {
+        let count = min(Self.pointsAtOnce, quarters.length - start)
+        forEachPart(quarters, cosines, sines) { part, frequencies, matrix in
+          MatrixKernels.product(
+            rows: channels, columns: count,
+            [
+              ck_factors(
+                inner: frequencies.count, scratch + frequencies.lowerBound, stride: kept, matrix + start,
+                bStride: quarters.length)
+            ], into: parts + part * channels * count)
+        }
+        for channel in 0..<channels {
+          ck_unfold_quarters(
+            start, count, quarters.length, parts + channel * count, channels * count,
+            field + channel * columns)
+        }
+        let half = columns / 2
+        for first in [start, half - start - count, half + start, columns - start - count] {
+          finish(first..<first + count)
+        }
       }
     }
+  }
+
+  /// Calls `body` with every part of folded rows, where its frequencies are among the sums with cosines and sines,
+  /// and the matrix of its cosines or sines.
+  private func forEachPart(
+    _ quarters: Quarters, _ cosines: UnsafePointer<Float>, _ sines: UnsafePointer<Float>,
+    _ body: (_ part: Int, _ frequencies: Range<Int>, _ matrix: UnsafePointer<Float>) -> Void
+  ) {
+    let (m, even) = (columnModes, (columnModes + 1) / 2)
+    body(0, 0..<even, cosines)
+    body(2, m..<m + even, sines)
+    body(1, even..<m, cosines + even * quarters.length)
+    body(3, m + even..<2 * m, sines + even * quarters.length)
   }
 }

@@ -19,20 +19,27 @@ void ck_activation_adjoint(enum ck_activation kind, size_t n, const float *z, fl
 
 /// A product A B in a sum of products: A is `rows` by `inner`, its element (r, k) at a[r row + k column]; B is
 /// `inner` by `columns`, its rows contiguous and b_row apart.
+///
+/// With a mirror, row k of B is what is at b + k b_row plus sign times what is at mirror - k b_row: a row and the one as
+/// far from the other end, which have the same cosine and opposite sines.
 struct ck_factors {
   size_t inner;
   const float *a;
   size_t row, column;
   const float *b;
   size_t b_row;
+  const float *mirror;
+  float sign;
 };
 
-/// What becomes of a sum of products S: activation(S + bias) times the factor.
+/// What becomes of a sum of products S: activation(S + bias) times the factor; what C holds is part of S if `adds` is
+/// not 0.
 ///
 /// bias has one number per row, factor and slope are laid out as the result; each may be null. slope gets the
 /// activation's derivative at S + bias; only for CK_GELU, without a factor.
 struct ck_finish {
   enum ck_activation kind;
+  int adds;
   const float *bias;
   const float *factor;
   float *slope;
@@ -44,6 +51,11 @@ struct ck_finish {
 void ck_product(size_t rows, size_t columns, size_t count, const struct ck_factors *factors,
                 const struct ck_finish *finish, float *c, size_t c_row);
 
+/// Row r of C = E_r + O_r and the row at mirror - r c_row = E_r - O_r, with the products E of the even and O of the odd
+/// factors: the way back from cosines and sines.
+void ck_mirrored_product(size_t rows, size_t columns, const struct ck_factors *even, const struct ck_factors *odd,
+                         float *c, float *mirror, size_t c_row);
+
 /// c[i c_row + j] = the inner product of row i of x and row j of y, `length` points; added to what is there if
 /// `adds` is not 0.
 void ck_inner_products(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
@@ -53,6 +65,9 @@ void ck_inner_products(size_t rows, size_t columns, size_t length, const float *
 void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, size_t count,
                       const struct ck_factors *factors, const struct ck_finish *finish, float *c,
                       size_t c_row);
+void ck_mirrored_product_using(enum ck_instructions most, size_t rows, size_t columns,
+                               const struct ck_factors *even, const struct ck_factors *odd, float *c,
+                               float *mirror, size_t c_row);
 void ck_inner_products_using(enum ck_instructions most, size_t rows, size_t columns, size_t length,
                              const float *x, size_t x_row, const float *y, size_t y_row, int adds, float *c,
                              size_t c_row);
@@ -89,6 +104,34 @@ void ck_unfold_axis(size_t m, size_t count, const float *folded, float *modes);
 
 /// The transpose of ck_unfold_axis: the factors of the cosines and sines in the sum over the modes.
 void ck_fold_axis(size_t m, size_t count, const float *modes, float *folded);
+
+/// The sums of `row` numbers at every point of an axis with its cosines and sines.
+///
+/// from is [outer][points][row]; to is [outer][2 m + 1][row]: with cosines [m + 1][points / 2 + 1] of the frequencies
+/// 0...m at the first half of the points, then with sines [m][(points - 1) / 2] of 1...m at the points behind the first.
+void ck_sum_axis(size_t outer, size_t points, size_t m, size_t row, const float *cosines, const float *sines,
+                 const float *from, float *to);
+
+/// The transpose of ck_sum_axis.
+void ck_expand_axis(size_t outer, size_t points, size_t m, size_t row, const float *cosines, const float *sines,
+                    const float *from, float *to);
+
+/// The sums and differences of the points of a real row that a cosine or sine about the middles of its quarters meets
+/// with the same factor: parts[4][quarter] for even and odd frequencies of cosines, then of sines.
+void ck_fold_quarters(size_t quarter, const float *x, float *parts);
+
+/// The transpose of ck_fold_quarters for the points from `start` on of every quarter, where those of the second and the
+/// last count backwards from its end; the four parts are part_row apart.
+void ck_unfold_quarters(size_t start, size_t count, size_t quarter, const float *parts, size_t part_row, float *x);
+
+/// The modes of sums with cosines A and sines B about half a point before the first one:
+/// re = A c + B s, im = A s - B c with turns[k] = (c, s), scattered as by ck_scatter_modes.
+///
+/// sums[channel][2 m]: A for even k, A for odd k, B for even k, B for odd k.
+void ck_scatter_turned(size_t m, size_t channels, const float *sums, const float *turns, size_t stride, float *modes);
+
+/// The same from modes to the factors A and B of cosines and sines.
+void ck_gather_turned(size_t m, size_t channels, const float *modes, size_t stride, const float *turns, float *sums);
 
 /// modes[k stride + {0, channels} + channel] = in[channel][k][{0, 1}], m modes.
 void ck_scatter_modes(size_t m, size_t channels, const float *in, size_t stride, float *modes);
