@@ -148,13 +148,13 @@ public struct RunFolder: Sendable {
     _ configuration: String, in path: String, changeable: Set<String>
   ) throws {
     let configurationFile = "\(path)/config.yaml"
-    let before = try ConfigNode(parsing: TextFile.read(configurationFile), path: configurationFile).values
-    let now = try ConfigNode(parsing: configuration, path: "configuration").values
-    for key in Set(before.keys).union(now.keys).subtracting(changeable).subtracting(["output"]).sorted()
-    where before[key] != now[key] {
+    let before = try ConfigNode(parsing: TextFile.read(configurationFile), path: configurationFile)
+    let now = try ConfigNode(parsing: configuration, path: "configuration")
+    for (key, now, before) in now.differences(from: before) where key != "output" && !changeable.contains(key)
+    {
       throw OutputError(
         .exists, path: path,
-        reason: "was started with \(key) = \(before[key] ?? "nothing"), not \(now[key] ?? "nothing"); "
+        reason: "was started with \(key) = \(before ?? "nothing"), not \(now ?? "nothing"); "
           + "continue it with \(configurationFile), or replace it with --overwrite")
     }
   }

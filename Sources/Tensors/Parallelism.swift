@@ -43,8 +43,8 @@ public enum Parallelism {
 /// Calls `body` with consecutive ranges that together cover `0..<count`, on up to `threadCount` threads.
 ///
 /// The work of one index must not depend on which range it falls in: then results are the same for any
-/// number of threads. For sums over indices use `parallelSum`, or add up per-index results in order. Inside
-/// such a call another one runs on its own thread alone: the outermost loop is the one that is shared out.
+/// number of threads. For sums over indices add up per-index results in their order. Inside such a call another
+/// one runs on its own thread alone: the outermost loop is the one that is shared out.
 /// - Parameter grain: the fewest indices that are worth a range of their own.
 public func parallelFor(_ count: Int, grain: Int = 1, _ body: (Range<Int>) -> Void) {
   Parallelism.prepared
@@ -97,16 +97,4 @@ public func parallelMap<Element, Result>(
     }
     count = elements.count
   }
-}
-
-/// The sum of `term` over `0..<count`, computed in parallel and added up in index order.
-public func parallelSum(_ count: Int, grain: Int = 1, _ term: (Int) -> Double) -> Double {
-  var terms = [Double](repeating: 0, count: count)
-  terms.withUnsafeMutableBufferPointer { terms in
-    nonisolated(unsafe) let terms = terms
-    parallelFor(count, grain: grain) { range in
-      for index in range { terms[index] = term(index) }
-    }
-  }
-  return terms.reduce(0, +)
 }

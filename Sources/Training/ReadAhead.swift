@@ -24,7 +24,7 @@ final class ReadAhead<Value: Sendable> {
     start()
   }
 
-  /// Whoever reads no further must not have the file read behind his back.
+  /// Whoever reads no further must not have the file read behind their back.
   deinit { pending?.isDone.wait() }
 
   /// The next value; nil after the last.

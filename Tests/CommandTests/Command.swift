@@ -41,6 +41,20 @@ enum Command {
     try Running(arguments, in: folder, fileSizeLimit: limit, environment: environment).wait()
   }
 
+  /// The largest memory, in bytes, that a command takes until its end, which must be a good one.
+  static func peakMemory(_ arguments: [String], in folder: String) throws -> Int {
+    let running = try Running(arguments, in: folder)
+    var peak = 0
+    // The condition never holds: this ends with the command.
+    _ = running.wait {
+      peak = max(peak, running.peakMemory)
+      return false
+    }
+    let outcome = running.wait()
+    #expect(outcome.status == 0, "\(outcome.messages)")
+    return peak
+  }
+
   /// A command at work.
   final class Running {
     private let process = Process()

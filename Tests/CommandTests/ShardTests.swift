@@ -243,17 +243,6 @@ import Testing
   /// Eight times the samples, 28 MB more of fields, take no more memory, neither solved nor merged.
   @Test func memoryDoesNotGrowWithTheSamples() throws {
     try Samples.withFolder { folder in
-      func peak(_ arguments: [String]) throws -> Int {
-        let running = try Command.Running(arguments, in: folder)
-        var peak = 0
-        _ = running.wait {
-          peak = max(peak, running.peakMemory)
-          return false
-        }
-        let outcome = running.wait()
-        #expect(outcome.status == 0, "\(outcome.messages)")
-        return peak
-      }
       let problem = [
         "generate", "burgers.yaml", "grid=512", "stored_grid=512", "equation.times=[0.01, 0.02, 0.03]",
         "--threads", "2", "--quiet",
@@ -261,9 +250,10 @@ import Testing
       var peaks: [Int: (solved: Int, merged: Int)] = [:]
       for samples in [500, 4000] {
         let sized = problem + ["samples=\(samples)", "output=\(samples).h5"]
-        let solved = try peak(sized + ["--shard", "0/2"])
+        let solved = try Command.peakMemory(sized + ["--shard", "0/2"], in: folder)
         try succeed(sized + ["--shard", "1/2"], in: folder)
-        let merged = try peak(["merge"] + shards(2, of: "\(samples)") + ["--output", "\(samples).h5"])
+        let merged = try Command.peakMemory(
+          ["merge"] + shards(2, of: "\(samples)") + ["--output", "\(samples).h5"], in: folder)
         peaks[samples] = (solved, merged)
       }
       let (few, many) = (try #require(peaks[500]), try #require(peaks[4000]))

@@ -76,7 +76,7 @@ import Testing
         return values
       }
       func peak(_ memory: String) throws -> Int {
-        let command = try Command.Running(
+        try Command.peakMemory(
           [
             "train", "train.yaml", "model.width=1", "model.modes=2", "model.layers=1",
             "model.projection_width=1",
@@ -84,15 +84,6 @@ import Testing
             "batch_size=3",
             "epochs=1", "data.memory=\(memory)", "output=\(memory)",
           ], in: folder)
-        var peak = 0
-        // Ends with the command.
-        _ = command.wait {
-          peak = max(peak, command.peakMemory)
-          return false
-        }
-        let outcome = command.wait()
-        #expect(outcome.status == 0, "\(outcome.messages)")
-        return peak
       }
       let bytes = 4 * samples * 2 * points
       let (streamed, memory) = (try peak("streamed"), try peak("in-memory"))

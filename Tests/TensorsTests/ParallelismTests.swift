@@ -36,15 +36,4 @@ import Testing
     }
     #expect(ranges == [10, 20, 30, 40].map { [0..<$0, 0..<0, 1..<1] })
   }
-
-  @Test func sumsDoNotDependOnTheNumberOfThreads() {
-    let saved = Parallelism.threadCount
-    defer { Parallelism.threadCount = saved }
-    let term = { (i: Int) in 1 / Double(i + 1) }
-    let sums = [1, 2, 3, 8].map { threads in
-      Parallelism.threadCount = threads
-      return parallelSum(1001, term)
-    }
-    #expect(Set(sums).count == 1)
-  }
 }

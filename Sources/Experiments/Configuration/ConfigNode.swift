@@ -111,6 +111,13 @@ extension ConfigNode {
     return values
   }
 
+  /// The dotted keys whose values differ from another configuration's, sorted, with both values as they are shown.
+  func differences(from other: ConfigNode) -> [(key: String, now: String?, before: String?)] {
+    let (now, before) = (values, other.values)
+    return Set(now.keys).union(before.keys).sorted().filter { now[$0] != before[$0] }
+      .map { ($0, now[$0], before[$0]) }
+  }
+
   /// Sets the value of a dotted key from a `key=value` argument; the value is parsed as YAML.
   mutating func override(_ argument: String) throws(ConfigError) {
     guard let separator = argument.firstIndex(of: "="), separator != argument.startIndex else {

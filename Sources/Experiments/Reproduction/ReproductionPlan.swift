@@ -136,11 +136,9 @@ struct ReproductionPlan {
   /// The settings of a configuration that differ from another's, as `epochs 30 instead of 500`.
   static func differences(_ text: String, from other: String, except ignored: Set<String>) throws -> [String]
   {
-    let (now, before) = (
-      try ConfigNode(parsing: text, path: "").values, try ConfigNode(parsing: other, path: "").values
-    )
-    return Set(now.keys).union(before.keys).subtracting(ignored).sorted().filter { now[$0] != before[$0] }
-      .map { "\($0) \(now[$0] ?? "absent") instead of \(before[$0] ?? "absent")" }
+    try ConfigNode(parsing: text, path: "").differences(from: ConfigNode(parsing: other, path: ""))
+      .filter { !ignored.contains($0.key) }
+      .map { "\($0.key) \($0.now ?? "absent") instead of \($0.before ?? "absent")" }
   }
 
   /// What is to be done and about how long it takes, a line each, from a few steps and solves made for it.

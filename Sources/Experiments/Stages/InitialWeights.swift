@@ -32,11 +32,10 @@ struct InitialWeights {
       : "\(count) tensors of \(path) are taken; the K-matrices of \(renewed.joined(separator: ", ")) do not fit the "
         + "grid and begin anew, as those of convolutions"
     // Equal shapes do not make an equal model.
-    let before = try ConfigNode(parsing: source.resolvedYAML, path: path).values
-    let now = try ConfigNode(parsing: config.resolvedYAML, path: config.output).values
-    let differences = Set(before.keys).union(now.keys).sorted().filter {
-      $0.hasPrefix("model.") && before[$0] != now[$0]
-    }.map { "\($0) was \(before[$0] ?? "absent") and is \(now[$0] ?? "absent")" }
+    let before = try ConfigNode(parsing: source.resolvedYAML, path: path)
+    let differences = try ConfigNode(parsing: config.resolvedYAML, path: config.output)
+      .differences(from: before).filter { $0.key.hasPrefix("model.") }
+      .map { "\($0.key) was \($0.before ?? "absent") and is \($0.now ?? "absent")" }
     notes =
       ["initial weights: \(kept)"]
       + (differences.isEmpty ? [] : ["initial weights: \(differences.joined(separator: ", "))"])
