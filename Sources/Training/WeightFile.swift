@@ -29,7 +29,7 @@ public enum WeightFile {
     var entries = placements.map { placement in
       Safetensors.Entry(
         name: placement.name, type: layout == .neuralop && placement.isComplex ? .complex : .single,
-        shape: placement.shape + (layout == .fno2020 && placement.isComplex ? [2] : []),
+        shape: placement.shape + (layout != .neuralop && placement.isComplex ? [2] : []),
         values: placement.values(in: placement.parameter.value))
     }
     // PyTorch counts the batches of a normalisation, and asks for the count when it loads.
@@ -216,7 +216,7 @@ extension WeightLayout {
         ]) { $1 }, model.activation
       )
     case .fno(let model):
-      return (self == .fno2020 ? original(model) : neuraloperator(model), model.activation)
+      return (self == .neuralop ? neuraloperator(model) : original(model), model.activation)
     }
   }
 
@@ -244,7 +244,12 @@ extension WeightLayout {
       "use_channel_mlp": .boolean(model.mixingWidth != nil),
       "positional_embedding": model.coordinates == .none ? .null : .text("grid"),
     ]
-    if let width = model.mixingWidth { arguments["channel_mlp_expansion"] = ratio(width) }
+    func skip(_ kind: SkipConnection.Kind) -> JSONValue { kind == .none ? .null : .text(kind.rawValue) }
+    arguments["fno_skip"] = skip(model.skip ?? .linear)
+    if let width = model.mixingWidth {
+      arguments["channel_mlp_expansion"] = ratio(width)
+      arguments["channel_mlp_skip"] = skip(model.mixingSkip ?? .softGating)
+    }
     return arguments
   }
 }

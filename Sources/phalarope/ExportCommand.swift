@@ -14,8 +14,9 @@ struct ExportCommand: ParsableCommand {
     commandName: "export",
     abstract: "Write the weights of a surrogate for PyTorch.",
     discussion: """
-      The file loads into neuralop.models.FNO of neuraloperator 2.0, or into a model with the names of the \
-      original code; its metadata hold the constructor's arguments and the normalizers.
+      The file loads into neuralop.models.FNO of neuraloperator 2.0, into a model with the names of the original code \
+      (fno2020), or into one with the names of our parts (plain, for residual networks and U-nets); its metadata hold \
+      the constructor's arguments and the normalizers.
 
         phalarope export runs/darcy-fno
         phalarope export runs/darcy-fno --layout neuralop --output darcy.safetensors

@@ -55,6 +55,40 @@ import Testing
     }
   }
 
+  /// Out to the layout that PyTorch modules load and back, with the same predictions; other layouts are refused.
+  @Test(arguments: [
+    ["model.kind=resnet", "model.normalization=batch"],
+    ["model.downsampling=strided", "model.upsampling=transposed", "data.normalization.target=pointwise"],
+    ["model.kind=cnn", "model.normalization=batch"],
+    ["model.kind=xd", "model.backbone=resnet", "architecture_optimizer={learning_rate: 1e-3}"],
+  ]) func weightsTravel(choices: [String]) throws {
+    try withFolder { folder in
+      let outcome = try Command.run(["train", "net.yaml"] + choices, in: folder)
+      #expect(outcome.status == 0, "\(outcome.messages)")
+      let exported = try Command.run(
+        ["export", "run", "--layout", "plain", "--output", "w.safetensors"], in: folder)
+      #expect(exported.status == 0, "\(exported.messages)")
+      let imported = try Command.run(
+        ["import", "w.safetensors", "--layout", "plain", "--output", "back"], in: folder)
+      #expect(imported.status == 0, "\(imported.messages)")
+      for group in ["weights", "normalization"] {
+        #expect(
+          try numbers(in: "\(folder)/back/checkpoints/last", below: group)
+            == numbers(in: "\(folder)/run/checkpoints/last", below: group))
+      }
+      let refused = try Command.run(["export", "run", "--layout", "neuralop"], in: folder)
+      #expect(refused.status == 64 && refused.messages.contains("plain for CNN, ResNet, U-net"))
+      if !choices.contains("model.kind=cnn") {
+        // The layout that a model has is the default.
+        let plain = try Command.run(["export", "run"], in: folder)
+        #expect(
+          plain.status == 0 && plain.output.contains("run/weights-plain.safetensors"), "\(plain.output)")
+        let original = try Command.run(["export", "run", "--layout", "fno2020"], in: folder)
+        #expect(original.status == 64, "\(original.messages)")
+      }
+    }
+  }
+
   /// All of a U-net becomes learned operations, those between its grids too; the grid is then fixed.
   @Test func theWholeOfAUNetBecomesXD() throws {
     try withFolder { folder in

@@ -182,12 +182,12 @@ def write(name, make, channels, grid, samples=3, frames=1, distance=relative_l2)
     save_file(tensors, f"{sys.argv[1]}/{name}.safetensors", metadata)
 
 
-def neuralop(modes, width, channels):
+def neuralop(modes, width, channels, **choices):
     from neuralop.models import FNO as NeuralOperator
 
-    model = NeuralOperator(n_modes=modes, in_channels=channels, out_channels=1, hidden_channels=width)
+    model = NeuralOperator(n_modes=modes, in_channels=channels, out_channels=1, hidden_channels=width, **choices)
     for name, parameter in model.named_parameters():
-        if "channel_mlp_skips" in name or "convs" in name and name.endswith("bias"):
+        if "_skips" in name and "conv" not in name or "convs" in name and name.endswith("bias"):
             parameter.data += 0.1 * torch.randn(parameter.shape)  # so that they are not all the same
     return model
 
@@ -206,6 +206,15 @@ if __name__ == "__main__":
     # An odd number of points along an axis that is not the last is shifted wrongly there: fftshift twice is not nothing.
     for channels, width, modes, grid in [(1, 8, (8,), (16,)), (2, 6, (6, 4), (10, 9)), (1, 4, (4, 2, 4), (6, 4, 5))]:
         write(f"neuralop-{len(grid)}d", lambda: neuralop(modes, width, channels), channels, grid)
+    # The other skip connections, no mixing of channels, and ReLU, which does not reach into the mixing.
+    for kind, choices in {
+        "gating": {"fno_skip": "soft-gating", "channel_mlp_skip": "linear"},
+        "identity": {"fno_skip": "identity", "channel_mlp_skip": None},
+        "none": {"fno_skip": None, "channel_mlp_skip": "identity"},
+        "unmixed": {"use_channel_mlp": False, "lifting_channel_ratio": 0},
+        "relu": {"non_linearity": RELU},
+    }.items():
+        write(f"neuralop-{kind}", lambda: neuralop((6, 4), 4, 1, **choices), 1, (8, 6), samples=2)
     write(
         "recurrent-2d", lambda: RollOut(FNO(3, 6, (3, 2), 16, True, RELU, (0, 0)), 4), 3, (8, 6), frames=4,
         distance=sum_over_frames)

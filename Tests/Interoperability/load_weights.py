@@ -2,8 +2,9 @@
 
 usage: python load_weights.py PHALAROPE RUN...     (needs torch, h5py, safetensors and neuraloperator 2.0)
 
-Every run is exported in the layouts that it has; both models predict samples of the run's test set, with the
-normalizers of the file's metadata, and must agree with the run's own predictions to 1e-5. Last, weights of neuraloperator's
+Every run is exported in the layouts that it has; the models predict samples of the run's test set, with the
+normalizers of the file's metadata, and must agree with the run's own predictions to 1e-5. Residual networks and U-nets
+are those of Tests/Golden/networks.py. Last, weights of neuraloperator's
 own making are imported, and `phalarope predict` must agree with its model. To be run where test-deep has made data
 and runs.
 """
@@ -20,6 +21,7 @@ from safetensors import safe_open
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Golden"))
 import fno as golden
+import networks
 
 
 def original(config, tensors):
@@ -39,6 +41,13 @@ def neuralop(config, tensors, activation):
     model = FNO(**config, non_linearity={"relu": golden.RELU, "gelu": golden.GELU}[activation])
     missing, unexpected = model.load_state_dict(tensors, strict=False)
     assert not unexpected and set(missing) <= {"_metadata"}, (missing, unexpected)
+    return model
+
+
+def plain(config, tensors, kind):
+    """A residual network or a U-net with the arrays of a file in the layout plain."""
+    model = {"resnet": networks.ResNet, "unet": networks.UNet}[kind](config)
+    model.load_state_dict(tensors)
     return model
 
 
@@ -80,7 +89,9 @@ def check(phalarope, run, layout, folder):
     config, normalizers = json.loads(metadata["config"]), json.loads(metadata["normalizers"])
     with h5py.File(f"{run}/evaluation.h5") as file:
         u, prediction = torch.tensor(file["input"][:]), torch.tensor(file["prediction"][:])
-    if layout == "neuralop":
+    if layout == "plain":
+        model = plain(config, tensors, json.loads(metadata["model"])["kind"]).eval()
+    elif layout == "neuralop":
         model = neuralop(config, tensors, metadata["activation"]).eval()
     else:
         model = original(config, tensors).eval()
@@ -120,6 +131,6 @@ def check_import(phalarope, folder):
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         for run in sys.argv[2:]:
-            for layout in ("fno2020", "neuralop"):
+            for layout in ("fno2020", "neuralop", "plain"):
                 check(sys.argv[1], run, layout, folder)
         check_import(sys.argv[1], folder)

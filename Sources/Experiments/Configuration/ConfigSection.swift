@@ -224,6 +224,12 @@ public final class ConfigSection {
     return nil
   }
 
+  /// True or false, nil if the key is absent.
+  public func optionalBool(_ key: String) -> Bool? {
+    declare(key)
+    return entry(key) == nil ? nil : bool(key)
+  }
+
   /// One of the cases of a type that need not be there.
   public func optionalChoice<Choice: RawRepresentable & CaseIterable>(
     _ key: String, of type: Choice.Type

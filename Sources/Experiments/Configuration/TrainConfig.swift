@@ -83,6 +83,12 @@ public struct TrainConfig: Sendable {
     public let liftingWidth: Int
     /// Of an FNO, the hidden channels of the mixing behind every layer; 0 for none.
     public let mixingWidth: Int
+    /// Of an FNO, what stands beside the spectral convolutions; nil for a matrix.
+    public let skip: SkipConnection.Kind?
+    /// Of an FNO, what stands beside the mixing; nil for soft gating.
+    public let mixingSkip: SkipConnection.Kind?
+    /// Of an FNO without mixing, whether its layers activate twice; nil for no.
+    public let activatesTwice: Bool?
     /// Of a CNN and what it becomes, what convolutions see beyond the grid.
     public let paddingMode: ConvolutionGeometry.Padding
     /// Of a CNN and what it becomes, the distance of neighbouring taps; nil for 1.
@@ -289,6 +295,17 @@ public struct TrainConfig: Sendable {
       ? section.choice("backbone", of: Backbone.self, default: .cnn) ?? .cnn
       : Backbone(rawValue: kind.rawValue) ?? .cnn
     let isUNet = isConvolutional && backbone == .unet
+    let mixingWidth =
+      isConvolutional ? 0 : section.int("mixing_width", default: 0, in: .between(0, 65_536))
+    let skip = isConvolutional ? nil : section.optionalChoice("skip", of: SkipConnection.Kind.self)
+    let mixingSkip =
+      isConvolutional ? nil : section.optionalChoice("mixing_skip", of: SkipConnection.Kind.self)
+    let activatesTwice = isConvolutional ? nil : section.optionalBool("double_activation")
+    section.check(
+      "mixing_skip", mixingSkip == nil || mixingWidth > 0, "it stands beside 'mixing_width', which is 0")
+    section.check(
+      "double_activation", activatesTwice != true || mixingWidth == 0,
+      "it is for layers without mixing; 'mixing_width' is \(mixingWidth)")
     return Model(
       kind: kind,
       time: section.choice("time", of: Time.self, default: .channels) ?? .channels,
@@ -304,7 +321,7 @@ public struct TrainConfig: Sendable {
         ?? .inclusive,
       padding: isConvolutional ? [0] : section.intList("padding", default: [0], in: .nonNegative),
       liftingWidth: isConvolutional ? 0 : section.int("lifting_width", default: 0, in: .between(0, 65_536)),
-      mixingWidth: isConvolutional ? 0 : section.int("mixing_width", default: 0, in: .between(0, 65_536)),
+      mixingWidth: mixingWidth, skip: skip, mixingSkip: mixingSkip, activatesTwice: activatesTwice,
       paddingMode: isConvolutional
         ? section.choice("padding_mode", of: ConvolutionGeometry.Padding.self, default: .circular)
           ?? .circular : .circular,

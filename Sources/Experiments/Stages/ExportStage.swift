@@ -18,7 +18,7 @@ public enum ExportStage {
   /// Writes a safetensors file.
   ///
   /// - Parameters:
-  ///   - layout: by default `fno2020`, or `neuralop` for a model that only that has names for.
+  ///   - layout: by default `fno2020`, or `neuralop` or `plain` for a model that only that has names for.
   ///   - output: by default `weights-LAYOUT.safetensors` in the run folder.
   /// - Throws: `InputError`, `ConfigError`, `HDF5Error`, `DatasetError`, `TrainingError`, `WeightLayoutError`,
   ///   `OutputError`, `FileError`.
@@ -30,8 +30,12 @@ public enum ExportStage {
     let config = try run.trainConfig()
     let checkpoint = try Checkpoint(
       contentsOf: usesBest ? run.bestCheckpoint : config.finalCheckpoint(of: run))
+    let model = config.model
+    let isBlock =
+      model.mixingWidth > 0 || model.liftingWidth > 0 || model.skip ?? .linear != .linear
+      || model.activatesTwice == true
     let layout =
-      layout ?? (config.model.mixingWidth > 0 || config.model.liftingWidth > 0 ? .neuralop : .fno2020)
+      layout ?? (isBlock ? .neuralop : [.resnet, .unet].contains(model.backbone) ? .plain : .fno2020)
     let output = output ?? "\(run.path)/weights-\(layout.rawValue).safetensors"
     try FileSystem.requireCreatable(output, overwrite: overwrite)
     var grid: [Int] = []

@@ -69,7 +69,8 @@ extension TrainConfig {
           width: model.width, modes: modes, layers: model.layers, projectionWidth: model.projectionWidth,
           activation: model.activation.function, normalization: model.normalization, padding: padding,
           coordinates: model.coordinates, liftingWidth: model.liftingWidth > 0 ? model.liftingWidth : nil,
-          mixingWidth: model.mixingWidth > 0 ? model.mixingWidth : nil))
+          mixingWidth: model.mixingWidth > 0 ? model.mixingWidth : nil, skip: model.skip,
+          mixingSkip: model.mixingSkip, activatesTwice: model.activatesTwice))
     case .cnn, .resnet, .unet, .xd:
       let network = CNN.Configuration(
         dimensions: axes, inputChannels: inputChannels, outputChannels: outputChannels,

@@ -9,17 +9,20 @@ import Autodiff
 /// axis of length 1 for every axis of the grid. The lifting takes the input channels, then the coordinates.
 func fno2020Placements(of model: FNO) throws -> [WeightPlacement] {
   let configuration = model.configuration
-  guard let lifting = model.lifting as? PointwiseLinear, configuration.mixingWidth == nil else {
+  guard let lifting = model.lifting as? PointwiseLinear, configuration.mixingWidth == nil,
+    configuration.skip ?? .linear == .linear, configuration.activatesTwice != true
+  else {
     throw WeightLayoutError(
       description:
-        "the layout fno2020 has a linear lifting and nothing behind a Fourier layer, this model has "
-        + "perceptrons there; use the layout neuralop")
+        "the layout fno2020 has a linear lifting, linear skip connections and nothing behind a Fourier layer, this "
+        + "model has something else there; use the layout neuralop")
   }
   var placements = pointwisePlacements("fc0", lifting)
   for (index, layer) in model.layers.enumerated() {
     placements += spectralBlocks("conv\(index)", layer.spectral, modes: configuration.modes)
     placements += pointwisePlacements(
-      "w\(index)", layer.skip, trailing: layer.normalization == nil ? configuration.dimensions : 1)
+      "w\(index)", layer.skip.weight, layer.skip.bias,
+      trailing: layer.normalization == nil ? configuration.dimensions : 1)
     placements += layer.normalization.map { normalizationPlacements("bn\(index)", $0) } ?? []
   }
   return placements + pointwisePlacements("fc1", model.projection.hidden)
@@ -28,11 +31,15 @@ func fno2020Placements(of model: FNO) throws -> [WeightPlacement] {
 
 /// A linear map as PyTorch keeps it, with axes of length 1 behind the channels where it is a convolution.
 func pointwisePlacements(_ name: String, _ map: PointwiseLinear, trailing: Int = 0) -> [WeightPlacement] {
+  pointwisePlacements(name, map.weight, map.bias, trailing: trailing)
+}
+
+private func pointwisePlacements(
+  _ name: String, _ weight: Parameter?, _ bias: Parameter, trailing: Int
+) -> [WeightPlacement] {
   let ones = Array(repeating: 1, count: trailing)
-  return [
-    WeightPlacement("\(name).weight", map.weight.value.shape + ones, map.weight),
-    WeightPlacement("\(name).bias", map.bias.value.shape, map.bias),
-  ]
+  return (weight.map { [WeightPlacement("\(name).weight", $0.value.shape + ones, $0)] } ?? [])
+    + [WeightPlacement("\(name).bias", bias.value.shape, bias)]
 }
 
 /// Batch normalisation as PyTorch keeps it.

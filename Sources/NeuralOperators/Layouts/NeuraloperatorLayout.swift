@@ -11,11 +11,16 @@ func neuraloperatorPlacements(of model: FNO) throws -> [WeightPlacement] {
     throw WeightLayoutError(
       description: "the layout neuralop has no batch normalisation, this model has; use the layout fno2020")
   }
-  guard configuration.mixingWidth != nil || configuration.activation == .relu else {
+  // Twice is as once for ReLU.
+  guard
+    configuration.mixingWidth != nil || configuration.activatesTwice == true
+      || configuration.activation == .relu
+  else {
     throw WeightLayoutError(
       description:
         "neuraloperator 2.0 activates twice where no mixing of channels stands between, so it has no model "
-        + "like this one with GELU; train with model.mixing_width, or use the layout fno2020")
+        + "like this one with GELU; train with model.double_activation or model.mixing_width, or use the layout "
+        + "fno2020")
   }
   guard configuration.padding.allSatisfy({ $0 == 0 }) else {
     throw WeightLayoutError(
@@ -33,6 +38,12 @@ func neuraloperatorPlacements(of model: FNO) throws -> [WeightPlacement] {
       placements.append(WeightPlacement("\(name).fcs.\(index).bias", map.bias.value.shape, map.bias))
     }
   }
+  func skip(_ name: String, _ weight: Parameter?) -> [WeightPlacement] {
+    guard let weight else { return [] }
+    return weight.value.rank == 1
+      ? [WeightPlacement("\(name).weight", [1, configuration.width] + ones, weight)]
+      : [WeightPlacement("\(name).conv.weight", weight.value.shape + [1], weight)]
+  }
   if let lifting = model.lifting as? Perceptron {
     add("lifting", lifting.hidden, lifting.output)
   } else if let lifting = model.lifting as? PointwiseLinear {
@@ -42,14 +53,11 @@ func neuraloperatorPlacements(of model: FNO) throws -> [WeightPlacement] {
     placements += [
       spectralWeights("fno_blocks.convs.\(index).weight.tensor", layer.spectral, modes: configuration.modes),
       WeightPlacement("fno_blocks.convs.\(index).bias", [configuration.width] + ones, layer.skip.bias),
-      WeightPlacement(
-        "fno_blocks.fno_skips.\(index).conv.weight", layer.skip.weight.value.shape + [1], layer.skip.weight),
     ]
+    placements += skip("fno_blocks.fno_skips.\(index)", layer.skip.weight)
     guard let mixing = layer.mixing else { continue }
     add("fno_blocks.channel_mlp.\(index)", mixing.perceptron.hidden, mixing.perceptron.output)
-    placements.append(
-      WeightPlacement(
-        "fno_blocks.channel_mlp_skips.\(index).weight", [1, configuration.width] + ones, mixing.gate))
+    placements += skip("fno_blocks.channel_mlp_skips.\(index)", mixing.gate ?? mixing.skipWeight)
   }
   add("projection", model.projection.hidden, model.projection.output)
   return placements

@@ -11,6 +11,8 @@ public enum WeightLayout: String, Codable, Sendable, CaseIterable {
   case fno2020
   /// `neuralop.models.FNO` of neuraloperator 2.0: `lifting`, `fno_blocks`, `projection`.
   case neuralop
+  /// A PyTorch module with the names of our own parts: `lifting`, `blocks.0.first.convolution`, `projection`.
+  case plain
 }
 
 /// One array of a layout, and which number of which parameter each of its numbers is.
@@ -65,11 +67,17 @@ extension WeightLayout {
     case (.fno2020, let model as FNO): return try fno2020Placements(of: model)
     case (.fno2020, let model as CNN): return cnnPlacements(of: model)
     case (.neuralop, let model as FNO): return try neuraloperatorPlacements(of: model)
+    case (.plain, let model as CNN):
+      return plainPlacements(of: model, dimensions: model.configuration.dimensions)
+    case (.plain, let model as ResNet):
+      return plainPlacements(of: model, dimensions: model.configuration.dimensions)
+    case (.plain, let model as UNet):
+      return plainPlacements(of: model, dimensions: model.configuration.dimensions)
     default:
       throw WeightLayoutError(
         description:
           "the layout \(rawValue) has no names for this kind of model; there are fno2020 for FNO, CNN and XD, "
-          + "and neuralop for FNO")
+          + "neuralop for FNO, and plain for CNN, ResNet, U-net and what XD makes of them")
     }
   }
 }

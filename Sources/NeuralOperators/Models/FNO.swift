@@ -47,12 +47,19 @@ public struct FNO: Module {
     public var liftingWidth: Int?
     /// The hidden channels of the mixing of channels behind every Fourier layer; nil for none.
     public var mixingWidth: Int?
+    /// What stands beside the spectral convolutions; nil for a matrix.
+    public var skip: SkipConnection.Kind?
+    /// What stands beside the mixing of channels; nil for soft gating.
+    public var mixingSkip: SkipConnection.Kind?
+    /// Whether layers without mixing activate twice, as neuraloperator's do; nil for no.
+    public var activatesTwice: Bool?
 
     /// Any combination; `fno2020`, `modern` and `neuraloperator` give the customary ones.
     public init(
       dimensions: Int, inputChannels: Int, outputChannels: Int, width: Int, modes: [Int], layers: Int = 4,
       projectionWidth: Int = 128, activation: Activation, normalization: Normalization, padding: [Int],
-      coordinates: Coordinates, liftingWidth: Int? = nil, mixingWidth: Int? = nil
+      coordinates: Coordinates, liftingWidth: Int? = nil, mixingWidth: Int? = nil,
+      skip: SkipConnection.Kind? = nil, mixingSkip: SkipConnection.Kind? = nil, activatesTwice: Bool? = nil
     ) {
       self.dimensions = dimensions
       self.inputChannels = inputChannels
@@ -67,6 +74,9 @@ public struct FNO: Module {
       self.coordinates = coordinates
       self.liftingWidth = liftingWidth
       self.mixingWidth = mixingWidth
+      self.skip = skip
+      self.mixingSkip = mixingSkip
+      self.activatesTwice = activatesTwice
     }
 
     /// The model of the first paper and of its comparisons: ReLU, batch normalisation, no padding.
@@ -166,8 +176,9 @@ public struct FNO: Module {
         width: configuration.width, modes: configuration.modes,
         normalizes: configuration.normalization == .batch,
         activation: index < configuration.layers - 1 ? configuration.activation : .identity,
-        mixingWidth: configuration.mixingWidth, mixingActivation: configuration.activation,
-        using: &initializer)
+        skip: configuration.skip ?? .linear, mixingWidth: configuration.mixingWidth,
+        mixingSkip: configuration.mixingSkip ?? .softGating,
+        activatesTwice: configuration.activatesTwice ?? false, using: &initializer)
     }
     projection = Perceptron(
       inputs: configuration.width, hidden: configuration.projectionWidth,

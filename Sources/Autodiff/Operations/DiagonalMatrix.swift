@@ -1,0 +1,19 @@
+import Tensors
+
+/// The square matrix with these numbers on its diagonal and zeros elsewhere: `[n]` to `[n, n]`.
+public func diagonalMatrix(_ diagonal: Variable) -> Variable {
+  precondition(diagonal.shape.count == 1, "a diagonal of shape \(diagonal.shape)")
+  let count = diagonal.shape[0]
+  var matrix = Tensor<Float>(shape: [count, count])
+  matrix.withUnsafeMutableBuffer { matrix in
+    diagonal.value.withUnsafeBuffer { for index in 0..<count { matrix[index * (count + 1)] = $0[index] } }
+  }
+  return Variable(matrix, from: [diagonal]) { gradient in
+    let gradient = gradient
+    return [
+      Tensor(shape: [count]) { result in
+        gradient.withUnsafeBuffer { for index in 0..<count { result[index] = $0[index * (count + 1)] } }
+      }
+    ]
+  }
+}
