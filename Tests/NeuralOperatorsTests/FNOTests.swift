@@ -39,7 +39,7 @@ import Testing
     let mean = spectral.reduce(0, +) / Float(spectral.count)
     // 131,072 uniform numbers: the mean has a deviation of bound/√12/362 = 0.0008 bound.
     #expect(abs(mean / bound - 0.5) < 0.004)
-    let skip = model.layers[1].skip.weight.value.scalars
+    let skip = try #require(model.layers[1].skip.weight).value.scalars
     #expect(
       skip.allSatisfy { abs($0) <= 1 / 8 } && skip.contains { $0 > 0.12 } && skip.contains { $0 < -0.12 })
     #expect(

@@ -22,7 +22,7 @@ import Training
         case (.fno2020, nil):
           .fno2020(dimensions: dimensions, inputChannels: channels, width: width, modes: 1)
         case (.fno2020, _): .modern(dimensions: dimensions, inputChannels: channels, width: width, modes: 1)
-        case (.neuralop, _):
+        case (.neuralop, _), (.plain, _):
           .neuraloperator(dimensions: dimensions, inputChannels: channels, width: width, modes: 1)
         }
       configuration.modes = modes
