@@ -144,7 +144,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "CommandTests", dependencies: ["phalarope", "allocations", "HDF5", "TestSupport"],
+      name: "CommandTests",
+      dependencies: ["phalarope", "allocations", "Archives", "HDF5", "TestSupport"],
       swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

@@ -4,7 +4,12 @@ PDEBench's six measures are written here from their definitions (Takamoto et al.
 its metric_func), with whole FFTs and loops over every mode; VRMSE is The Well's.
 
 Run with: pip install numpy; python3 field_metrics.py
+With --check (pip install torch the_well, and the folder of a checkout of github.com/pdebench/PDEBench as argument) the
+two programs' own functions are called too, and must agree.
 """
+import sys
+import types
+
 import numpy as np
 
 
@@ -65,9 +70,37 @@ def vrmse(p, t):
     return np.sqrt(((p - t) ** 2).mean(axes) / (t.var(axes, ddof=1) + 1e-7)).mean(1)
 
 
+def check(p, t, checkout):
+    """The measures by PDEBench's and The Well's own code, in double precision."""
+    import torch
+    from the_well.benchmark.metrics.spatial import VRMSE
+
+    # PDEBench draws figures in the same file.
+    for name in ("matplotlib", "matplotlib.pyplot", "mpl_toolkits", "mpl_toolkits.axes_grid1"):
+        sys.modules.setdefault(name, types.ModuleType(name))
+    sys.modules["mpl_toolkits.axes_grid1"].make_axes_locatable = None
+    sys.path.insert(0, f"{checkout}/pdebench/models")
+    import metrics
+
+    metrics.device = torch.device("cpu")
+    # [sample, channel, ...grid] to theirs: [sample, ...grid, time, channel], and [sample, ...grid, channel].
+    p, t = (torch.tensor(x.astype(np.float64)).movedim(1, -1) for x in (p, t))
+    names = [x.unsqueeze(-2).contiguous() for x in (p, t)]
+    *first, frequency = metrics.metric_func(*names, initial_step=0)
+    values = [float(x) for x in first] + [float(x) for x in frequency]
+    meta = types.SimpleNamespace(n_spatial_dims=p.dim() - 2)
+    return values, VRMSE.eval(p, t, meta).mean(-1).numpy()
+
+
 for shape in ((3, 2, 40), (2, 2, 28, 33)):
     prediction, target = field(shape, 0.1), field(shape, 0.05)
     print(shape)
+    if "--check" in sys.argv:
+        theirs, well = check(prediction, target, sys.argv[-1])
+        # Sums in another order, in double precision; PDEBench sums its bands in single.
+        assert np.allclose(theirs, pdebench(prediction, target), rtol=1e-6), (theirs, pdebench(prediction, target))
+        assert np.allclose(well, vrmse(prediction, target), rtol=1e-12)
+        print(" PDEBench's and The Well's own code agree")
     print(" pdebench", ", ".join("%.9g" % x for x in pdebench(prediction, target)))
     print(" vrmse", ", ".join("%.9g" % x for x in vrmse(prediction, target)))
     for band in spectral(prediction, target):

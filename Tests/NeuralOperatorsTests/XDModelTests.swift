@@ -65,6 +65,28 @@ import Testing
     }
   }
 
+  /// The reference implementation's test of a whole network, on Darcy's grid: the weights stay, deeper matrices have
+  /// more numbers, and the result is the same.
+  @Test func aNetworkOnDarcysGrid() {
+    var backbone = CNN.Configuration.backbone(dimensions: 2, width: 4, modes: 12)
+    (backbone.paddingMode, backbone.projectionWidth) = (.zeros, 8)
+    let u = Variable(randomTensor([1, 1, 85, 85], sample: 1))
+    let plain = CNN(backbone, seed: 2)
+    let expected = plain(u, on: .inference).value
+    let counts = [1, 3].map { depth in
+      let conversion = XDConfiguration(depth: .init(k: depth, l: depth, m: depth))
+      let model = xd(backbone, [85, 85], conversion).makeModel(seed: 2)
+      // Four layers in single precision.
+      #expect(relativeError(model(u, on: .inference).value, expected) < 1e-5)
+      func count(_ role: Parameter.Role) -> Int {
+        model.parameters.filter { $0.role == role && $0.isTrainable }.reduce(0) { $0 + $1.value.count }
+      }
+      #expect(count(.weight) == plain.parameterCount)
+      return count(.architecture)
+    }
+    #expect(counts[0] == 2 * 43_008 && counts[1] == 3 * counts[0])
+  }
+
   @Test func namedConvolutionsOnly() throws {
     let model = CNN(.backbone(dimensions: 1, width: 4, modes: 2), seed: 1)
     #expect(model.convertibleLayers.map(\.name) == (0..<4).map { "layers.\($0).convolution" })

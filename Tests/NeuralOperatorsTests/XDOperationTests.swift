@@ -195,6 +195,21 @@ import Testing
         #expect(error < tolerance, "\(grid) \(modes): \(error)")
       }
     }
+    // The grid of cases of the reference implementation's tests, where there is a K-matrix.
+    for axes in 1...2 {
+      for channels in 1...2 {
+        for k in 2...3 {
+          var initializer = Initializer(seed: 5)
+          let (grid, modes) = (Array(repeating: 16, count: axes), Array(repeating: k, count: axes))
+          let spectral = SpectralConvolution(
+            inputs: channels, outputs: channels, modes: modes, using: &initializer)
+          let u = randomTensor([2, channels] + grid, sample: 1)
+          let operation = try XDOperation.fourier(spectral, grid: grid)
+          let error = relativeError(inference(operation, u), spectral(Variable(u), on: .inference).value)
+          #expect(error < tolerance, "\(axes) axes, \(channels) channels, \(k) modes: \(error)")
+        }
+      }
+    }
     var initializer = Initializer(seed: 4)
     let spectral = SpectralConvolution(inputs: 1, outputs: 1, modes: [3], using: &initializer)
     #expect(throws: XDError.self) { try XDOperation.fourier(spectral, grid: [15]) }
@@ -229,6 +244,96 @@ import Testing
       let reference = pointwiseLinear(
         Variable(neighbours), weight: Variable(weight), bias: Variable(Tensor(shape: [4])))
       #expect(relativeError(inference(operation, u), reference.value) < tolerance)
+    }
+  }
+
+  /// Seven operations of DARTS, the layer of a Fourier neural operator, and a graph convolution.
+  ///
+  /// DARTS (Liu, Simonyan, Yang, ICLR 2019) has one more, the largest value of a window, which is not linear. Each is a choice of the same numbers: K, L and
+  /// M of one depth, and filters.
+  @Test func operationsOfOneSearchSpace() throws {
+    let (channels, points) = (3, 16)
+    let depth = XDConfiguration.Depth(k: 1, l: 1, m: 2)
+    let configuration = XDConfiguration(depth: depth)
+    let u = randomTensor([2, channels, points], sample: 1)
+    func convolved(_ u: Tensor<Float>, _ weight: Tensor<Float>, _ geometry: ConvolutionGeometry) -> Tensor<
+      Float
+    > { expected(u, weight, geometry) }
+
+    var space: [(name: String, operation: XDOperation, result: Tensor<Float>)] = [
+      (
+        "none", try .zero(inputs: channels, outputs: channels, grid: [points], configuration),
+        Tensor(shape: u.shape)
+      ),
+      ("skip_connect", try .identity(channels: channels, grid: [points], configuration), u),
+      (
+        "avg_pool_3",
+        try .averagePooling(
+          channels: channels, kernel: [3], stride: [1], padding: [1], grid: [points], configuration),
+        convolved(
+          u, Tensor(shape: [channels, 1, 3], repeating: 1 / 3),
+          ConvolutionGeometry(kernel: [3], padding: [1], groups: channels))
+      ),
+    ]
+    // A separable convolution is one of every channel by itself, then a map of the channels: together one convolution.
+    for (name, taps, dilation) in [
+      ("sep_conv_3", 3, 1), ("sep_conv_5", 5, 1), ("dil_conv_3", 3, 2), ("dil_conv_5", 5, 2),
+    ] {
+      let byChannel = randomTensor([channels, 1, taps], sample: 2)
+      let mixing = randomTensor([channels, channels, 1], sample: 3)
+      var weight = Tensor<Float>(shape: [channels, channels, taps])
+      for o in 0..<channels {
+        for i in 0..<channels {
+          for tap in 0..<taps { weight[o, i, tap] = mixing[o, i, 0] * byChannel[i, 0, tap] }
+        }
+      }
+      let padding = [dilation * (taps / 2)]
+      let geometry = ConvolutionGeometry(kernel: [taps], dilation: [dilation], padding: padding)
+      var grouped = geometry
+      grouped.groups = channels
+      let result = convolved(convolved(u, byChannel, grouped), mixing, ConvolutionGeometry(kernel: [1]))
+      space.append((name, try .convolution(weight: weight, geometry, grid: [points], configuration), result))
+    }
+    var initializer = Initializer(seed: 6)
+    let spectral = SpectralConvolution(inputs: channels, outputs: channels, modes: [5], using: &initializer)
+    space.append(
+      (
+        "FNO", try .fourier(spectral, grid: [points], configuration),
+        spectral(Variable(u), on: .inference).value
+      ))
+    // A ring of one direction: every node sees the one behind it.
+    let ring = (0..<points).map { row in (0..<points).map { $0 == (row + 1) % points ? 1.0 : 0 } }
+    let weight = randomTensor([channels, channels], sample: 4)
+    var neighbours = u
+    for sample in 0..<2 {
+      for channel in 0..<channels {
+        for node in 0..<points { neighbours[sample, channel, node] = u[sample, channel, (node + 1) % points] }
+      }
+    }
+    space.append(
+      (
+        "graph convolution", .graphConvolution(adjacency: ring, weight: weight, depth: depth),
+        pointwiseLinear(
+          Variable(neighbours), weight: Variable(weight), bias: Variable(Tensor(shape: [channels]))
+        ).value
+      ))
+
+    for (name, operation, result) in space {
+      let found = inference(operation, u)
+      if name == "none" {
+        #expect(found == result)
+      } else {
+        #expect(relativeError(found, result) < tolerance, "\(name)")
+      }
+    }
+    func shapes(_ operation: XDOperation) -> [[[Int]]] {
+      [operation.architecture.k, operation.architecture.l, operation.architecture.m].map {
+        $0.map(\.twiddle.value.shape)
+      }
+    }
+    #expect(space.count == 9)
+    for (name, operation, _) in space {
+      #expect(shapes(operation) == shapes(space[0].operation), "\(name)")
     }
   }
 

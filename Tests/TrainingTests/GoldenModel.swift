@@ -71,7 +71,9 @@ struct GoldenModel {
     let expected = try tensor("losses")
     #expect(
       relativeError(Tensor(shape: [10], scalars: losses), expected) < (try tolerance("losses")))
-    #expect(losses[9] < losses[0] - 0.001, "ten steps that change nothing would prove nothing")
+    // Ten steps that change the losses by no more than they may differ would prove nothing.
+    let change = try Double(losses[0] - losses[9]) / Double(losses[0])
+    #expect(change > 50 * (try tolerance("losses")))
     let evaluation = model(Variable(input), on: .inference).value
     #expect(
       relativeError(evaluation, try tensor("evaluation")) < (try tolerance("evaluation")))

@@ -273,6 +273,73 @@ import Training
     #expect(continued.history.count == 4)
   }
 
+  /// The best epoch is that of the smallest validation error, whatever the test and training errors are.
+  @Test func theEndAndTheBestEpochAreThoseOfTheValidation() throws {
+    var configuration = SmallProblem.configuration(epochs: 50)
+    configuration.earlyStoppingPatience = 3
+    let trainer = Trainer(SmallProblem.model, configuration: configuration)
+    func after(_ errors: [Double]) throws -> Trainer {
+      var checkpoint = trainer.checkpoint
+      checkpoint.history = errors.enumerated().map { index, error in
+        EpochReport(
+          epoch: index + 1, trainingError: 1 / Double(index + 1), validationError: error,
+          testError: 1 / Double(index + 1), learningRate: 1e-3, seconds: 1)
+      }
+      checkpoint.position.epoch = errors.count
+      return try Trainer(resuming: checkpoint)
+    }
+    // Smaller than the epoch before is not smaller than the best.
+    #expect(try !after([3, 2, 2.5, 2.4]).isFinished)
+    #expect(try after([3, 2, 2.5, 2.4, 2.3]).isFinished)
+    #expect(try !after([3, 2, 2.5, 2.4, 1.9]).isFinished)
+    #expect(try !after([3, 2, 2.5, 2.4, 1.9, 2.5, 2.4]).isFinished)
+    #expect(try after([3, 2, 2.5, 2.4, 1.9, 2.5, 2.4, 2.3]).isFinished)
+    for (errors, isBest) in [([3, 2, 2.5, 2.4], false), ([3, 2, 2.5, 1.9], true), ([2.0], true)] {
+      #expect(try after(errors).lastEpochIsBest == isBest, "\(errors)")
+    }
+  }
+
+  /// With plain gradient descent a step is the rate times the gradient: half as long in the second epoch.
+  @Test func theScheduleMultipliesEveryStep() throws {
+    func train(_ schedule: Schedule) throws -> (first: [Float], second: [Float], rates: [Double]) {
+      var configuration = SmallProblem.configuration(epochs: 2, schedule: schedule)  // one step per epoch
+      configuration.optimizer = OptimizerConfiguration(.sgd(), learningRate: 0.05, weightDecay: 0)
+      let trainer = Trainer(SmallProblem.model, configuration: configuration)
+      var weights = [trainer.checkpoint.weights.flatMap(\.value.scalars)]
+      try trainer.fit(SmallProblem.data(samples: 8)) { _ in
+        weights.append(trainer.checkpoint.weights.flatMap(\.value.scalars))
+      }
+      return (
+        zip(weights[1], weights[0]).map(-), zip(weights[2], weights[1]).map(-),
+        trainer.history.map(\.learningRate)
+      )
+    }
+    let (constant, halved) = (
+      try train(.constant), try train(.step(factor: 0.5, epochs: 1))
+    )
+    #expect(constant.rates == [0.05, 0.05] && halved.rates == [0.05, 0.025])
+    #expect(constant.first == halved.first)
+    let (whole, half) = (
+      Tensor(shape: [constant.second.count], scalars: constant.second),
+      Tensor(shape: [halved.second.count], scalars: halved.second.map { 2 * $0 })
+    )
+    // Differences of weights of order 1 that are a hundred times smaller, so to some 1e-5.
+    #expect(relativeError(half, whole) < 1e-3)
+    let warm = try train(.cosine(warmUpEpochs: 2, finalFactor: 0))
+    let first = Tensor(shape: [warm.first.count], scalars: warm.first.map { 2 * $0 })
+    #expect(relativeError(first, Tensor(shape: first.shape, scalars: constant.first)) < 1e-3)
+  }
+
+  /// Errors that do not change: the rate falls after every epoch but the first two, of which one is the best.
+  @Test func aPlateauLowersTheRateOfTheTraining() throws {
+    var configuration = SmallProblem.configuration(
+      epochs: 5, schedule: .plateau(factor: 0.5, patience: 0, minimumFactor: 0))
+    configuration.optimizer = OptimizerConfiguration(.sgd(), learningRate: 1e-12, weightDecay: 0)
+    let trainer = Trainer(SmallProblem.model, configuration: configuration)
+    try trainer.fit(SmallProblem.data(samples: 8), validation: SmallProblem.data(samples: 4, first: 70))
+    #expect(trainer.history.map(\.learningRate) == [1, 1, 0.5, 0.25, 0.125].map { 1e-12 * $0 })
+  }
+
   @Test func dataOfAnotherShapeAreExplained() {
     let trainer = Trainer(SmallProblem.model, configuration: SmallProblem.configuration(epochs: 1))
     #expect(
