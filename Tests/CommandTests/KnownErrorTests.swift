@@ -29,9 +29,13 @@ import Testing
   /// Samples 0 to 4 of a file of PDEBench's layout; the first is for training.
   private func writeWaves(_ folder: String) throws {
     try HDF5File.write(to: "\(folder)/waves.hdf5", overwriting: false) { file in
-      let values = ([[0, 0, 0, 0, 0]] + Self.phases).flatMap { phases in
-        ([0] + phases).flatMap { phase in
-          (0..<Self.points).map { Float(sin(2 * Double.pi * Double($0) / Double(Self.points) - phase)) }
+      var values: [Float] = []
+      for phases in [[0, 0, 0, 0, 0]] + Self.phases {
+        for phase in [0] + phases {
+          for point in 0..<Self.points {
+            let x: Double = 2 * Double.pi * Double(point) / Double(Self.points)
+            values.append(Float(sin(x - phase)))
+          }
         }
       }
       try file.root.createDataset("tensor", values, shape: [5, 6, Self.points])
