@@ -269,10 +269,10 @@ import Testing
       (
         "avg_pool_3",
         try .averagePooling(
-          channels: channels, kernel: [3], stride: [1], padding: [1], grid: [points], configuration),
+          channels: channels, kernel: [3], stride: [1], grid: [points], configuration),
         convolved(
           u, Tensor(shape: [channels, 1, 3], repeating: 1 / 3),
-          ConvolutionGeometry(kernel: [3], padding: [1], groups: channels))
+          ConvolutionGeometry(kernel: [3], groups: channels))
       ),
     ]
     // A separable convolution is one of every channel by itself, then a map of the channels: together one convolution.
@@ -288,7 +288,8 @@ import Testing
         }
       }
       let padding = [dilation * (taps / 2)]
-      let geometry = ConvolutionGeometry(kernel: [taps], dilation: [dilation], padding: padding)
+      let geometry = ConvolutionGeometry(
+        kernel: [taps], dilation: [dilation], padding: padding, paddingMode: .circular)
       var grouped = geometry
       grouped.groups = channels
       let result = convolved(convolved(u, byChannel, grouped), mixing, ConvolutionGeometry(kernel: [1]))
