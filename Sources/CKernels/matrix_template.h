@@ -111,6 +111,26 @@ TARGET INLINE void NAME(product_block)(const int rows, int vectors, size_t first
   }
 }
 
+/// The same for any height that a block has.
+TARGET INLINE void NAME(product_height)(int rows, int vectors, size_t first_row, int count,
+                                        const struct ck_factors *factors, struct NAME(tile) tile, int continues,
+                                        float *block) {
+  switch (rows) {
+    case 1: NAME(product_block)(1, vectors, first_row, count, factors, tile, continues, block); break;
+    case 2: NAME(product_block)(2, vectors, first_row, count, factors, tile, continues, block); break;
+    case 3: NAME(product_block)(3, vectors, first_row, count, factors, tile, continues, block); break;
+    case 4: NAME(product_block)(4, vectors, first_row, count, factors, tile, continues, block); break;
+#if PRODUCT_ROWS > 4
+    case 5: NAME(product_block)(5, vectors, first_row, count, factors, tile, continues, block); break;
+    case 6: NAME(product_block)(6, vectors, first_row, count, factors, tile, continues, block); break;
+#endif
+#if PRODUCT_ROWS > 6
+    case 7: NAME(product_block)(7, vectors, first_row, count, factors, tile, continues, block); break;
+    case 8: NAME(product_block)(8, vectors, first_row, count, factors, tile, continues, block); break;
+#endif
+  }
+}
+
 /// The first `width` numbers of a row of which `readable` may be read, filled up to whole vectors by anything.
 TARGET INLINE void NAME(read_row)(const float *from, size_t width, size_t readable, float *row) {
   size_t whole = (width + LANES - 1) / LANES * LANES;
@@ -205,22 +225,91 @@ TARGET static void NAME(product)(size_t rows, size_t columns, int count, const s
       if (continues)
         for (int i = 0; i < height; i++)
           NAME(read_row)(c + (r + i) * c_row + start, width, width, block + i * TILE);
-      switch (height) {
-        case 1: NAME(product_block)(1, vectors, r, count, factors, tile, continues, block); break;
-        case 2: NAME(product_block)(2, vectors, r, count, factors, tile, continues, block); break;
-        case 3: NAME(product_block)(3, vectors, r, count, factors, tile, continues, block); break;
-        case 4: NAME(product_block)(4, vectors, r, count, factors, tile, continues, block); break;
-#if PRODUCT_ROWS > 4
-        case 5: NAME(product_block)(5, vectors, r, count, factors, tile, continues, block); break;
-        case 6: NAME(product_block)(6, vectors, r, count, factors, tile, continues, block); break;
-#endif
-#if PRODUCT_ROWS > 6
-        case 7: NAME(product_block)(7, vectors, r, count, factors, tile, continues, block); break;
-        case 8: NAME(product_block)(8, vectors, r, count, factors, tile, continues, block); break;
-#endif
-      }
+      NAME(product_height)(height, vectors, r, count, factors, tile, continues, block);
       for (int i = 0; i < height; i++)
         NAME(finish_row)(finish, r + i, c_row, start, width, block + i * TILE, c);
+    }
+  }
+}
+
+/// W1 u for rows of hidden channels at a tile of points that NAME(pack) packed.
+TARGET INLINE void NAME(hidden_rows)(const struct ck_perceptron *p, int rows, int vectors, size_t first_row,
+                                     const float *packed, float *block) {
+  struct ck_factors factors = {p->inputs, p->hidden_weight, p->inputs, 1, NULL, 0, NULL, 0};
+  NAME(product_height)(rows, vectors, first_row, 1, &factors, (struct NAME(tile)){packed, 0}, 0, block);
+}
+
+TARGET static void NAME(perceptron)(const struct ck_perceptron *p, size_t columns, const float *u, size_t u_row,
+                                    float *y, size_t y_row) {
+  _Alignas(64) float packed[MAXIMUM_INNER * TILE], block[PRODUCT_ROWS * TILE], sum[NARROW][TILE];
+  struct ck_factors source = {p->inputs, NULL, 0, 0, u, u_row, NULL, 0};
+  for (size_t start = 0; start < columns; start += TILE) {
+    size_t width = columns - start < TILE ? columns - start : TILE;
+    int vectors = (int)((width + LANES - 1) / LANES);
+    NAME(pack)(&source, start, width, packed);
+    for (size_t o = 0; o < p->outputs; o++)
+      for (int i = 0; i < TILE; i++) sum[o][i] = p->bias[o];
+    for (size_t r = 0; r < p->hidden; r += PRODUCT_ROWS) {
+      int height = p->hidden - r < PRODUCT_ROWS ? (int)(p->hidden - r) : PRODUCT_ROWS;
+      NAME(hidden_rows)(p, height, vectors, r, packed, block);
+      for (int h = 0; h < height; h++) {
+        float *row = block + h * TILE;
+        NAME(activate)(p->activation, p->hidden_bias[r + h], row, NULL);
+        for (size_t o = 0; o < p->outputs; o++) {
+          float weight = p->weight[o * p->hidden + r + h];
+          for (int i = 0; i < TILE; i++) sum[o][i] += weight * row[i];
+        }
+      }
+    }
+    for (size_t o = 0; o < p->outputs; o++) NAME(write_row)(sum[o], width, y + o * y_row + start);
+  }
+}
+
+/// The derivative of the activation where its value is `row`, for the others than GELU.
+TARGET INLINE void NAME(slope_of_value)(enum ck_activation kind, const float *row, float *slope) {
+  for (int i = 0; i < TILE; i++) slope[i] = kind == CK_IDENTITY || row[i] > 0 ? 1.0f : 0.0f;
+}
+
+TARGET static void NAME(perceptron_adjoint)(const struct ck_perceptron *p, size_t columns, const float *u,
+                                            size_t u_row, const float *dy, size_t dy_row, float *dz, float *sums) {
+  _Alignas(64) float packed[MAXIMUM_INNER * TILE], block[PRODUCT_ROWS * TILE], result[NARROW][TILE], slope[TILE];
+  struct ck_factors source = {p->inputs, NULL, 0, 0, u, u_row, NULL, 0};
+  for (size_t start = 0; start < columns; start += TILE) {
+    size_t width = columns - start < TILE ? columns - start : TILE;
+    int vectors = (int)((width + LANES - 1) / LANES);
+    NAME(pack)(&source, start, width, packed);
+    // Zeros behind the last point: they add nothing to the sums.
+    for (size_t o = 0; o < p->outputs; o++) NAME(read_row)(dy + o * dy_row + start, width, width, result[o]);
+    for (size_t r = 0; r < p->hidden; r += PRODUCT_ROWS) {
+      int height = p->hidden - r < PRODUCT_ROWS ? (int)(p->hidden - r) : PRODUCT_ROWS;
+      NAME(hidden_rows)(p, height, vectors, r, packed, block);
+      for (int h = 0; h < height; h++) {
+        float *row = block + h * TILE, *sum = sums + (r + h) * (1 + p->outputs) * MOST_LANES;
+        NAME(activate)(p->activation, p->hidden_bias[r + h], row, slope);
+        if (p->activation != CK_GELU) NAME(slope_of_value)(p->activation, row, slope);
+        NAME(vector) gradient[PRODUCT_VECTORS];
+        UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) gradient[v] = NAME(all)(0);
+        for (size_t o = 0; o < p->outputs; o++) {
+          float weight = p->weight[o * p->hidden + r + h];
+          NAME(vector) total = NAME(load)(sum + (1 + o) * MOST_LANES);
+          UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) {
+            if (v >= vectors) break;
+            NAME(vector) value = NAME(load)(result[o] + v * LANES);
+            gradient[v] += weight * value;
+            total += value * NAME(load)(row + v * LANES);
+          }
+          NAME(store)(sum + (1 + o) * MOST_LANES, total);
+        }
+        NAME(vector) total = NAME(load)(sum);
+        UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) {
+          if (v >= vectors) break;
+          gradient[v] *= NAME(load)(slope + v * LANES);
+          NAME(store)(slope + v * LANES, gradient[v]);
+          total += gradient[v];
+        }
+        NAME(store)(sum, total);
+        NAME(write_row)(slope, width, dz + (r + h) * columns + start);
+      }
     }
   }
 }
