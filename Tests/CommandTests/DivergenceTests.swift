@@ -20,7 +20,8 @@ import Testing
         try numbers(in: "\(folder)/run/checkpoints/last", below: "weights")
           == numbers(in: "\(folder)/good/checkpoints/last", below: "weights"))
       let manifest = try String(contentsOfFile: "\(folder)/run/manifest.json", encoding: .utf8)
-      #expect(manifest.contains("failed"))
+      #expect(manifest.contains("\"status\" : \"failed\"") && manifest.contains("in epoch 3, batch 2"))
+      #expect(try Command.run(["inspect", "run"], in: folder).output.contains("in epoch 3, batch 2"))
       #expect(try Command.run(["evaluate", "run"], in: folder).status == 0)
     }
   }

@@ -42,19 +42,20 @@ import Testing
   @Test func trainContinuesToTheSameBits() throws {
     try Samples.withFolder { folder in
       try Command.run(["generate", "burgers.yaml"], in: folder)
-      let epochs = "epochs=60"
-      #expect(try Command.run(["train", "train.yaml", epochs, "output=whole"], in: folder).status == 0)
-      let running = try Command.Running(["train", "train.yaml", epochs], in: folder)
-      let last = "\(folder)/run/checkpoints/last"
-      #expect(running.wait { FileManager.default.fileExists(atPath: last) })
-      running.signal(SIGINT)
-      let outcome = running.wait()
+      let (outcome, epochs) = try Command.interrupt(
+        SIGINT, whenThereIs: { "\(folder)/run\($0)/checkpoints/last" }, epochs: [60, 600, 6000, 60_000],
+        in: folder
+      ) { ["train", "train.yaml", "epochs=\($0)", "output=run\($0)"] }
+      let run = "run\(epochs)"
+      let last = "\(folder)/\(run)/checkpoints/last"
       #expect(outcome.status == 130)
-      #expect(outcome.messages.contains("phalarope train run/config.yaml --resume"))
+      #expect(outcome.messages.contains("phalarope train \(run)/config.yaml --resume"))
       #expect(
-        try String(contentsOfFile: "\(folder)/run/manifest.json", encoding: .utf8).contains("interrupted"))
-      #expect(!FileManager.default.fileExists(atPath: "\(folder)/run/evaluation.json"))
-      let rest = try Command.run(["train", "run/config.yaml", "--resume", "--threads", "1"], in: folder)
+        try String(contentsOfFile: "\(folder)/\(run)/manifest.json", encoding: .utf8).contains("interrupted"))
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/\(run)/evaluation.json"))
+      let whole = ["train", "train.yaml", "epochs=\(epochs)", "output=whole"]
+      #expect(try Command.run(whole, in: folder).status == 0)
+      let rest = try Command.run(["train", "\(run)/config.yaml", "--resume", "--threads", "1"], in: folder)
       #expect(rest.status == 0, "\(rest.messages)")
       for group in ["weights", "optimizer"] {
         #expect(
@@ -65,8 +66,8 @@ import Testing
         try String(contentsOfFile: "\(folder)/\(run)/metrics.csv", encoding: .utf8).split(separator: "\n")
           .filter { !$0.contains("seconds") }
       }
-      #expect(try errors("run") == errors("whole"))
-      let temporary = try FileManager.default.subpathsOfDirectory(atPath: "\(folder)/run")
+      #expect(try errors(run) == errors("whole"))
+      let temporary = try FileManager.default.subpathsOfDirectory(atPath: "\(folder)/\(run)")
         .filter { $0.contains("partial") || $0.hasSuffix(".tmp") }
       #expect(temporary.isEmpty)
     }

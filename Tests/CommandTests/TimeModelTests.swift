@@ -103,6 +103,55 @@ import Testing
     }
   }
 
+  /// The block's other choices, on a model whose coordinates are those of the layout: the weights stay as they are.
+  @Test(arguments: [
+    ["model.skip=soft-gating", "model.mixing_width=4", "model.mixing_skip=linear"],
+    ["model.skip=identity", "model.mixing_width=4", "model.mixing_skip=none"],
+    ["model.skip=none", "model.mixing_width=4", "model.mixing_skip=identity", "model.lifting_width=6"],
+    ["model.double_activation=true"],
+  ]) func otherBlocksTravel(choices: [String]) throws {
+    try Samples.withFolder { folder in
+      #expect(try Command.run(["generate", "burgers.yaml"], in: folder).status == 0)
+      _ = try json(
+        Command.run(["train", "train.yaml", "model.coordinates=periodic", "--json"] + choices, in: folder))
+      let exported = try json(Command.run(["export", "run", "--json"], in: folder))
+      #expect(exported["layout"] as? String == "neuralop")
+      let file = "run/weights-neuralop.safetensors"
+      let imported = try Command.run(
+        ["import", file, "--layout", "neuralop", "--output", "back"], in: folder)
+      #expect(imported.status == 0, "\(imported.messages)")
+      #expect(
+        try numbers(in: "\(folder)/back/checkpoints/last", below: "weights")
+          == numbers(in: "\(folder)/run/checkpoints/last", below: "weights"))
+      let refused = try Command.run(["export", "run", "--layout", "fno2020"], in: folder)
+      #expect(refused.status == 64 && refused.messages.contains("use the layout neuralop"))
+    }
+  }
+
+  @Test(arguments: [
+    (["model.mixing_skip=linear"], "it stands beside 'mixing_width', which is 0"),
+    (["model.mixing_width=4", "model.double_activation=true"], "it is for layers without mixing"),
+    (["model.skip=gating"], "it must be one of linear, soft-gating, identity, none"),
+    (["model.kind=cnn", "model.skip=linear"], "unknown key 'model.skip'"),
+  ]) func choicesThatDoNotFitAreExplained(choices: [String], message: String) throws {
+    try Samples.withFolder { folder in
+      #expect(try Command.run(["generate", "burgers.yaml"], in: folder).status == 0)
+      let outcome = try Command.run(["train", "train.yaml"] + choices, in: folder)
+      #expect(outcome.status == 64 && outcome.messages.contains(message), "\(outcome.messages)")
+    }
+  }
+
+  /// One activation is not two: a GELU model without mixing has no form in neuraloperator, and is told what has.
+  @Test func oneActivationIsNotTwo() throws {
+    try Samples.withFolder { folder in
+      #expect(try Command.run(["generate", "burgers.yaml"], in: folder).status == 0)
+      _ = try json(Command.run(["train", "train.yaml", "--json"], in: folder))
+      let refused = try Command.run(["export", "run", "--layout", "neuralop"], in: folder)
+      #expect(refused.status == 64)
+      #expect(refused.messages.contains("activates twice") && refused.messages.contains("double_activation"))
+    }
+  }
+
   @Test func operationsTravel() throws {
     try Samples.withFolder { folder in
       #expect(try Command.run(["generate", "burgers.yaml"], in: folder).status == 0)

@@ -222,6 +222,7 @@ private struct RunContents: Encodable {
         ("software", "\(manifest.software.name) \(manifest.software.version)"),
         ("processor", "\(manifest.machine.processor), \(manifest.machine.threads) threads"),
       ]
+      if let failure = manifest.failure { rows.append(("failed", failure)) }
       rows += manifest.data.sorted { $0.key < $1.key }.map { ("data", "\($0.key), checksum \($0.value)") }
     }
     if let epoch { rows.append(("epochs done", "\(epoch)")) }
