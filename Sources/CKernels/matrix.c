@@ -107,6 +107,8 @@ void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, si
   const struct matrix_kernels *use = kernels(most);
   size_t factor = 0, done = 0;  // the factor that is next, and how much of its sums is done
   int continues = finish && finish->adds;
+  // Sums that are only added to what is there are finished when they are there.
+  if (finish && finish->kind == CK_IDENTITY && !finish->bias && !finish->factor) finish = NULL;
   while (factor < count) {
     // As many factors, whole or in part, as one visit of the result can take.
     struct ck_factors parts[4];

@@ -226,10 +226,16 @@ static size_t points_of(const struct ck_axis *axis) { return axis->outer * axis-
 
 static size_t sums_of(const struct ck_axis *axis) { return axis->outer * (2 * axis->m + 1) * axis->row; }
 
+/// Fetches the next channel while one is worked on, unless it is too long to be kept.
+static void fetch_channel(const float *from, size_t count) {
+  for (size_t i = 0; count <= 16384 && i < count; i += 16) __builtin_prefetch(from + i, 0, 2);
+}
+
 void ck_sum_axes(size_t channels, size_t count, const struct ck_axis *axes, const float *from, float *between,
                  float *to) {
   const struct ck_axis *last = axes + count - 1;
   for (; channels > 0; channels--, from += points_of(axes), to += sums_of(last)) {
+    if (channels > 1) fetch_channel(from + points_of(axes), points_of(axes));
     if (count == 2) sum_axis(axes, from, between);
     sum_axis(last, count == 2 ? between : from, to);
   }
@@ -239,6 +245,7 @@ void ck_expand_axes(size_t channels, size_t count, const struct ck_axis *axes, c
                     float *to) {
   const struct ck_axis *last = axes + count - 1;
   for (; channels > 0; channels--, from += sums_of(last), to += points_of(axes)) {
+    if (channels > 1) fetch_channel(to + points_of(axes), points_of(axes));
     expand_axis(last, from, count == 2 ? between : to);
     if (count == 2) expand_axis(axes, between, to);
   }
@@ -266,6 +273,14 @@ KERNEL(void, ck_unfold_quarters, (size_t start, size_t count, size_t quarter, co
     (start, count, quarter, parts, part_row, x)) {
   float *restrict first = x + start, *restrict second = x + 2 * quarter - 1 - start,
                   *restrict third = x + 2 * quarter + start, *restrict fourth = x + 4 * quarter - 1 - start;
+  // The same places of the next channel.
+  for (size_t j = 0; j < count; j += 16) {
+    const float *next = x + 4 * quarter;
+    __builtin_prefetch(next + start + j);
+    __builtin_prefetch(next + 2 * quarter - 1 - start - j);
+    __builtin_prefetch(next + 2 * quarter + start + j);
+    __builtin_prefetch(next + 4 * quarter - 1 - start - j);
+  }
   const float *restrict odd_cosines = parts + part_row, *restrict even_sines = parts + 2 * part_row,
                         *restrict odd_sines = parts + 3 * part_row;
   for (size_t j = 0; j < count; j++) {
