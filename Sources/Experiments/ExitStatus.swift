@@ -64,6 +64,7 @@ public struct Failure: Sendable, Equatable {
     case let error as ObservationError: self.init(.badData, error.description)
     case let error as ReportError: self.init(.badData, error.description)
     case let error as BenchStage.UnknownCase: self.init(.usage, error.description)
+    case let error as ReproduceStage.FailedRows: self.init(.badData, error.description)
     case is CancellationError:
       self.init(Interruption.exitStatus, "stopped on request")
     default:

@@ -10,8 +10,9 @@ package enum FileSystem {
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
-  static func isEmptyFolder(_ path: String) -> Bool {
-    (try? FileManager.default.contentsOfDirectory(atPath: path).isEmpty) ?? false
+  /// Whether a folder has nothing in it but, at most, some names.
+  static func isEmptyFolder(_ path: String, but names: Set<String> = []) -> Bool {
+    (try? FileManager.default.contentsOfDirectory(atPath: path).allSatisfy(names.contains)) ?? false
   }
 
   /// The folder that a path is in: `.` for a name alone.

@@ -85,6 +85,8 @@ public struct Manifest: Codable, Sendable, Equatable {
   public var end: String?
   /// The seconds that it ran, over all its sessions.
   public var wallSeconds: Double = 0
+  /// Why it failed, of a run that did.
+  public var failure: String?
   /// How often it was continued.
   public var continuations = 0
 

@@ -1,10 +1,11 @@
+import Files
 import Foundation
 import Glibc
 
 /// The folder of a run: its configuration, manifest, metrics, events, checkpoints, figures and report.
 ///
 /// A folder that exists is never overwritten unless asked for, and continued only with the configuration it
-/// was started with.
+/// was started with. While a run is under way its folder is locked: another process is refused.
 public struct RunFolder: Sendable {
   /// What to do with a folder that exists already.
   public enum Policy: Sendable {
@@ -18,6 +19,8 @@ public struct RunFolder: Sendable {
 
   /// The folder.
   public let path: String
+  /// Of a run that is under way: for as long as this lives no other process can begin one here.
+  let lock: FileLock?
 
   /// An existing run folder.
   ///
@@ -31,6 +34,7 @@ public struct RunFolder: Sendable {
       throw InputError(path: path, reason: "is not a run folder: it has no config.yaml")
     }
     self.path = path
+    lock = nil
   }
 
   /// Prepares the folder of a run and writes its configuration.
@@ -40,15 +44,19 @@ public struct RunFolder: Sendable {
   ///   - verb: the command, for messages and for the heading of `config.yaml`.
   ///   - configuration: the resolved configuration, as YAML.
   ///   - changeable: the dotted keys that may differ when a run is continued.
-  /// - Throws: `OutputError` if the folder exists, or cannot be created or written to.
+  /// - Throws: `OutputError` if the folder exists, cannot be created or written to, or is another process's.
   public init(
     preparing path: String, policy: Policy, verb: String, configuration: String,
     changeable: Set<String> = []
   ) throws {
     self.path = path
     try Self.requireAvailable(path, policy: policy, configuration: configuration, changeable: changeable)
-    if policy == .overwrite { try removeRun() }
     try FileSystem.makeFolders(path)
+    do { lock = try FileLock(Self.lockFile(in: path)) } catch { throw OutputError(error) }
+    guard lock != nil else { throw Self.isTaken(path) }
+    // Another process may have been here until it was locked.
+    try Self.requireState(path, policy: policy, configuration: configuration, changeable: changeable)
+    if policy == .overwrite { try removeRun() }
     let heading = """
       # Resolved configuration of this run: `phalarope \(verb) \(path)/config.yaml` repeats it
       # (add output=FOLDER to keep this one).
@@ -67,6 +75,27 @@ public struct RunFolder: Sendable {
   static func requireAvailable(
     _ path: String, policy: Policy, configuration: String, changeable: Set<String>
   ) throws {
+    try requireUnlocked(path)
+    try requireState(path, policy: policy, configuration: configuration, changeable: changeable)
+  }
+
+  /// Makes sure that no other process is at work in a folder.
+  ///
+  /// - Throws: `OutputError`.
+  static func requireUnlocked(_ path: String) throws {
+    if FileLock.isTaken(lockFile(in: path)) { throw isTaken(path) }
+  }
+
+  private static func isTaken(_ path: String) -> OutputError {
+    let holder = FileLock.holder(of: lockFile(in: path)).map { ", number \($0)," } ?? ""
+    return OutputError(
+      .exists, path: path,
+      reason: "another process\(holder) is at work on this run; wait for its end, or name another output")
+  }
+
+  private static func requireState(
+    _ path: String, policy: Policy, configuration: String, changeable: Set<String>
+  ) throws {
     guard FileSystem.exists(path) else {
       if policy == .resume {
         throw InputError(path: path, reason: "there is no run to continue; start it without --resume")
@@ -77,7 +106,7 @@ public struct RunFolder: Sendable {
       throw OutputError(.exists, path: path, reason: "is a file, not a folder; name another output")
     }
     guard FileSystem.exists("\(path)/config.yaml") else {
-      if FileSystem.isEmptyFolder(path) { return try FileSystem.requireWritable(path) }
+      if FileSystem.isEmptyFolder(path, but: [lockName]) { return try FileSystem.requireWritable(path) }
       throw OutputError(
         .exists, path: path, reason: "exists and is not a run folder; name another output")
     }
@@ -94,10 +123,20 @@ public struct RunFolder: Sendable {
     try FileSystem.requireWritable(path)
   }
 
+  private static let lockName = ".lock"
+  private static func lockFile(in path: String) -> String { "\(path)/\(lockName)" }
+
+  /// Ends the work on the run for other processes: call it last.
+  ///
+  /// An object would otherwise be given up after its last use, which may be long before.
+  public func unlock() { withExtendedLifetime(lock) {} }
+
   /// The resolved configuration.
   public var configurationFile: String { "\(path)/config.yaml" }
   /// What produced the run.
-  public var manifestFile: String { "\(path)/manifest.json" }
+  public var manifestFile: String { Self.manifestFile(in: path) }
+  /// What produced the run in a folder.
+  static func manifestFile(in path: String) -> String { "\(path)/manifest.json" }
   /// One row per epoch, split and metric.
   public var metricsFile: String { "\(path)/metrics.csv" }
   /// One JSON object per event.

@@ -128,9 +128,18 @@ public struct LearnedOperator: TangentOperator {
   public func jacobianVectorProducts(
     _ inputs: Tensor<Double>, _ directions: Tensor<Double>
   ) throws -> (solutions: Tensor<Double>, products: Tensor<Double>) {
+    (try self(inputs), try derivatives(inputs, along: directions))
+  }
+
+  /// The derivatives of the model's outputs along `directions`, without the outputs: two computations of the model.
+  ///
+  /// - Throws: `TrainingError.invalidData` for fields that the model cannot take.
+  public func derivatives(
+    _ inputs: Tensor<Double>, along directions: Tensor<Double>
+  ) throws -> Tensor<Double> {
     precondition(directions.shape == inputs.shape, "directions \(directions.shape) at \(inputs.shape)")
     let shape = try outputShape(inputs)
-    let products = Tensor<Double>(shape: shape) { result in
+    return Tensor<Double>(shape: shape) { result in
       for range in batches(of: inputs) {
         let fields = Tensor<Float>(converting: inputs[first: range])
         let encoded = inputScaling?.encode(fields) ?? fields
@@ -140,7 +149,6 @@ public struct LearnedOperator: TangentOperator {
         write(quotients, into: result, at: range, of: shape)
       }
     }
-    return (try self(inputs), products)
   }
 
   /// The shape of the outputs for inputs that the model can take.

@@ -22,7 +22,11 @@ struct ReproduceCommand: ParsableCommand {
       the data's configuration are written generate.samples=500.
 
       The folder, by default reproduce/TABLE-SCALE, gets table.md, table.json, the data, and a run folder for every \
-      row, with its report. Rows that are there stay in the table.
+      row, with its report. Rows that are there stay in the table. A row whose training fails is named there with the \
+      reason; the others are done, and the exit status is 65.
+
+      The shipped configurations are looked for beside the program; PHALAROPE_CONFIGS in the environment names another \
+      folder of them.
       """)
 
   @Argument(help: "The table: burgers, darcy or navier-stokes.")

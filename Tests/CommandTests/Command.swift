@@ -41,6 +41,29 @@ enum Command {
     try Running(arguments, in: folder, fileSizeLimit: limit, environment: environment).wait()
   }
 
+  /// Starts a command, sends it a signal once a file is there, and waits for its end.
+  ///
+  /// A command may be through before the signal arrives, however long it takes, if this process is stalled: then the
+  /// next, longer one has its turn.
+  /// - Parameter command: the arguments of a command of so many epochs.
+  /// - Returns: what the one left behind that was met at work, and its epochs.
+  static func interrupt(
+    _ signal: Int32, whenThereIs file: (Int) -> String, epochs: [Int] = [150, 1500, 15_000, 150_000],
+    in folder: String, _ command: (Int) -> [String]
+  ) throws -> (outcome: Outcome, epochs: Int) {
+    for epochs in epochs {
+      let running = try Running(command(epochs), in: folder)
+      _ = running.wait { FileManager.default.fileExists(atPath: file(epochs)) }
+      running.signal(signal)
+      let outcome = running.wait()
+      if outcome.status != 0 { return (outcome, epochs) }
+    }
+    throw NeverMet()
+  }
+
+  /// No command was long enough.
+  struct NeverMet: Error {}
+
   /// The largest memory, in bytes, that a command takes until its end, which must be a good one.
   static func peakMemory(_ arguments: [String], in folder: String) throws -> Int {
     let running = try Running(arguments, in: folder)
@@ -87,10 +110,9 @@ enum Command {
 
     private func file(_ name: String) -> String { "\(NSTemporaryDirectory())/phalarope-\(number)-\(name)" }
 
-    /// Waits until the condition holds; false if the command ends before, or after a minute.
+    /// Waits until the condition holds; false if the command ends before.
     func wait(until condition: () -> Bool) -> Bool {
-      let deadline = Date(timeIntervalSinceNow: 60)
-      while process.isRunning, Date() < deadline {
+      while process.isRunning {
         if condition() { return true }
         usleep(2000)
       }
@@ -103,6 +125,9 @@ enum Command {
       let line = status?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
       return (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
     }
+
+    /// The number of the process.
+    var identifier: Int32 { process.processIdentifier }
 
     func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 

@@ -10,16 +10,18 @@ import Testing
     "batch_size=4",
   ]
 
-  private func arguments(_ rows: String, _ epochs: Int, _ others: [String] = []) -> [String] {
-    ["reproduce", "burgers", "--output", "table", "--only", rows, "epochs=\(epochs)"] + Self.sizes + others
+  private func arguments(
+    _ rows: String, _ epochs: Int, _ others: [String] = [], table: String = "table"
+  ) -> [String] {
+    ["reproduce", "burgers", "--output", table, "--only", rows, "epochs=\(epochs)"] + Self.sizes + others
   }
 
   private func json(_ text: String) throws -> [String: Any] {
     try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
   }
 
-  private func table(_ folder: String) throws -> [String: Any] {
-    try json(String(contentsOfFile: "\(folder)/table/table.json", encoding: .utf8))
+  private func table(_ folder: String, _ name: String = "table") throws -> [String: Any] {
+    try json(String(contentsOfFile: "\(folder)/\(name)/table.json", encoding: .utf8))
   }
 
   @Test func everyModelWithThePublishedNumberBesideIt() throws {
@@ -67,59 +69,101 @@ import Testing
     }
   }
 
+  private func errors(_ text: String) throws -> [[String: Double]] {
+    try #require(json(text)["rows"] as? [[String: Any]]).compactMap {
+      $0["relative_l2"] as? [String: Double]
+    }
+  }
+
   @Test func goesOnAfterAKillToTheSameNumbers() throws {
     try Samples.withFolder { folder in
-      let command = arguments("fno-256,cnn-256", 150)
-      let running = try Command.Running(command, in: folder)
-      let last = "\(folder)/table/fno-256/checkpoints/last"
-      #expect(running.wait { FileManager.default.fileExists(atPath: last) })
-      running.signal(SIGKILL)
-      #expect(running.wait().status == 128 + SIGKILL)
-      #expect(try (table(folder)["rows"] as? [Any])?.isEmpty == true)
-      let plan = try Command.run(command + ["--plan"], in: folder)
-      #expect(plan.status == 0 && plan.output.contains(" of them done, about "), "\(plan.output)")
-
-      // Ctrl-C says how to go on.
-      let second = try Command.Running(command, in: folder)
-      let other = "\(folder)/table/cnn-256/checkpoints/last"
-      #expect(second.wait { FileManager.default.fileExists(atPath: other) })
-      second.signal(SIGINT)
-      let stopped = second.wait()
-      #expect(stopped.status == 130)
-      #expect(stopped.messages.contains("the same command goes on with the table"))
-      let rows = try #require(try table(folder)["rows"] as? [[String: Any]])
-      #expect(rows.compactMap { $0["name"] as? String } == ["fno-256"])
-      #expect(try table(folder)["missing"] as? [String] == ["cnn-256"])
-
-      let rest = try Command.run(command + ["--json", "--quiet"], in: folder)
-      #expect(rest.status == 0 && rest.messages.isEmpty, "\(rest.messages)")
-      let whole = try Command.run(
-        command.map { $0 == "table" ? "whole" : $0 } + ["--json", "--threads", "1"], in: folder)
-      #expect(whole.status == 0)
-      func errors(_ text: String) throws -> [[String: Double]] {
-        try #require(json(text)["rows"] as? [[String: Any]]).compactMap {
-          $0["relative_l2"] as? [String: Double]
-        }
+      func command(_ epochs: Int, _ table: String = "table") -> [String] {
+        arguments("fno-256", epochs, ["--json"], table: "\(table)\(epochs)")
       }
-      #expect(try errors(rest.output).count == 2 && errors(rest.output) == errors(whole.output))
+      let killed = try Command.interrupt(
+        SIGKILL, whenThereIs: { "\(folder)/table\($0)/fno-256/checkpoints/last" }, in: folder
+      ) { command($0) }
+      #expect(killed.outcome.status == 128 + SIGKILL)
+      #expect(try (table(folder, "table\(killed.epochs)")["rows"] as? [Any])?.isEmpty == true)
+      let plan = try Command.run(command(killed.epochs) + ["--plan"], in: folder)
+      #expect(plan.status == 0 && plan.output.contains(" of them done, about "), "\(plan.output)")
+      let rest = try Command.run(command(killed.epochs) + ["--quiet"], in: folder)
+      #expect(rest.status == 0 && rest.messages.isEmpty, "\(rest.messages)")
+      let whole = try Command.run(command(killed.epochs, "whole") + ["--threads", "1"], in: folder)
+      #expect(whole.status == 0)
+      #expect(try errors(rest.output).count == 1 && errors(rest.output) == errors(whole.output))
+    }
+  }
+
+  @Test func saysHowToGoOnAndKeepsWhatIsDone() throws {
+    try Samples.withFolder { folder in
+      let stopped = try Command.interrupt(
+        SIGINT, whenThereIs: { "\(folder)/table\($0)/cnn-256/checkpoints/last" }, in: folder
+      ) { arguments("fno-256,cnn-256", $0, table: "table\($0)") }
+      #expect(stopped.outcome.status == 130)
+      #expect(stopped.outcome.messages.contains("the same command goes on with the table"))
+      let name = "table\(stopped.epochs)"
+      let rows = try #require(try table(folder, name)["rows"] as? [[String: Any]])
+      #expect(rows.compactMap { $0["name"] as? String } == ["fno-256"])
+      #expect(try table(folder, name)["missing"] as? [String] == ["cnn-256"])
+      func command(_ others: [String] = [], rows: String = "fno-256,cnn-256") -> [String] {
+        arguments(rows, stopped.epochs, others, table: name)
+      }
+      let rest = try Command.run(command(["--json", "--quiet"]), in: folder)
+      #expect(rest.status == 0)
+      #expect(try errors(rest.output).count == 2)
 
       // What is done stays, whatever else is asked for; other settings for the same row are refused.
-      let manifest = "\(folder)/table/fno-256/manifest.json"
+      let manifest = "\(folder)/\(name)/fno-256/manifest.json"
       let before = try String(contentsOfFile: manifest, encoding: .utf8)
-      #expect(try Command.run(command, in: folder).status == 0)
+      #expect(try Command.run(command(), in: folder).status == 0)
       #expect(try String(contentsOfFile: manifest, encoding: .utf8) == before)
-      let wider = try Command.run(command + ["model.width=8"], in: folder)
+      let wider = try Command.run(command(["model.width=8"]), in: folder)
       #expect(wider.status == 73)
-      #expect(wider.messages.contains("table/fno-256: was started with model.width = 6, not 8"))
-      let otherData = arguments("fno-256", 1, ["--json", "--quiet", "--overwrite", "generate.samples=13"])
-      let scale = try Command.run(command + ["--scale", "paper"], in: folder)
+      #expect(wider.messages.contains("\(name)/fno-256: was started with model.width = 6, not 8"))
+      let scale = try Command.run(command(["--scale", "paper"]), in: folder)
       #expect(scale.status == 73)
-      #expect(scale.messages.contains("table: holds the table burgers at scale small"))
+      #expect(scale.messages.contains("\(name): holds the table burgers at scale small"))
 
       // Rows of other data are not of the table.
-      let overwritten = try Command.run(otherData, in: folder)
+      let overwritten = try Command.run(
+        arguments(
+          "fno-256", 1, ["--json", "--quiet", "--overwrite", "generate.samples=13"], table: name), in: folder)
       #expect(overwritten.status == 0, "\(overwritten.messages)")
       #expect(try errors(overwritten.output).count == 1)
+    }
+  }
+
+  /// Eight layers multiply steps of 10⁵ until no number holds the product, unless they are normalised.
+  @Test func aRowThatFailsDoesNotEndTheOthers() throws {
+    try Samples.withFolder { folder in
+      let command = arguments(
+        "fno-256,fno2020-256", 2, ["model.layers=8", "optimizer.learning_rate=1e5", "--json"])
+      for isFirst in [true, false] {
+        let outcome = try Command.run(command, in: folder)
+        #expect(outcome.status == 65)
+        #expect(
+          outcome.messages.contains("error: failed: fno-256; the reasons are in table/table.md"),
+          "\(outcome.messages)")
+        let document = try json(outcome.output)
+        #expect(
+          (document["rows"] as? [[String: Any]])?.compactMap { $0["name"] as? String } == ["fno2020-256"])
+        #expect((document["missing"] as? [Any])?.isEmpty == true)
+        let failed = try #require(document["failed"] as? [[String: String]])
+        #expect(failed.map { $0["name"] } == ["fno-256"])
+        #expect(failed[0]["reason"]?.contains("in epoch 1, batch 2; checkpoints are from before it") == true)
+        let text = try String(contentsOfFile: "\(folder)/table/table.md", encoding: .utf8)
+        #expect(text.contains("## Failed\n\n- `fno-256`: the "))
+        // The second time only the failed row is tried again.
+        #expect(outcome.messages.contains("\nfno2020-256: ") == isFirst)
+      }
+      // Its own manifest says why, too; with other values it is done.
+      let manifest = try String(contentsOfFile: "\(folder)/table/fno-256/manifest.json", encoding: .utf8)
+      #expect(manifest.contains("\"failure\" : \"the "))
+      let sound = arguments("fno-256", 2, ["model.layers=8", "--overwrite", "--json"])
+      let outcome = try Command.run(sound, in: folder)
+      #expect(outcome.status == 0, "\(outcome.messages)")
+      #expect((try json(outcome.output)["failed"] as? [Any])?.isEmpty == true)
     }
   }
 

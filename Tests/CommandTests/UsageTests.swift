@@ -114,18 +114,26 @@ import Testing
   }
 
   /// Runs a copy of the program, on its own below `folder`.
-  private func runCopy(in folder: String, _ arguments: [String]) throws -> Int32 {
+  private func runCopy(
+    in folder: String, _ arguments: [String], environment: [String: String] = [:]
+  ) throws -> (status: Int32, messages: String) {
     let manager = FileManager.default
     try manager.createDirectory(atPath: "\(folder)/bin", withIntermediateDirectories: true)
-    try manager.copyItem(atPath: Command.path, toPath: "\(folder)/bin/phalarope")
+    if !manager.fileExists(atPath: "\(folder)/bin/phalarope") {
+      try manager.copyItem(atPath: Command.path, toPath: "\(folder)/bin/phalarope")
+    }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "\(folder)/bin/phalarope")
     process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     process.standardOutput = FileHandle.nullDevice
+    let messages = "\(folder)/messages"
+    _ = manager.createFile(atPath: messages, contents: nil)
+    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: messages))
     try process.run()
     process.waitUntilExit()
-    return process.terminationStatus
+    return (process.terminationStatus, try String(contentsOfFile: messages, encoding: .utf8))
   }
 
   @Test func anInstalledProgramFindsThemInShare() throws {
@@ -133,7 +141,7 @@ import Testing
       let shared = "\(folder)/share/phalarope/configs/mine"
       try FileManager.default.createDirectory(atPath: shared, withIntermediateDirectories: true)
       try Samples.burgers.write(toFile: "\(shared)/test.yaml", atomically: false, encoding: .utf8)
-      #expect(try runCopy(in: folder, ["generate", "mine/test", "--quiet"]) == 0)
+      #expect(try runCopy(in: folder, ["generate", "mine/test", "--quiet"]).status == 0)
       #expect(FileManager.default.fileExists(atPath: "\(folder)/burgers.h5"))
     }
   }
@@ -141,8 +149,31 @@ import Testing
   @Test func aProgramWithoutThemRuns() throws {
     try withTemporaryFolder { folder in
       try Samples.burgers.write(toFile: "\(folder)/test.yaml", atomically: false, encoding: .utf8)
-      #expect(try runCopy(in: folder, ["generate", "test.yaml", "--quiet"]) == 0)
+      #expect(try runCopy(in: folder, ["generate", "test.yaml", "--quiet"]).status == 0)
       #expect(FileManager.default.fileExists(atPath: "\(folder)/burgers.h5"))
+    }
+  }
+
+  /// A program that was moved says where it looked, and takes the folder that it is told.
+  @Test func aProgramElsewhereIsToldWhereTheyAre() throws {
+    try withTemporaryFolder { folder in
+      let folder = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
+      let plan = ["reproduce", "burgers", "--plan"]
+      for arguments in [plan, ["generate", "quickstart/burgers"]] {
+        let (status, messages) = try runCopy(in: folder, arguments)
+        #expect(status == 66)
+        #expect(messages.contains("neither in \(folder)/share/phalarope/configs nor in a checkout around"))
+        #expect(messages.contains("PHALAROPE_CONFIGS"), "\(messages)")
+      }
+      let named = try runCopy(in: folder, plan, environment: ["PHALAROPE_CONFIGS": "/nowhere"])
+      #expect(named.status == 66)
+      #expect(named.messages.contains("/nowhere, which PHALAROPE_CONFIGS names, is no folder"))
+      let configs = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("configs").path
+      let sizes = ["grid=128", "stored_grid=32", "samples=1", "output=x.h5", "--quiet"]
+      let found = try runCopy(
+        in: folder, ["generate", "quickstart/burgers"] + sizes, environment: ["PHALAROPE_CONFIGS": configs])
+      #expect(found.status == 0, "\(found.messages)")
     }
   }
 }

@@ -23,6 +23,17 @@ import Testing
       let path = "\(folder)/runs/a"
       let run = try prepare(path, .create)
       #expect(try TextFile.read(run.configurationFile).hasSuffix("width: 1\nepochs: 2\n"))
+      for policy in [RunFolder.Policy.create, .overwrite, .resume] {
+        #expect(message { _ = try prepare(path, policy) }.contains("is at work on this run"))
+      }
+      run.unlock()
+    }
+  }
+
+  @Test func refusesWhatExists() throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/runs/a"
+      _ = try prepare(path, .create)
       #expect(
         message { _ = try prepare(path, .create) }
           == "\(path): exists already; continue it with --resume, replace it with --overwrite, "
@@ -33,7 +44,8 @@ import Testing
   @Test func overwriteRemovesTheRunAndNothingElse() throws {
     try withTemporaryFolder { folder in
       let path = "\(folder)/a"
-      let run = try prepare(path, .create)
+      _ = try prepare(path, .create)
+      let run = try RunFolder(opening: path)
       try TextFile.write("1", to: run.lastCheckpoint)
       try TextFile.write("notes", to: "\(path)/notes.txt")
       _ = try prepare(path, .overwrite)

@@ -14,7 +14,7 @@ public func spectralConvolution(_ u: Variable, weight: Variable) -> Variable {
     u.value, weight.value, skip: nil, activation: .identity, keepsSpectrum: weight.needsGradient,
     keepsSlope: false)
   return Variable(value, from: [u, weight]) {
-    [weight = weight.value, uNeedsGradient = u.needsGradient] gradient in
+    [weight = weight.value, uNeedsGradient = u.needsGradient] (gradient: consuming Tensor<Float>) in
     let gradients = kernel.adjoint(
       gradient, u: nil, skipGradients: false, weight, skipWeight: nil, spectrum: spectrum, slope: nil,
       activation: .identity, inputGradient: uNeedsGradient)
@@ -44,7 +44,7 @@ public func fourierLayer(
       u = u.value, weight = weight.value, skipWeight = skipWeight.value, uNeedsGradient = u.needsGradient,
       skipNeedsGradient = skipWeight.needsGradient || skipBias.needsGradient
     ]
-    gradient in
+    (gradient: consuming Tensor<Float>) in
     let gradients = kernel.adjoint(
       gradient, u: u, skipGradients: skipNeedsGradient, weight, skipWeight: skipWeight, spectrum: spectrum,
       slope: derivative, activation: activation,

@@ -3,16 +3,17 @@ import Glibc
 
 /// The configurations that come with the program, found by name: `darcy`, `quickstart/burgers`, `fno2020/ns-1e-3`.
 ///
-/// They lie in `share/phalarope/configs` beside the folder of an installed program, or in `configs` of the
-/// checkout that the program was built in.
+/// They lie in the folder that `PHALAROPE_CONFIGS` names in the environment, in `share/phalarope/configs` beside the
+/// folder of an installed program, or in `configs` of the checkout that the program was built in.
 public enum ShippedConfigs {
   /// The file of a configuration: the path itself if there is such a file, else the shipped one of that name.
   ///
   /// - Throws: `InputError` that names the nearest shipped configuration if there is neither.
   public static func path(of name: String) throws -> String {
     if FileSystem.exists(name) { return name }
-    guard let folder, !name.hasPrefix("/") else {
-      throw InputError(path: name, reason: systemMessage(ENOENT))
+    guard !name.hasPrefix("/") else { throw InputError(path: name, reason: systemMessage(ENOENT)) }
+    guard let folder else {
+      throw InputError(path: name, reason: "\(systemMessage(ENOENT)), and \(whyNone)")
     }
     let wanted = name.hasSuffix(".yaml") ? String(name.dropLast(5)) : name
     if names.contains(wanted) { return "\(folder)/\(wanted).yaml" }
@@ -29,12 +30,9 @@ public enum ShippedConfigs {
   ///
   /// - Throws: `InputError` if there is none: the program was moved without its configurations.
   static func shippedPath(of name: String) throws -> String {
-    guard let folder, names.contains(name) else {
-      throw InputError(
-        path: "\(name).yaml",
-        reason:
-          "this shipped configuration is not found; install the program with its configurations: make install"
-      )
+    guard let folder else { throw InputError(path: "\(name).yaml", reason: whyNone) }
+    guard names.contains(name) else {
+      throw InputError(path: "\(folder)/\(name).yaml", reason: "this shipped configuration is missing")
     }
     return "\(folder)/\(name).yaml"
   }
@@ -48,11 +46,33 @@ public enum ShippedConfigs {
     }.sorted()
   }()
 
+  /// The variable of the environment that names their folder.
+  private static let variable = "PHALAROPE_CONFIGS"
+
+  /// The folder that belongs to an installed program.
+  private static func installed(_ program: String) -> String {
+    "\(FileSystem.folder(of: FileSystem.folder(of: program)))/share/phalarope/configs"
+  }
+
+  /// Where they were looked for in vain, and what to do.
+  private static var whyNone: String {
+    if let named = ProcessInfo.processInfo.environment[variable] {
+      return "\(named), which \(variable) names, is no folder of configurations"
+    }
+    guard let program = FileSystem.executable else {
+      return "the program's configurations are not found: name their folder in the variable \(variable)"
+    }
+    return "the program's configurations are neither in \(installed(program)) nor in a checkout around "
+      + "\(program): name their folder in the variable \(variable), or install the program with them (make install)"
+  }
+
   /// The folder of the running program's configurations.
   private static let folder: String? = {
+    if let named = ProcessInfo.processInfo.environment[variable] {
+      return FileSystem.isFolder(named) ? named : nil
+    }
     guard let program = FileSystem.executable else { return nil }
-    let installed = "\(FileSystem.folder(of: FileSystem.folder(of: program)))/share/phalarope/configs"
-    if FileSystem.isFolder(installed) { return installed }
+    if FileSystem.isFolder(installed(program)) { return installed(program) }
     var checkout = FileSystem.folder(of: program)
     while checkout != "/" && checkout != "." {
       if FileSystem.exists("\(checkout)/Package.swift") {

@@ -49,12 +49,20 @@ struct ReproductionResult: Encodable {
     let provenance: Provenance
   }
 
+  /// A row that there is no number for, and why.
+  struct FailedRow: Codable, Equatable {
+    let name: String
+    let reason: String
+  }
+
   let table: String
   let scale: String
   /// The settings in which the data differ from the papers.
   let dataDeviations: [String]
   let remarks: [String]
   let rows: [Row]
+  /// The rows whose trainings failed.
+  let failed: [FailedRow]
   /// The rows that are not done yet, of those that were asked for.
   let missing: [String]
 
@@ -67,7 +75,13 @@ struct ReproductionResult: Encodable {
     dataDeviations = plan.dataDeviations
     remarks = plan.table.remarks
     rows = try plan.known.compactMap { try Self.row($0, plan) }
-    let done = Set(rows.map(\.name))
+    failed = plan.known.compactMap { row in
+      (try? Manifest(contentsOf: RunFolder.manifestFile(in: row.config.output))).flatMap { manifest in
+        guard manifest.status == .failed, let reason = manifest.failure else { return nil }
+        return FailedRow(name: row.row.name, reason: reason)
+      }
+    }
+    let done = Set(rows.map(\.name) + failed.map(\.name))
     missing = plan.rows.map(\.row.name).filter { !done.contains($0) }
   }
 
@@ -137,7 +151,8 @@ struct ReproductionResult: Encodable {
   /// For a terminal.
   var text: String {
     let table = rows.isEmpty ? "no row is done yet" : Text.table(heading: Self.heading, rows: cells)
-    return missing.isEmpty ? table : table + "\nnot done yet: \(missing.joined(separator: ", "))"
+    return table + failed.map { "\n\($0.name) failed: \($0.reason)" }.joined()
+      + (missing.isEmpty ? "" : "\nnot done yet: \(missing.joined(separator: ", "))")
   }
 
   private var markdown: String {
@@ -168,6 +183,9 @@ struct ReproductionResult: Encodable {
       \(list(Set(rows.map(made)).sorted()))
 
       """
+    if !failed.isEmpty {
+      text += "\n## Failed\n\n\(list(failed.map { "`\($0.name)`: \($0.reason)" }))\n"
+    }
     if !missing.isEmpty { text += "\nNot done yet: \(missing.joined(separator: ", ")).\n" }
     return text
   }

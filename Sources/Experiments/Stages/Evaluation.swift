@@ -158,8 +158,8 @@ struct Evaluation: Encodable {
       for direction in 0..<file.description.tangentCount {
         let pairs = try mapping.readTangents(
           of: file, direction: direction + 1, samples: range, stride: stride)
-        let (_, products) = try surrogate.jacobianVectorProducts(
-          Tensor(converting: input), Tensor(converting: pairs.directions))
+        let products = try surrogate.derivatives(
+          Tensor(converting: input), along: Tensor(converting: pairs.directions))
         tangentErrors += Metrics.relativeL2(Tensor<Float>(converting: products), pairs.products)
       }
       squares += Metrics.meanSquaredError(prediction, target)

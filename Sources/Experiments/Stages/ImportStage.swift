@@ -60,6 +60,7 @@ public enum ImportStage {
     try WeightFile.load(file, path: path, layout: layout, into: trainer.model)
     let run = try RunFolder(
       preparing: output, policy: policy, verb: "train", configuration: config.resolvedYAML)
+    defer { run.unlock() }
     var session = try RunSession(
       run, isContinuation: false, seeds: ["seed": config.seed], data: [:],
       parameterCount: trainer.model.parameterCount)

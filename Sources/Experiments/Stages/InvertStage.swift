@@ -16,6 +16,7 @@ public enum InvertStage {
     for warning in setup.warnings { console.note("warning: \(warning)") }
     let run = try RunFolder(
       preparing: config.output, policy: policy, verb: "invert", configuration: config.resolvedYAML)
+    defer { run.unlock() }
     // What the chains depend on; where the result goes is not part of it.
     let identity =
       config.identity

@@ -39,16 +39,18 @@ struct RunSession {
       return result
     } catch {
       // The disk may be full: the error that ended the work is the one to report.
-      try? end(error is CancellationError ? .interrupted : .failed)
+      let isCancelled = error is CancellationError
+      try? end(isCancelled ? .interrupted : .failed, failure: isCancelled ? nil : Failure(error).message)
       throw error
     }
   }
 
-  private mutating func end(_ status: Manifest.Status) throws {
+  private mutating func end(_ status: Manifest.Status, failure: String? = nil) throws {
     manifest.status = status
+    manifest.failure = failure
     manifest.end = Manifest.timestamp()
     manifest.wallSeconds = earlierSeconds + Progress.seconds(ContinuousClock.now - start)
     try manifest.write(to: run.manifestFile)
-    try run.record(status.rawValue)
+    try run.record(status.rawValue, failure.map { ["reason": .text($0)] } ?? [:])
   }
 }

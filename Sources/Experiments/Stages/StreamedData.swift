@@ -44,8 +44,10 @@ struct StreamedData: TrainingSource {
     var rest = order[...]
     while let first = rest.first {
       try Interruption.check()
-      // Neighbours are read at once, and inputs and targets together: they may share a chunk.
-      let places = rest.enumerated().prefix { numbers[$1] == numbers[first] + $0 }.map(\.element)
+      // Neighbours are read at once, and inputs and targets together: they may share a chunk. Not all of them, if
+      // there are many: what is read is then copied, and would be in memory twice.
+      let places = rest.prefix(partLength).enumerated().prefix { numbers[$1] == numbers[first] + $0 }
+        .map(\.element)
       let start = samples.lowerBound + numbers[first]
       let range = start..<start + places.count
       try copy(
@@ -69,15 +71,31 @@ struct StreamedData: TrainingSource {
     }
   }
 
-  /// Calls `take` with parts of at most 4 MiB, or single samples.
+  /// All of them, read once.
+  ///
+  /// - Throws: as `read`.
+  func inMemory() throws -> TrainingData {
+    let all = Array(0..<sampleCount)
+    let data = try read(all)
+    return TrainingData(
+      inputs: data.inputs, targets: data.targets,
+      tangents: try (0..<directionCount).map { try readTangents(all, direction: $0) })
+  }
+
+  /// How many samples are read at once: 4 MiB, or one; all of them where every part would cost a pass over the file.
+  private var partLength: Int {
+    if file.interleavesSamples { return max(1, sampleCount) }
+    return max(1, (1 << 20) / (max(mapping.inputs.count, mapping.targets.count) * grid.reduce(1, *)))
+  }
+
+  /// Calls `take` with parts, one after another.
   ///
   /// - Throws: as `read`.
   func forEachPart(of side: TrainingSide, _ take: (Tensor<Float>) -> Void) throws {
     let channels = side == .input ? mapping.inputs : mapping.targets
-    let length = max(1, (1 << 20) / (channels.count * grid.reduce(1, *)))
-    for first in Swift.stride(from: samples.lowerBound, to: samples.upperBound, by: length) {
+    for first in Swift.stride(from: samples.lowerBound, to: samples.upperBound, by: partLength) {
       try Interruption.check()
-      let range = first..<min(samples.upperBound, first + length)
+      let range = first..<min(samples.upperBound, first + partLength)
       take(try FieldMapping.read(channels, of: file, samples: range, stride: stride))
     }
   }
@@ -92,17 +110,9 @@ extension RunData {
   ) throws -> any TrainingSource {
     let (samples, stride) = (split[keyPath: side], config.data.stride)
     let directions = side == \.training ? directionCount(config) : 0
-    if isStreamed {
-      return StreamedData(
-        file: file, mapping: mapping, samples: samples, stride: stride, grid: grid,
-        directionCount: directions)
-    }
-    return TrainingData(
-      inputs: try FieldMapping.read(mapping.inputs, of: file, samples: samples, stride: stride),
-      targets: try FieldMapping.read(mapping.targets, of: file, samples: samples, stride: stride),
-      tangents: try (0..<directions).map {
-        try mapping.readTangents(of: file, direction: $0 + 1, samples: samples, stride: stride)
-      })
+    let data = StreamedData(
+      file: file, mapping: mapping, samples: samples, stride: stride, grid: grid, directionCount: directions)
+    return isStreamed ? data : try data.inMemory()
   }
 
   /// Along how many directions training takes derivatives.

@@ -51,6 +51,7 @@ public enum TrainStage {
     let run = try RunFolder(
       preparing: config.output, policy: policy, verb: "train", configuration: config.resolvedYAML,
       changeable: changeable)
+    defer { run.unlock() }
     let trainer: Trainer
     if isContinuation {
       trainer = try resume(run, config, model, checksums)
