@@ -53,7 +53,7 @@ import Testing
   private static let small: [FNO.Configuration] = [
     .modern(dimensions: 1, width: 6, modes: 3), .modern(dimensions: 2, width: 5, modes: 2, padding: 2),
     block(.softGating, mixing: 4, .linear), block(.identity, mixing: 4, .softGating),
-    block(.none, mixing: 4, .none),
+    block(.none, mixing: 4, SkipConnection.Kind.none),
     block(.softGating, mixing: nil, nil),
   ]
 
