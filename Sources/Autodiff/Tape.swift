@@ -91,7 +91,8 @@ public final class Tape {
       switch node {
       case .leaf(let parameter): parameter.accumulate(gradient)
       case .operation(let inputs, let pullback):
-        let contributions = pullback(gradient)
+        // Handed over, so that it is not copied when it is changed in place.
+        let contributions = pullback(consume gradient)
         precondition(contributions.count == inputs.count, "a pullback must answer every input")
         for (input, contribution) in zip(inputs, contributions) {
           if input >= 0, let contribution { add(contribution, to: &gradients[input]) }

@@ -16,6 +16,9 @@ enum { MAXIMUM_INNER = 384 };
 /// fields lie a power of two apart and would push each other out of it.
 enum { DOT_PANEL = 32, DOT_LENGTH = 288 };
 
+/// The most outputs of a perceptron whose hidden values go nowhere, and the numbers in which each of its sums is kept.
+enum { NARROW = 4, MOST_LANES = 16 };
+
 #ifdef SEVERAL_INSTRUCTION_SETS
 #define NAME(x) x##_avx512
 #define TARGET TARGET_AVX512
@@ -61,12 +64,19 @@ struct matrix_kernels {
                            size_t c_row);
   void (*inner_products)(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
                          const float *y, size_t y_row, int adds, float *c, size_t c_row);
+  void (*perceptron)(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row, float *y,
+                     size_t y_row);
+  void (*perceptron_adjoint)(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
+                             const float *dy, size_t dy_row, float *dz, float *sums);
 };
 
-static const struct matrix_kernels baseline = {product_baseline, mirrored_product_baseline, inner_products_baseline};
+#define KERNELS(set)                                                                            \
+  {product_##set, mirrored_product_##set, inner_products_##set, perceptron_##set, perceptron_adjoint_##set}
+
+static const struct matrix_kernels baseline = KERNELS(baseline);
 #ifdef SEVERAL_INSTRUCTION_SETS
-static const struct matrix_kernels avx2 = {product_avx2, mirrored_product_avx2, inner_products_avx2};
-static const struct matrix_kernels avx512 = {product_avx512, mirrored_product_avx512, inner_products_avx512};
+static const struct matrix_kernels avx2 = KERNELS(avx2);
+static const struct matrix_kernels avx512 = KERNELS(avx512);
 #endif
 
 /// The best kernels that use no more than `most`.
@@ -97,6 +107,8 @@ void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, si
   const struct matrix_kernels *use = kernels(most);
   size_t factor = 0, done = 0;  // the factor that is next, and how much of its sums is done
   int continues = finish && finish->adds;
+  // Sums that are only added to what is there are finished when they are there.
+  if (finish && finish->kind == CK_IDENTITY && !finish->bias && !finish->factor) finish = NULL;
   while (factor < count) {
     // As many factors, whole or in part, as one visit of the result can take.
     struct ck_factors parts[4];
@@ -148,4 +160,29 @@ void ck_inner_products_using(enum ck_instructions most, size_t rows, size_t colu
 void ck_inner_products(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
                        const float *y, size_t y_row, int adds, float *c, size_t c_row) {
   ck_inner_products_using(CK_AVX512, rows, columns, length, x, x_row, y, y_row, adds, c, c_row);
+}
+
+int ck_perceptron_is_narrow(const struct ck_perceptron *perceptron) {
+  return perceptron->outputs <= NARROW && perceptron->inputs <= MAXIMUM_INNER;
+}
+
+void ck_perceptron_using(enum ck_instructions most, const struct ck_perceptron *perceptron, size_t columns,
+                         const float *u, size_t u_row, float *y, size_t y_row) {
+  kernels(most)->perceptron(perceptron, columns, u, u_row, y, y_row);
+}
+
+void ck_perceptron(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row, float *y,
+                   size_t y_row) {
+  ck_perceptron_using(CK_AVX512, perceptron, columns, u, u_row, y, y_row);
+}
+
+void ck_perceptron_adjoint_using(enum ck_instructions most, const struct ck_perceptron *perceptron, size_t columns,
+                                 const float *u, size_t u_row, const float *dy, size_t dy_row, float *dz,
+                                 float *sums) {
+  kernels(most)->perceptron_adjoint(perceptron, columns, u, u_row, dy, dy_row, dz, sums);
+}
+
+void ck_perceptron_adjoint(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
+                           const float *dy, size_t dy_row, float *dz, float *sums) {
+  ck_perceptron_adjoint_using(CK_AVX512, perceptron, columns, u, u_row, dy, dy_row, dz, sums);
 }

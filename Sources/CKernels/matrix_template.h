@@ -19,24 +19,24 @@ TARGET INLINE NAME(vector) NAME(all)(float x) {
   return x - (NAME(vector)){0};
 }
 
-/// row += bias, slope = the derivative of the activation there if it is wanted, row = its value.
-TARGET INLINE void NAME(activate)(enum ck_activation kind, float bias, float *restrict row,
+/// value = the activation of row + bias, and slope = its derivative there if it is wanted; value may be row.
+TARGET INLINE void NAME(activate)(enum ck_activation kind, float bias, const float *row, float *value,
                                   float *restrict slope) {
   switch (kind) {
     case CK_IDENTITY:
-      for (int i = 0; i < TILE; i++) row[i] += bias;
+      for (int i = 0; i < TILE; i++) value[i] = row[i] + bias;
       break;
     case CK_RELU:
       for (int i = 0; i < TILE; i++) {
         float z = row[i] + bias;
-        row[i] = z > 0 ? z : 0;
+        value[i] = z > 0 ? z : 0;
       }
       break;
     case CK_GELU:
       if (slope)
-        for (int i = 0; i < TILE; i++) row[i] = gelu_with_slope(row[i] + bias, slope + i);
+        for (int i = 0; i < TILE; i++) value[i] = gelu_with_slope(row[i] + bias, slope + i);
       else
-        for (int i = 0; i < TILE; i++) row[i] = gelu(row[i] + bias);
+        for (int i = 0; i < TILE; i++) value[i] = gelu(row[i] + bias);
       break;
   }
 }
@@ -78,14 +78,22 @@ struct NAME(tile) {
   size_t start;
 };
 
-/// One block of rows of a tile: from the rows of B to finished results in `block`.
+/// Where the sums of a block begin, or NULL for zeros, and where they go; rows are so far apart.
+struct NAME(sums) {
+  const float *before;
+  size_t before_row;
+  float *to;
+  size_t to_row;
+};
+
+/// One block of rows of a tile: from the rows of B to sums.
 TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, size_t first_row, int count,
-                                      const struct ck_factors *factors, struct NAME(tile) tile, int continues,
-                                      float *block) {
+                                      const struct ck_factors *factors, struct NAME(tile) tile,
+                                      struct NAME(sums) sums) {
   NAME(vector) sum[PRODUCT_ROWS][PRODUCT_VECTORS];
   UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int v = 0; v < vectors; v++)
-      sum[r][v] = continues ? NAME(load)(block + r * TILE + v * LANES) : NAME(all)(0);
+      sum[r][v] = sums.before ? NAME(load)(sums.before + r * sums.before_row + v * LANES) : NAME(all)(0);
   }
   for (int s = 0; s < count; s++) {
     const struct ck_factors *factor = factors + s;
@@ -95,18 +103,38 @@ TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, size_t 
     if (tile.packed) tile.packed += factor->inner * TILE;
   }
   UNROLL for (int r = 0; r < rows; r++) {
-    UNROLL for (int v = 0; v < vectors; v++) NAME(store)(block + r * TILE + v * LANES, sum[r][v]);
+    UNROLL for (int v = 0; v < vectors; v++) NAME(store)(sums.to + r * sums.to_row + v * LANES, sum[r][v]);
   }
 }
 
 TARGET INLINE void NAME(product_block)(const int rows, int vectors, size_t first_row, int count,
-                                       const struct ck_factors *factors, struct NAME(tile) tile, int continues,
-                                       float *block) {
+                                       const struct ck_factors *factors, struct NAME(tile) tile,
+                                       struct NAME(sums) sums) {
   switch (vectors) {
-    case 1: NAME(product_rows)(rows, 1, first_row, count, factors, tile, continues, block); break;
-    case 2: NAME(product_rows)(rows, 2, first_row, count, factors, tile, continues, block); break;
+    case 1: NAME(product_rows)(rows, 1, first_row, count, factors, tile, sums); break;
+    case 2: NAME(product_rows)(rows, 2, first_row, count, factors, tile, sums); break;
 #if PRODUCT_VECTORS > 2
-    default: NAME(product_rows)(rows, 3, first_row, count, factors, tile, continues, block); break;
+    default: NAME(product_rows)(rows, 3, first_row, count, factors, tile, sums); break;
+#endif
+  }
+}
+
+/// The same for any height that a block has.
+TARGET INLINE void NAME(product_height)(int rows, int vectors, size_t first_row, int count,
+                                        const struct ck_factors *factors, struct NAME(tile) tile,
+                                        struct NAME(sums) sums) {
+  switch (rows) {
+    case 1: NAME(product_block)(1, vectors, first_row, count, factors, tile, sums); break;
+    case 2: NAME(product_block)(2, vectors, first_row, count, factors, tile, sums); break;
+    case 3: NAME(product_block)(3, vectors, first_row, count, factors, tile, sums); break;
+    case 4: NAME(product_block)(4, vectors, first_row, count, factors, tile, sums); break;
+#if PRODUCT_ROWS > 4
+    case 5: NAME(product_block)(5, vectors, first_row, count, factors, tile, sums); break;
+    case 6: NAME(product_block)(6, vectors, first_row, count, factors, tile, sums); break;
+#endif
+#if PRODUCT_ROWS > 6
+    case 7: NAME(product_block)(7, vectors, first_row, count, factors, tile, sums); break;
+    case 8: NAME(product_block)(8, vectors, first_row, count, factors, tile, sums); break;
 #endif
   }
 }
@@ -138,6 +166,11 @@ TARGET INLINE void NAME(write_row)(const float *row, size_t width, float *to) {
   }
 }
 
+/// Fetches what will be read or written soon. Tiles are short pieces of many rows, which the processor does not foresee.
+TARGET INLINE void NAME(fetch)(const float *from, size_t count) {
+  for (size_t i = 0; i < count; i += 16) __builtin_prefetch(from + i);
+}
+
 /// `width` columns of B, from `start` on, as rows of a tile.
 TARGET INLINE void NAME(pack)(const struct ck_factors *factor, size_t start, size_t width, float *packed) {
   size_t inner = factor->inner, b_row = factor->b_row, whole = (width + LANES - 1) / LANES * LANES;
@@ -145,11 +178,13 @@ TARGET INLINE void NAME(pack)(const struct ck_factors *factor, size_t start, siz
     // What is between a row and the end of the last one may be read too.
     const float *row = factor->b + start + k * b_row;
     size_t readable = (inner - 1 - k) * b_row + width;
+    if (width == TILE) NAME(fetch)(row + TILE, TILE);
     if (!factor->mirror) {
       NAME(read_row)(row, width, readable, packed);
       continue;
     }
     const float *mirror = factor->mirror + start - k * b_row;
+    if (width == TILE) NAME(fetch)(mirror + TILE, TILE);
     _Alignas(64) float ends[2][TILE];
     if (whole > readable || whole > k * b_row + width) {
       NAME(read_row)(row, width, width, ends[0]);
@@ -168,9 +203,25 @@ TARGET INLINE void NAME(finish_row)(const struct ck_finish *finish, size_t r, si
                                     size_t width, float *row, float *c) {
   _Alignas(64) float other[TILE];
   size_t target = r * c_row + start;
+  float bias = finish && finish->bias ? finish->bias[r] : 0, *slope = finish ? finish->slope : NULL;
+  if (width == TILE && finish) {
+    float *to = c + target;
+    const float *factor = finish->factor;
+    NAME(fetch)(to + TILE, TILE);
+    if (slope) NAME(fetch)(slope + target + TILE, TILE);
+    if (factor) {
+      NAME(fetch)(factor + target + TILE, TILE);
+      NAME(activate)(finish->kind, bias, row, row, NULL);
+      UNROLL for (int v = 0; v < TILE; v += LANES)
+        NAME(store)(to + v, NAME(load)(row + v) * NAME(load)(factor + target + v));
+    } else {
+      NAME(activate)(finish->kind, bias, row, to, slope ? slope + target : NULL);
+    }
+    return;
+  }
   if (finish) {
-    NAME(activate)(finish->kind, finish->bias ? finish->bias[r] : 0, row, finish->slope ? other : NULL);
-    if (finish->slope) NAME(write_row)(other, width, finish->slope + target);
+    NAME(activate)(finish->kind, bias, row, row, slope ? other : NULL);
+    if (slope) NAME(write_row)(other, width, slope + target);
     if (finish->factor) {
       NAME(read_row)(finish->factor + target, width, width, other);
       for (int i = 0; i < TILE; i++) row[i] *= other[i];
@@ -202,25 +253,103 @@ TARGET static void NAME(product)(size_t rows, size_t columns, int count, const s
     for (size_t b = 0; b < blocks; b++) {
       size_t r = rows * b / blocks;
       int height = (int)(rows * (b + 1) / blocks - r);
-      if (continues)
-        for (int i = 0; i < height; i++)
-          NAME(read_row)(c + (r + i) * c_row + start, width, width, block + i * TILE);
-      switch (height) {
-        case 1: NAME(product_block)(1, vectors, r, count, factors, tile, continues, block); break;
-        case 2: NAME(product_block)(2, vectors, r, count, factors, tile, continues, block); break;
-        case 3: NAME(product_block)(3, vectors, r, count, factors, tile, continues, block); break;
-        case 4: NAME(product_block)(4, vectors, r, count, factors, tile, continues, block); break;
-#if PRODUCT_ROWS > 4
-        case 5: NAME(product_block)(5, vectors, r, count, factors, tile, continues, block); break;
-        case 6: NAME(product_block)(6, vectors, r, count, factors, tile, continues, block); break;
-#endif
-#if PRODUCT_ROWS > 6
-        case 7: NAME(product_block)(7, vectors, r, count, factors, tile, continues, block); break;
-        case 8: NAME(product_block)(8, vectors, r, count, factors, tile, continues, block); break;
-#endif
+      float *target = c + r * c_row + start;
+      struct NAME(sums) sums = {continues ? target : NULL, c_row, block, TILE};
+      if (width % LANES == 0 && !finish) {
+        sums.to = target;
+        sums.to_row = c_row;
+        for (int i = 0; i < height; i++) NAME(fetch)(target + i * c_row + TILE, TILE);
+      } else if (width % LANES && continues) {
+        sums.before = block;
+        sums.before_row = TILE;
+        for (int i = 0; i < height; i++) NAME(read_row)(target + i * c_row, width, width, block + i * TILE);
       }
-      for (int i = 0; i < height; i++)
+      NAME(product_height)(height, vectors, r, count, factors, tile, sums);
+      for (int i = 0; i < height && sums.to == block; i++)
         NAME(finish_row)(finish, r + i, c_row, start, width, block + i * TILE, c);
+    }
+  }
+}
+
+/// W1 u for rows of hidden channels at a tile of points that NAME(pack) packed.
+TARGET INLINE void NAME(hidden_rows)(const struct ck_perceptron *p, int rows, int vectors, size_t first_row,
+                                     const float *packed, float *block) {
+  struct ck_factors factors = {p->inputs, p->hidden_weight, p->inputs, 1, NULL, 0, NULL, 0};
+  NAME(product_height)(rows, vectors, first_row, 1, &factors, (struct NAME(tile)){packed, 0},
+                       (struct NAME(sums)){NULL, 0, block, TILE});
+}
+
+TARGET static void NAME(perceptron)(const struct ck_perceptron *p, size_t columns, const float *u, size_t u_row,
+                                    float *y, size_t y_row) {
+  _Alignas(64) float packed[MAXIMUM_INNER * TILE], block[PRODUCT_ROWS * TILE], sum[NARROW][TILE];
+  struct ck_factors source = {p->inputs, NULL, 0, 0, u, u_row, NULL, 0};
+  for (size_t start = 0; start < columns; start += TILE) {
+    size_t width = columns - start < TILE ? columns - start : TILE;
+    int vectors = (int)((width + LANES - 1) / LANES);
+    NAME(pack)(&source, start, width, packed);
+    for (size_t o = 0; o < p->outputs; o++)
+      for (int i = 0; i < TILE; i++) sum[o][i] = p->bias[o];
+    for (size_t r = 0; r < p->hidden; r += PRODUCT_ROWS) {
+      int height = p->hidden - r < PRODUCT_ROWS ? (int)(p->hidden - r) : PRODUCT_ROWS;
+      NAME(hidden_rows)(p, height, vectors, r, packed, block);
+      for (int h = 0; h < height; h++) {
+        float *row = block + h * TILE;
+        NAME(activate)(p->activation, p->hidden_bias[r + h], row, row, NULL);
+        for (size_t o = 0; o < p->outputs; o++) {
+          float weight = p->weight[o * p->hidden + r + h];
+          for (int i = 0; i < TILE; i++) sum[o][i] += weight * row[i];
+        }
+      }
+    }
+    for (size_t o = 0; o < p->outputs; o++) NAME(write_row)(sum[o], width, y + o * y_row + start);
+  }
+}
+
+/// The derivative of the activation where its value is `row`, for the others than GELU.
+TARGET INLINE void NAME(slope_of_value)(enum ck_activation kind, const float *row, float *slope) {
+  for (int i = 0; i < TILE; i++) slope[i] = kind == CK_IDENTITY || row[i] > 0 ? 1.0f : 0.0f;
+}
+
+TARGET static void NAME(perceptron_adjoint)(const struct ck_perceptron *p, size_t columns, const float *u,
+                                            size_t u_row, const float *dy, size_t dy_row, float *dz, float *sums) {
+  _Alignas(64) float packed[MAXIMUM_INNER * TILE], block[PRODUCT_ROWS * TILE], result[NARROW][TILE], slope[TILE];
+  struct ck_factors source = {p->inputs, NULL, 0, 0, u, u_row, NULL, 0};
+  for (size_t start = 0; start < columns; start += TILE) {
+    size_t width = columns - start < TILE ? columns - start : TILE;
+    int vectors = (int)((width + LANES - 1) / LANES);
+    NAME(pack)(&source, start, width, packed);
+    // Zeros behind the last point: they add nothing to the sums.
+    for (size_t o = 0; o < p->outputs; o++) NAME(read_row)(dy + o * dy_row + start, width, width, result[o]);
+    for (size_t r = 0; r < p->hidden; r += PRODUCT_ROWS) {
+      int height = p->hidden - r < PRODUCT_ROWS ? (int)(p->hidden - r) : PRODUCT_ROWS;
+      NAME(hidden_rows)(p, height, vectors, r, packed, block);
+      for (int h = 0; h < height; h++) {
+        float *row = block + h * TILE, *sum = sums + (r + h) * (1 + p->outputs) * MOST_LANES;
+        NAME(activate)(p->activation, p->hidden_bias[r + h], row, row, slope);
+        if (p->activation != CK_GELU) NAME(slope_of_value)(p->activation, row, slope);
+        NAME(vector) gradient[PRODUCT_VECTORS];
+        UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) gradient[v] = NAME(all)(0);
+        for (size_t o = 0; o < p->outputs; o++) {
+          float weight = p->weight[o * p->hidden + r + h];
+          NAME(vector) total = NAME(load)(sum + (1 + o) * MOST_LANES);
+          UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) {
+            if (v >= vectors) break;
+            NAME(vector) value = NAME(load)(result[o] + v * LANES);
+            gradient[v] += weight * value;
+            total += value * NAME(load)(row + v * LANES);
+          }
+          NAME(store)(sum + (1 + o) * MOST_LANES, total);
+        }
+        NAME(vector) total = NAME(load)(sum);
+        UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) {
+          if (v >= vectors) break;
+          gradient[v] *= NAME(load)(slope + v * LANES);
+          NAME(store)(slope + v * LANES, gradient[v]);
+          total += gradient[v];
+        }
+        NAME(store)(sum, total);
+        NAME(write_row)(slope, width, dz + (r + h) * columns + start);
+      }
     }
   }
 }
@@ -238,6 +367,15 @@ TARGET INLINE void NAME(mirrored_rows)(const int rows, const int vectors, size_t
                    sum[0]);
   NAME(accumulate)(rows, vectors, odd->inner, odd->a + first_row * odd->row, odd->row, odd->column,
                    packed + even->inner * TILE, TILE, sum[1]);
+  if (!continues && width % LANES == 0) {
+    UNROLL for (int r = 0; r < rows; r++) {
+      UNROLL for (int v = 0; v < vectors; v++) {
+        NAME(store)(c + r * c_row + v * LANES, sum[0][r][v] + sum[1][r][v]);
+        NAME(store)(mirror - r * c_row + v * LANES, sum[0][r][v] - sum[1][r][v]);
+      }
+    }
+    return;
+  }
   UNROLL for (int r = 0; r < rows; r++) {
     _Alignas(64) float row[2][TILE];
     UNROLL for (int v = 0; v < vectors; v++) {
@@ -362,6 +500,7 @@ TARGET INLINE void NAME(dot_rows)(const int rows, int columns, size_t length, co
 TARGET INLINE void NAME(pack_rows)(size_t rows, size_t length, const float *x, size_t x_row, size_t packed_row,
                                    float *packed) {
   for (size_t i = 0; i < rows; i++) {
+    NAME(fetch)(x + i * x_row + length, length);
     memcpy(packed + i * packed_row, x + i * x_row, length * sizeof *x);
     memset(packed + i * packed_row + length, 0, (packed_row - length) * sizeof *x);
   }

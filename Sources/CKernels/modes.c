@@ -63,10 +63,49 @@ KERNEL(void, ck_planar_product, (size_t rows, size_t columns, size_t inner, stru
   }
 }
 
+// Of two rows of a square whose numbers differ by this, the columns without and with that bit.
+#define LOW_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define HIGH_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+#define LOW_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
+#define HIGH_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
+#define LOW_2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define HIGH_2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#define LOW_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
+#define HIGH_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
+#define EXCHANGE(distance)                                               \
+  _Pragma("clang loop unroll(full)") for (int i = 0; i < LANES; i++) {   \
+    if (i & distance) continue;                                          \
+    lanes a = v[i], b = v[i + distance];                                 \
+    v[i] = __builtin_shufflevector(a, b, LOW_##distance);                \
+    v[i + distance] = __builtin_shufflevector(a, b, HIGH_##distance);    \
+  }
+
+/// The transpose of a square: its quarters change places, then those of every quarter, and so on.
+INLINE void transpose_lanes(lanes v[LANES]) {
+  EXCHANGE(8) EXCHANGE(4) EXCHANGE(2) EXCHANGE(1)
+}
+
+/// The place of a block of `size` that begins at `start` and does not reach behind `length`: the last one overlaps the
+/// one before.
+INLINE size_t block_place(size_t start, size_t size, size_t length) {
+  return start + size <= length ? start : length - size;
+}
+
 KERNEL(void, ck_transpose, (size_t rows, size_t columns, const float *restrict in, float *restrict out),
     (rows, columns, in, out)) {
-  for (size_t j = 0; j < columns; j++)
-    for (size_t r = 0; r < rows; r++) out[j * rows + r] = in[r * columns + j];
+  if (rows < LANES || columns < LANES) {
+    for (size_t j = 0; j < columns; j++)
+      for (size_t r = 0; r < rows; r++) out[j * rows + r] = in[r * columns + j];
+    return;
+  }
+  for (size_t start = 0; start < rows; start += LANES)
+    for (size_t first = 0; first < columns; first += LANES) {
+      size_t r = block_place(start, LANES, rows), j = block_place(first, LANES, columns);
+      lanes v[LANES];
+      for (int i = 0; i < LANES; i++) v[i] = LOAD(in + (r + i) * columns + j);
+      transpose_lanes(v);
+      for (int i = 0; i < LANES; i++) STORE(out + (j + i) * rows + r, v[i]);
+    }
 }
 
 KERNEL(void, ck_unfold_axis, (size_t m, size_t count, const float *restrict folded, float *restrict modes),
@@ -113,48 +152,102 @@ KERNEL(void, ck_fold_axis, (size_t m, size_t count, const float *restrict modes,
   }
 }
 
-void ck_scatter_modes(size_t m, size_t channels, const float *in, size_t stride, float *modes) {
-  for (size_t k = 0; k < m; k++)
-    for (size_t c = 0; c < channels; c++) {
-      modes[k * stride + c] = in[(c * m + k) * 2];
-      modes[k * stride + channels + c] = in[(c * m + k) * 2 + 1];
+// Complex numbers of 16 channels and 8 modes at a time, as a square of reals.
+enum { MODES_AT_ONCE = LANES / 2 };
+
+KERNEL(void, ck_scatter_modes, (size_t m, size_t channels, const float *restrict in, size_t stride,
+    float *restrict modes), (m, channels, in, stride, modes)) {
+  if (m < MODES_AT_ONCE || channels < LANES) {
+    for (size_t k = 0; k < m; k++)
+      for (size_t c = 0; c < channels; c++) {
+        modes[k * stride + c] = in[(c * m + k) * 2];
+        modes[k * stride + channels + c] = in[(c * m + k) * 2 + 1];
+      }
+    return;
+  }
+  for (size_t start = 0; start < m; start += MODES_AT_ONCE)
+    for (size_t first = 0; first < channels; first += LANES) {
+      size_t k = block_place(start, MODES_AT_ONCE, m), c = block_place(first, LANES, channels);
+      lanes v[LANES];
+      for (size_t i = 0; i < LANES; i++) v[i] = LOAD(in + ((c + i) * m + k) * 2);
+      transpose_lanes(v);
+      for (size_t i = 0; i < LANES; i++) STORE(modes + (k + i / 2) * stride + i % 2 * channels + c, v[i]);
     }
 }
 
-void ck_gather_modes(size_t m, size_t channels, const float *modes, size_t stride, float *out) {
-  for (size_t k = 0; k < m; k++)
-    for (size_t c = 0; c < channels; c++) {
-      out[(c * m + k) * 2] = modes[k * stride + c];
-      out[(c * m + k) * 2 + 1] = modes[k * stride + channels + c];
+KERNEL(void, ck_gather_modes, (size_t m, size_t channels, const float *restrict modes, size_t stride,
+    float *restrict out), (m, channels, modes, stride, out)) {
+  if (m < MODES_AT_ONCE || channels < LANES) {
+    for (size_t k = 0; k < m; k++)
+      for (size_t c = 0; c < channels; c++) {
+        out[(c * m + k) * 2] = modes[k * stride + c];
+        out[(c * m + k) * 2 + 1] = modes[k * stride + channels + c];
+      }
+    return;
+  }
+  for (size_t start = 0; start < m; start += MODES_AT_ONCE)
+    for (size_t first = 0; first < channels; first += LANES) {
+      size_t k = block_place(start, MODES_AT_ONCE, m), c = block_place(first, LANES, channels);
+      lanes v[LANES];
+      for (size_t i = 0; i < LANES; i++) v[i] = LOAD(modes + (k + i / 2) * stride + i % 2 * channels + c);
+      transpose_lanes(v);
+      for (size_t i = 0; i < LANES; i++) STORE(out + ((c + i) * m + k) * 2, v[i]);
     }
 }
 
-void ck_sum_axis(size_t outer, size_t points, size_t m, size_t row, const float *cosines, const float *sines,
-                 const float *from, float *to) {
-  size_t half = points / 2 + 1, pairs = (points - 1) / 2;
-  for (; outer > 0; outer--, from += points * row, to += (2 * m + 1) * row) {
+static void sum_axis(const struct ck_axis *axis, const float *from, float *to) {
+  size_t points = axis->points, m = axis->m, row = axis->row, half = points / 2 + 1, pairs = (points - 1) / 2;
+  for (size_t outer = 0; outer < axis->outer; outer++, from += points * row, to += (2 * m + 1) * row) {
     const float *last = from + (points - 1) * row;
     // The first point and, of an even number, the middle one are pairs with themselves.
-    struct ck_factors even[] = {{1, cosines, half, 1, from, row, NULL, 0},
-                                {pairs, cosines + 1, half, 1, from + row, row, last, 1},
-                                {1, cosines + half - 1, half, 1, from + (half - 1) * row, row, NULL, 0}};
+    struct ck_factors even[] = {{1, axis->cosines, half, 1, from, row, NULL, 0},
+                                {pairs, axis->cosines + 1, half, 1, from + row, row, last, 1},
+                                {1, axis->cosines + half - 1, half, 1, from + (half - 1) * row, row, NULL, 0}};
     ck_product(m + 1, row, points % 2 == 0 ? 3 : 2, even, NULL, to, row);
-    struct ck_factors odd = {pairs, sines, pairs, 1, from + row, row, last, -1};
+    struct ck_factors odd = {pairs, axis->sines, pairs, 1, from + row, row, last, -1};
     ck_product(m, row, 1, &odd, NULL, to + (m + 1) * row, row);
   }
 }
 
-void ck_expand_axis(size_t outer, size_t points, size_t m, size_t row, const float *cosines, const float *sines,
-                    const float *from, float *to) {
-  size_t half = points / 2 + 1, pairs = (points - 1) / 2;
-  for (; outer > 0; outer--, from += (2 * m + 1) * row, to += points * row) {
-    struct ck_factors even = {m + 1, cosines, 1, half, from, row, NULL, 0};
-    struct ck_factors odd = {m, sines, 1, pairs, from + (m + 1) * row, row, NULL, 0};
+static void expand_axis(const struct ck_axis *axis, const float *from, float *to) {
+  size_t points = axis->points, m = axis->m, row = axis->row, half = points / 2 + 1, pairs = (points - 1) / 2;
+  for (size_t outer = 0; outer < axis->outer; outer++, from += (2 * m + 1) * row, to += points * row) {
+    struct ck_factors even = {m + 1, axis->cosines, 1, half, from, row, NULL, 0};
+    struct ck_factors odd = {m, axis->sines, 1, pairs, from + (m + 1) * row, row, NULL, 0};
     ck_product(1, row, 1, &even, NULL, to, row);
-    even.a = cosines + half - 1;
+    even.a = axis->cosines + half - 1;
     if (points % 2 == 0) ck_product(1, row, 1, &even, NULL, to + (half - 1) * row, row);
-    even.a = cosines + 1;
+    even.a = axis->cosines + 1;
     ck_mirrored_product(pairs, row, &even, &odd, to + row, to + (points - 1) * row, row);
+  }
+}
+
+static size_t points_of(const struct ck_axis *axis) { return axis->outer * axis->points * axis->row; }
+
+static size_t sums_of(const struct ck_axis *axis) { return axis->outer * (2 * axis->m + 1) * axis->row; }
+
+/// Fetches the next channel while one is worked on, unless it is too long to be kept.
+static void fetch_channel(const float *from, size_t count) {
+  for (size_t i = 0; count <= 16384 && i < count; i += 16) __builtin_prefetch(from + i, 0, 2);
+}
+
+void ck_sum_axes(size_t channels, size_t count, const struct ck_axis *axes, const float *from, float *between,
+                 float *to) {
+  const struct ck_axis *last = axes + count - 1;
+  for (; channels > 0; channels--, from += points_of(axes), to += sums_of(last)) {
+    if (channels > 1) fetch_channel(from + points_of(axes), points_of(axes));
+    if (count == 2) sum_axis(axes, from, between);
+    sum_axis(last, count == 2 ? between : from, to);
+  }
+}
+
+void ck_expand_axes(size_t channels, size_t count, const struct ck_axis *axes, const float *from, float *between,
+                    float *to) {
+  const struct ck_axis *last = axes + count - 1;
+  for (; channels > 0; channels--, from += sums_of(last), to += points_of(axes)) {
+    if (channels > 1) fetch_channel(to + points_of(axes), points_of(axes));
+    expand_axis(last, from, count == 2 ? between : to);
+    if (count == 2) expand_axis(axes, between, to);
   }
 }
 
@@ -180,6 +273,14 @@ KERNEL(void, ck_unfold_quarters, (size_t start, size_t count, size_t quarter, co
     (start, count, quarter, parts, part_row, x)) {
   float *restrict first = x + start, *restrict second = x + 2 * quarter - 1 - start,
                   *restrict third = x + 2 * quarter + start, *restrict fourth = x + 4 * quarter - 1 - start;
+  // The same places of the next channel.
+  for (size_t j = 0; j < count; j += 16) {
+    const float *next = x + 4 * quarter;
+    __builtin_prefetch(next + start + j);
+    __builtin_prefetch(next + 2 * quarter - 1 - start - j);
+    __builtin_prefetch(next + 2 * quarter + start + j);
+    __builtin_prefetch(next + 4 * quarter - 1 - start - j);
+  }
   const float *restrict odd_cosines = parts + part_row, *restrict even_sines = parts + 2 * part_row,
                         *restrict odd_sines = parts + 3 * part_row;
   for (size_t j = 0; j < count; j++) {

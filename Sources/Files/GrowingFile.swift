@@ -5,12 +5,12 @@ import Glibc
 /// After an interruption such a file may end in a part of a record; whoever continues it knows how long it was
 /// when it was last whole, and cuts it there.
 public enum GrowingFile {
-  /// Cuts the file to `length` bytes, adds `bytes` behind them and flushes it to the disk.
+  /// Cuts the file to `length` bytes, adds `bytes` behind them and, unless told otherwise, flushes it to the disk.
   ///
   /// The file is created if it does not exist.
   /// - Throws: `FileError`; also if the file is shorter than `length`.
   public static func append(
-    _ bytes: UnsafeRawBufferPointer, to path: String, at length: Int
+    _ bytes: UnsafeRawBufferPointer, to path: String, at length: Int, flushing: Bool = true
   ) throws(FileError) {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw FileError(.notCreatable, path: path) }
@@ -28,6 +28,6 @@ public enum GrowingFile {
       guard count > 0 else { throw FileError(.writeFailed, path: path) }
       written += count
     }
-    guard fsync(descriptor) == 0 else { throw FileError(.writeFailed, path: path) }
+    guard !flushing || fsync(descriptor) == 0 else { throw FileError(.writeFailed, path: path) }
   }
 }

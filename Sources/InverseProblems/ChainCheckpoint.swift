@@ -42,13 +42,7 @@ public struct ChainCheckpoint: Sendable {
   /// - Parameter seconds: the time that the chains took so far, for the record.
   /// - Throws: `HDF5Error`, `FileError`; the checkpoint that was there is still good then.
   public func write(_ chains: inout MarkovChains, seconds: Double = 0) throws {
-    try chains.records.withUnsafeBytes { records in
-      try GrowingFile.append(
-        records, to: recordsFile, at: chains.totalRecordCount * 8 - records.count)
-    }
-    try chains.draws.withUnsafeBytes { draws in
-      try GrowingFile.append(draws, to: drawsFile, at: chains.totalDrawCount * 4 - draws.count)
-    }
+    try append(&chains, flushing: true)
     try HDF5File.write(to: path, overwriting: true) { file in
       let root = file.root
       try root.attributes.set("kind", "phalarope markov chains")
@@ -74,6 +68,25 @@ public struct ChainCheckpoint: Sendable {
         try root.createDataset(name, tensor.scalars, shape: tensor.shape)
       }
     }
+  }
+
+  /// Moves the records of the chains to the files beside the checkpoint, which stays as it is.
+  ///
+  /// What these files hold beyond the checkpoint is cut when it is continued, so nothing is flushed to the disk.
+  /// - Throws: `FileError`.
+  public func moveRecords(of chains: inout MarkovChains) throws {
+    try append(&chains, flushing: false)
+  }
+
+  private func append(_ chains: inout MarkovChains, flushing: Bool) throws {
+    func append<Number>(_ numbers: [Number], to file: String, total: Int) throws {
+      let length = (total - numbers.count) * MemoryLayout<Number>.stride
+      try numbers.withUnsafeBytes { bytes in
+        try GrowingFile.append(bytes, to: file, at: length, flushing: flushing)
+      }
+    }
+    try append(chains.records, to: recordsFile, total: chains.totalRecordCount)
+    try append(chains.draws, to: drawsFile, total: chains.totalDrawCount)
     chains.clearRecords()
   }
 

@@ -21,7 +21,9 @@ public struct ChainDiagnostics: Sendable, Equatable, Codable {
 
   /// The diagnostics of one quantity, `[chain][draw]`; NaN where there are fewer than 4 draws per chain or
   /// the quantity never changes.
-  public init(_ chains: [[Double]]) {
+  ///
+  /// - Parameter stride: the distance between the draws that are given, where these are not all.
+  public init(_ chains: [[Double]], stride: Int = 1) {
     let halves = Self.split(chains)
     let values = halves.flatMap { $0 }
     guard let first = values.first, values.contains(where: { $0 != first }), values.allSatisfy(\.isFinite),
@@ -39,7 +41,7 @@ public struct ChainDiagnostics: Sendable, Equatable, Codable {
     bulkESS = Self.effectiveSampleSize(ranked)
     tailESS = min(tails[0], tails[1])
     meanESS = Self.effectiveSampleSize(halves)
-    autocorrelationTime = Double(values.count) / meanESS
+    autocorrelationTime = Double(values.count * stride) / meanESS
     let median = Self.quantile(values.sorted(), 0.5)
     let folded = halves.map { $0.map { abs($0 - median) } }
     rHat = max(Self.rHat(ranked), Self.rHat(Self.rankNormalized(folded)))

@@ -4,7 +4,7 @@ import Tensors
 
 /// What was recorded of every iteration of finished chains, in memory or in the files of a checkpoint.
 ///
-/// Files are mapped, not read: one quantity at a time is in memory.
+/// Files are mapped, not read, and let go block by block: the memory does not grow with the number of draws.
 public struct ChainHistory: Sendable {
   private enum Source: Sendable {
     case memory(records: [Double], draws: [Float])
@@ -67,32 +67,91 @@ public struct ChainHistory: Sendable {
   /// The numbers of one iteration of all chains.
   private var recordLength: Int { count * (MarkovChains.flags.count + quantities.count) }
 
-  /// A quantity in all iterations, `[chain][iteration]`, by its name; also `accepted` (0 or 1) and `acceptance`.
-  public func trace(_ quantity: String) -> [[Double]] {
+  /// The most values of a quantity that diagnostics see: beyond, every `keptStride`-th kept draw.
+  ///
+  /// A part of the draws never holds more effective ones than all, so what is said of long chains is on the safe side.
+  static let largestTrace = 100_000
+  /// How many iterations are looked at before their part of the file is let go.
+  private static let block = 4096
+
+  /// The distance between the draws of `keptTrace`.
+  public var keptStride: Int { max(1, (keptDraws * count + Self.largestTrace - 1) / Self.largestTrace) }
+
+  /// Calls `body` with the values of a quantity in the given iterations, block by block and chain by chain.
+  ///
+  /// - Parameter quantity: its name; also `accepted` (0 or 1) and `acceptance`.
+  func forEachBlock(
+    of quantity: String, in range: Range<Int>,
+    _ body: (_ chain: Int, _ iterations: Range<Int>, _ values: [Double]) throws -> Void
+  ) rethrows {
     let names = MarkovChains.flags + quantities
     guard let column = names.firstIndex(of: quantity) else {
       preconditionFailure("no quantity \(quantity) among \(names)")
     }
-    return withRecords { records in
-      (0..<count).map { chain in
-        (0..<iterations).map { records[$0 * recordLength + chain * names.count + column] }
+    try withRecords { records in
+      for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.block) {
+        let iterations = start..<min(start + Self.block, range.upperBound)
+        for chain in 0..<count {
+          let offset = chain * names.count + column
+          try body(chain, iterations, iterations.map { records[$0 * recordLength + offset] })
+        }
+        letGo(UnsafeRawBufferPointer(records), before: iterations.upperBound * recordLength * 8)
       }
     }
   }
 
-  /// A quantity in the kept draws, `[chain][draw]`.
+  /// A quantity in all iterations, `[chain][iteration]`, by its name; also `accepted` (0 or 1) and `acceptance`.
+  public func trace(_ quantity: String) -> [[Double]] {
+    var traces = [[Double]](repeating: [], count: count)
+    forEachBlock(of: quantity, in: 0..<iterations) { chain, _, values in traces[chain] += values }
+    return traces
+  }
+
+  /// A quantity in the kept draws, `[chain][draw]`: in every one up to 100,000 draws, else in every `keptStride`-th.
   public func keptTrace(_ quantity: String) -> [[Double]] {
-    trace(quantity).map { Array($0.suffix(keptDraws)) }
+    let (first, stride) = (iterations - keptDraws, keptStride)
+    var traces = [[Double]](repeating: [], count: count)
+    forEachBlock(of: quantity, in: first..<iterations) { chain, range, values in
+      for (iteration, value) in zip(range, values) where (iteration - first).isMultiple(of: stride) {
+        traces[chain].append(value)
+      }
+    }
+    return traces
+  }
+
+  /// The mean of a quantity over all kept draws of every chain.
+  public func keptMeans(_ quantity: String) -> [Double] {
+    var sums = [Double](repeating: 0, count: count)
+    forEachBlock(of: quantity, in: iterations - keptDraws..<iterations) { chain, _, values in
+      sums[chain] += values.reduce(0, +)
+    }
+    return sums.map { $0 / Double(max(1, keptDraws)) }
   }
 
   /// The share of accepted proposals among the kept draws of every chain.
-  public var acceptanceRates: [Double] {
-    keptTrace("accepted").map { $0.reduce(0, +) / Double(max(1, $0.count)) }
-  }
+  public var acceptanceRates: [Double] { keptMeans("accepted") }
 
   /// One stored field of one chain, flat.
   public func draw(_ number: Int, ofChain chain: Int) -> [Float] {
-    withDraws { Array($0[(number * count + chain) * points..<(number * count + chain + 1) * points]) }
+    withDraws { draws in
+      let start = (number * count + chain) * points
+      let field = Array(draws[start..<start + points])
+      letGo(UnsafeRawBufferPointer(draws), before: (start + points) * 4, last: points * 4 + (1 << 20))
+      return field
+    }
+  }
+
+  /// Tells the system that a part of a mapped file need not stay in memory: what comes before, or the last bytes of it.
+  ///
+  /// More than was looked at: the system maps pages around it unasked.
+  private func letGo(_ contents: UnsafeRawBufferPointer, before end: Int, last: Int? = nil) {
+    guard case .files = source, let base = UnsafeMutableRawPointer(mutating: contents.baseAddress) else {
+      return
+    }
+    let page = sysconf(Int32(_SC_PAGESIZE))
+    let start = max(0, end - (last ?? end)) / page * page
+    // Clean pages of a file: they are read again where somebody looks again. Failure costs memory only.
+    _ = madvise(base + start, end - start, MADV_DONTNEED)
   }
 
   private func withRecords<Result>(

@@ -61,7 +61,7 @@ public enum SamplingError: Error, Equatable, CustomStringConvertible {
 /// Several Markov chains in step, with everything that is needed to continue them and to judge them.
 ///
 /// Fields are not collected but summed up: the memory for them does not depend on the number of draws. What
-/// is recorded of every iteration grows in `records` and `draws` until `clearRecords`, after these were
+/// is recorded of every iteration waits in `records` and `draws` until `clearRecords`, after these were
 /// written to a file.
 public struct MarkovChains: Sendable, Equatable {
   /// What is recorded of every iteration besides the quantities: the first numbers of a record.
@@ -208,13 +208,13 @@ public struct RunningMoments: Sendable, Equatable {
   mutating func add(_ vectors: Tensor<Double>, number: Int) {
     self.number = number
     let weight = 1 / Double(number)
-    let count = means.count
+    let (chains, length) = (means.shape[0], means.shape[1])
     means.withUnsafeMutableBuffer { means in
       squaredDeviations.withUnsafeMutableBuffer { squares in
         let (means, squares) = (means.baseAddress!, squares.baseAddress!)
         withPointers(vectors) { vectors in
-          parallelFor(count, grain: 16_384) { range in
-            for index in range {
+          parallelFor(chains, grain: max(1, 4096 / max(1, length))) { range in
+            for index in range.lowerBound * length..<range.upperBound * length {
               let before = vectors[index] - means[index]
               means[index] += before * weight
               squares[index] += before * (vectors[index] - means[index])

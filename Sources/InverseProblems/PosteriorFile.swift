@@ -83,7 +83,7 @@ public struct InversionDiagnostics: Sendable, Equatable {
   /// The diagnostics of the kept draws.
   public init(_ history: ChainHistory) {
     quantities = history.quantities
-    values = quantities.map { ChainDiagnostics(history.keptTrace($0)) }
+    values = quantities.map { ChainDiagnostics(history.keptTrace($0), stride: history.keptStride) }
     chains = history.count
   }
 
@@ -125,7 +125,8 @@ public struct InversionDiagnostics: Sendable, Equatable {
 /// `arviz.from_netcdf(path)` reads it. Groups: `posterior` (thinned draws `[chain, draw, ...grid]`),
 /// `posterior_summary` (mean and standard deviation over all draws, of the field and of its coordinates;
 /// diagnostics), `sample_stats` and `warmup_sample_stats` (every iteration), `observed_data`, `constant_data`
-/// `prior`; where there are such, `laplace_approximation` and, for delayed acceptance, `surrogate_summary`. One quantity, or one field, at a time is in memory.
+/// `prior`; where there are such, `laplace_approximation` and, for delayed acceptance, `surrogate_summary`. Written in
+/// blocks: the memory does not depend on the number of draws.
 public enum PosteriorFile {
   /// Writes the file, complete or not at all.
   ///
@@ -186,19 +187,33 @@ public enum PosteriorFile {
       }
     }
     for scalar in history.quantities where scalar == "noise_factor" {
-      let traces = history.keptTrace(scalar).map { trace in
-        stride(from: 0, to: trace.count, by: schedule.thin).map { trace[$0] }
-      }
-      try group.addVariable(
-        scalar, over: ["chain", "draw"], traces.flatMap { $0 },
-        description: "standard deviation of the observation noise over the stated one")
+      try writeThinned(
+        scalar, scalar, history, schedule, group,
+        description: "standard deviation of the observation noise over the stated one"
+      ) { $0 }
     }
     if let scalar = sampler.problem.scalar {
-      let values = history.keptTrace(scalar.coordinateName).flatMap { trace in
-        stride(from: 0, to: trace.count, by: schedule.thin).map { scalar.median * exp(trace[$0]) }
-      }
-      try group.addVariable(
-        scalar.name, over: ["chain", "draw"], values, description: "\(scalar.name) of the equation")
+      try writeThinned(
+        scalar.name, scalar.coordinateName, history, schedule, group,
+        description: "\(scalar.name) of the equation"
+      ) { scalar.median * exp($0) }
+    }
+  }
+
+  /// Writes what is made of a quantity in the draws whose fields are stored.
+  private static func writeThinned(
+    _ name: String, _ quantity: String, _ history: ChainHistory, _ schedule: SamplingSchedule,
+    _ group: NetCDFGroup, description: String, _ value: (Double) -> Double
+  ) throws {
+    let variable = try group.addVariable(
+      name, over: ["chain", "draw"], of: Double.self, description: description)
+    let first = history.iterations - history.keptDraws
+    try history.forEachBlock(of: quantity, in: first..<history.iterations) { chain, iterations, values in
+      let stored = zip(iterations, values).filter { ($0.0 - first).isMultiple(of: schedule.thin) }
+      guard let start = stored.first else { return }
+      try variable.write(
+        stored.map { value($0.1) },
+        HDF5Slab(start: [chain, (start.0 - first) / schedule.thin], count: [1, stored.count]))
     }
   }
 
@@ -308,30 +323,35 @@ public enum PosteriorFile {
     try group.addDimension("chain", Array(0..<history.count))
     try group.addDimension("draw", Array(0..<iterations.count))
     let axes = ["chain", "draw"]
-    func trace(_ quantity: String) -> [Double] { history.trace(quantity).flatMap { $0[iterations] } }
-    try group.addVariable(
-      "misfit", over: axes, trace("misfit"),
-      description: "half the sum of squared residuals over the stated noise variance")
+    func write<Scalar: HDF5Scalar>(
+      _ quantity: String, as name: String? = nil, description: String, _ value: (Double) -> Scalar
+    ) throws {
+      let variable = try group.addVariable(
+        name ?? quantity, over: axes, of: Scalar.self, description: description)
+      try history.forEachBlock(of: quantity, in: iterations) { chain, range, values in
+        try variable.write(
+          values.map(value),
+          HDF5Slab(start: [chain, range.lowerBound - iterations.lowerBound], count: [1, range.count]))
+      }
+    }
+    try write(
+      "misfit", description: "half the sum of squared residuals over the stated noise variance"
+    ) { $0 }
     if history.quantities.contains("surrogate_misfit") {
-      try group.addVariable(
-        "surrogate_misfit", over: axes, trace("surrogate_misfit"),
-        description: "the same of the surrogate that screens")
+      try write("surrogate_misfit", description: "the same of the surrogate that screens") { $0 }
     }
     if history.quantities.contains("noise_factor") {
-      try group.addVariable(
-        "noise_factor", over: axes, trace("noise_factor"),
-        description: "standard deviation of the noise over the stated one")
+      try write("noise_factor", description: "standard deviation of the noise over the stated one") { $0 }
     }
-    try group.addVariable(
-      "accepted", over: axes, trace("accepted").map { $0 > 0 }, description: "proposal accepted")
-    try group.addVariable(
-      "acceptance_rate", over: axes, trace("acceptance"), description: "probability of accepting the proposal"
-    )
-
+    try write("accepted", description: "proposal accepted") { $0 > 0 }
+    try write("acceptance", as: "acceptance_rate", description: "probability of accepting the proposal") {
+      $0
+    }
     if let scalar = problem.scalar {
-      try group.addVariable(
-        scalar.coordinateName, over: axes, trace(scalar.coordinateName),
-        description: "logarithm of \(scalar.name) over its prior median, \(scalar.median)")
+      try write(
+        scalar.coordinateName,
+        description: "logarithm of \(scalar.name) over its prior median, \(scalar.median)"
+      ) { $0 }
     }
     let modes = problem.prior.coordinates.map(\.name).filter {
       $0.contains("(") && history.quantities.contains($0)
@@ -341,9 +361,12 @@ public enum PosteriorFile {
       "fourier_mode", over: axes + ["mode"], of: Double.self,
       description: "the lowest coefficients of the field's series")
     for (number, mode) in modes.enumerated() {
-      try variable.write(
-        trace(mode),
-        HDF5Slab(start: [0, 0, number], count: [history.count, iterations.count, 1]))
+      try history.forEachBlock(of: mode, in: iterations) { chain, range, values in
+        try variable.write(
+          values,
+          HDF5Slab(
+            start: [chain, range.lowerBound - iterations.lowerBound, number], count: [1, range.count, 1]))
+      }
     }
   }
 

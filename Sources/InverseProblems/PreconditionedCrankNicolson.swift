@@ -28,16 +28,19 @@ public struct PreconditionedCrankNicolson: Sampler {
 
   /// The points and their misfits.
   public func evaluate(_ coordinates: Tensor<Double>) throws -> ChainPoints {
-    let fields = problem.prior.makeFields(coordinates)
-    return ChainPoints(
-      coordinates, fields: fields, misfits: try problem.misfits(of: coordinates, fields: fields))
+    try evaluate(coordinates, problem.prior.makeFields(coordinates))
+  }
+
+  private func evaluate(_ coordinates: Tensor<Double>, _ fields: Tensor<Double>) throws -> ChainPoints {
+    ChainPoints(coordinates, fields: fields, misfits: try problem.misfits(of: coordinates, fields: fields))
   }
 
   /// Moves every chain once; one solve per chain.
   public func step(
     _ points: inout ChainPoints, stepSizes: [Double], randoms: inout [Philox]
   ) throws -> StepOutcome {
-    let proposals = try evaluate(propose(points, stepSizes, &randoms))
+    let (coordinates, fields) = propose(points, stepSizes, &randoms)
+    let proposals = try evaluate(coordinates, fields)
     var outcome = StepOutcome(
       isAccepted: [], acceptances: [], solves: points.count,
       failures: proposals.misfits.count { !$0.isFinite })
@@ -53,25 +56,33 @@ public struct PreconditionedCrankNicolson: Sampler {
     return outcome
   }
 
+  /// Proposals and their fields: a chain's field is made by the thread that has just drawn it.
   private func propose(
     _ points: ChainPoints, _ stepSizes: [Double], _ randoms: inout [Philox]
-  ) -> Tensor<Double> {
-    let count = reference.count
-    return Tensor(shape: points.coordinates.shape) { proposals in
+  ) -> (coordinates: Tensor<Double>, fields: Tensor<Double>) {
+    let (count, prior) = (reference.count, problem.prior)
+    let length = prior.points
+    var fields = Tensor<Double>(shape: [points.count, 1] + prior.grid)
+    let proposals = Tensor<Double>(shape: points.coordinates.shape) { proposals in
       let proposals = proposals.baseAddress!
-      withPointers(points.coordinates, reference.mean) { coordinates, mean in
-        parallelForChains(&randoms) { chain, random in
-          let step = stepSizes[chain]
-          let keep = (1 - step * step).squareRoot()
-          let proposal = proposals + chain * count
-          random.fillNormal(UnsafeMutableBufferPointer(start: proposal, count: count))
-          reference.applySquareRoot(proposal)
-          Double.scale(count, step, proposal)
-          Double.axpy(count, keep, coordinates + chain * count, proposal)
-          if !reference.isPrior { Double.axpy(count, 1 - keep, mean, proposal) }
+      fields.withUnsafeMutableBuffer { fields in
+        let fields = fields.baseAddress!
+        withPointers(points.coordinates, reference.mean) { coordinates, mean in
+          parallelForChains(&randoms) { chain, random in
+            let step = stepSizes[chain]
+            let keep = (1 - step * step).squareRoot()
+            let proposal = proposals + chain * count
+            random.fillNormal(UnsafeMutableBufferPointer(start: proposal, count: count))
+            reference.applySquareRoot(proposal)
+            Double.scale(count, step, proposal)
+            Double.axpy(count, keep, coordinates + chain * count, proposal)
+            if !reference.isPrior { Double.axpy(count, 1 - keep, mean, proposal) }
+            prior.makeField(proposal, intoPart: fields + chain * length)
+          }
         }
       }
     }
+    return (proposals, fields)
   }
 
   /// The change of log dN(m, K)/dN(0, I) from the present points to the proposals.

@@ -67,16 +67,19 @@ extension Prior {
       let fields = fields.baseAddress!
       withPointers(coordinates) { coordinates in
         parallelFor(chains) { range in
-          // Transforms want aligned fields, which those of odd grids inside a batch are not.
-          var field = Tensor<Double>(shape: [points])
-          for chain in range {
-            field.withUnsafeMutableBuffer { field in
-              makeField(coordinates + chain * count, into: field.baseAddress!)
-              (fields + chain * points).update(from: field.baseAddress!, count: points)
-            }
-          }
+          for chain in range { makeField(coordinates + chain * count, intoPart: fields + chain * points) }
         }
       }
+    }
+  }
+
+  /// The field of one point, into a part of a batch: those of odd grids are not aligned as transforms want it.
+  func makeField(_ coordinates: UnsafePointer<Double>, intoPart field: UnsafeMutablePointer<Double>) {
+    guard UInt(bitPattern: field) % 16 != 0 else { return makeField(coordinates, into: field) }
+    var aligned = Tensor<Double>(shape: [points])
+    aligned.withUnsafeMutableBuffer { aligned in
+      makeField(coordinates, into: aligned.baseAddress!)
+      field.update(from: aligned.baseAddress!, count: points)
     }
   }
 

@@ -29,7 +29,14 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
 
   /// A tensor with every element equal to `value`.
   public init(shape: [Int], repeating value: Scalar = 0) {
-    self.init(shape: shape) { $0.update(repeating: value) }
+    self.init(shape: shape) { elements in
+      if value == 0 && value.sign == .plus {
+        // All bits are zero. The loop of generic code below takes many times longer.
+        UnsafeMutableRawBufferPointer(elements).initializeMemory(as: UInt8.self, repeating: 0)
+      } else {
+        elements.update(repeating: value)
+      }
+    }
   }
 
   /// A tensor of the given shape from its elements in row-major order.

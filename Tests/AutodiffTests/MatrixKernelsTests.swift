@@ -199,4 +199,79 @@ import Testing
       #expect(c[row * cStride + columns] == 7, "nothing behind a row is touched")
     }
   }
+
+  /// Heights of blocks and widths of tiles that leave a rest; the sums of the adjoint are added to what is there.
+  @Test(
+    arguments: instructions,
+    [(CK_GELU, 20, 128, 1, 101), (CK_RELU, 5, 11, 3, 48), (CK_IDENTITY, 1, 3, 4, 7), (CK_GELU, 64, 9, 2, 5)])
+  func perceptrons(instructions: ck_instructions, size: (ck_activation, Int, Int, Int, Int)) {
+    let (kind, inputs, hidden, outputs, columns) = size
+    let stride = columns + 3
+    // Weights that make the hidden sums of order one.
+    let w1 = noise(hidden * inputs, 0).map { $0 / Float(inputs).squareRoot() }
+    let (b1, w2, b2) = (noise(hidden, 1), noise(outputs * hidden, 2), noise(outputs, 3))
+    let (u, dy) = (noise(inputs * stride, 4), noise(outputs * stride, 5))
+    var y = [Float](repeating: 7, count: outputs * stride)
+    var dz = [Float](repeating: 7, count: hidden * columns)
+    var sums = [Float](repeating: 0, count: hidden * (1 + outputs) * 16)
+    sums[0] = 3
+    w1.withUnsafeBufferPointer { w1 in
+      b1.withUnsafeBufferPointer { b1 in
+        w2.withUnsafeBufferPointer { w2 in
+          b2.withUnsafeBufferPointer { b2 in
+            var perceptron = ck_perceptron(
+              inputs: inputs, hidden: hidden, outputs: outputs, activation: kind,
+              hidden_weight: w1.baseAddress, hidden_bias: b1.baseAddress, weight: w2.baseAddress,
+              bias: b2.baseAddress)
+            #expect(ck_perceptron_is_narrow(&perceptron) == 1)
+            ck_perceptron_using(instructions, &perceptron, columns, u, stride, &y, stride)
+            ck_perceptron_adjoint_using(
+              instructions, &perceptron, columns, u, stride, dy, stride, &dz, &sums)
+          }
+        }
+      }
+    }
+    var results = [Double](repeating: 0, count: outputs * columns)
+    for row in 0..<hidden {
+      var expected = [Double](repeating: 0, count: 1 + outputs)
+      for column in 0..<columns {
+        let z = (0..<inputs).reduce(Double(b1[row])) {
+          $0 + Double(w1[row * inputs + $1]) * Double(u[$1 * stride + column])
+        }
+        let distribution = 0.5 * erfc(-z / 2.0.squareRoot())
+        let slope =
+          kind == CK_IDENTITY
+          ? 1
+          : kind == CK_RELU
+            ? (z > 0 ? 1 : 0) : distribution + z * exp(-z * z / 2) / (2 * Double.pi).squareRoot()
+        let value = kind == CK_IDENTITY ? z : kind == CK_RELU ? max(0, z) : z * distribution
+        var gradient = 0.0
+        for output in 0..<outputs {
+          let (weight, above) = (Double(w2[output * hidden + row]), Double(dy[output * stride + column]))
+          results[output * columns + column] += weight * value
+          gradient += weight * above
+          expected[1 + output] += value * above
+        }
+        gradient *= slope
+        expected[0] += gradient
+        // The error of z, and of the slope 2e-7 times the gradient above it, which is below 10.
+        #expect(abs(Double(dz[row * columns + column]) - gradient) <= 10 * tolerance(1) + 5e-6)
+      }
+      for index in 0...outputs {
+        let start = (row * (1 + outputs) + index) * 16
+        let sum = sums[start..<start + 16].reduce(0) { $0 + Double($1) }
+        let before = row == 0 && index == 0 ? 3.0 : 0
+        // Every term has the errors above; they add up like a random walk.
+        #expect(
+          abs(sum - before - expected[index]) <= 10 * tolerance(1) * Double(columns).squareRoot() + 2e-5)
+      }
+    }
+    for output in 0..<outputs {
+      for column in 0..<columns {
+        let expected = Double(b2[output]) + results[output * columns + column]
+        #expect(abs(Double(y[output * stride + column]) - expected) <= tolerance(hidden) + 2e-6)
+      }
+      #expect(output == outputs - 1 || y[output * stride + columns] == 7, "nothing behind a row is touched")
+    }
+  }
 }

@@ -5,10 +5,12 @@ import Testing
 
 @Suite struct PerceptronTests {
   /// 300 points: one full tile and a part of one.
-  private let values = [
-    randomTensor([3, 4, 15, 20], sample: 1), randomTensor([9, 4], sample: 2), randomTensor([9], sample: 3),
-    randomTensor([2, 9], sample: 4), randomTensor([2], sample: 5),
-  ]
+  private static func values(outputs: Int) -> [Tensor<Float>] {
+    [
+      randomTensor([3, 4, 15, 20], sample: 1), randomTensor([9, 4], sample: 2), randomTensor([9], sample: 3),
+      randomTensor([outputs, 9], sample: 4), randomTensor([outputs], sample: 5),
+    ]
+  }
 
   private func apply(_ tape: Tape, _ p: [Parameter], _ kind: Activation) -> Variable {
     perceptron(
@@ -21,23 +23,26 @@ import Testing
     return pointwiseLinear(activation(hidden, kind), weight: tape(p[3]), bias: tape(p[4]))
   }
 
-  private func resultAndGradients(_ layer: (Tape, [Parameter]) -> Variable) -> [Tensor<Float>] {
-    let p = values.map { Parameter($0) }
+  private func resultAndGradients(
+    outputs: Int = 2, _ layer: (Tape, [Parameter]) -> Variable
+  ) -> [Tensor<Float>] {
+    let p = Self.values(outputs: outputs).map { Parameter($0) }
     let tape = Tape()
     let result = layer(tape, p)
     tape.backward(from: innerProduct(result, randomTensor(result.shape, sample: 6)))
     return [result.value] + p.map { $0.gradient! }
   }
 
-  @Test(arguments: [Activation.relu, .gelu])
-  func equalsItsParts(kind: Activation) {
-    let fused = resultAndGradients { apply($0, $1, kind) }
-    let separate = resultAndGradients { parts($0, $1, kind) }
+  /// Few outputs, whose hidden values stay in registers, and more.
+  @Test(arguments: [Activation.identity, .relu, .gelu], [1, 2, 6])
+  func equalsItsParts(kind: Activation, outputs: Int) {
+    let fused = resultAndGradients(outputs: outputs) { apply($0, $1, kind) }
+    let separate = resultAndGradients(outputs: outputs) { parts($0, $1, kind) }
     for (left, right) in zip(fused, separate) { #expect(relativeError(left, right) < 1e-6) }  // order of sums
   }
 
   @Test func gradient() {
-    let p = values.map { Parameter($0) }
+    let p = Self.values(outputs: 2).map { Parameter($0) }
     let errors = gradientDisagreements(p, step: 3e-3) { apply($0, p, .gelu) }
     #expect(errors.allSatisfy { $0 < 2e-3 }, "\(errors)")  // the curvature of GELU at step 3e-3
   }

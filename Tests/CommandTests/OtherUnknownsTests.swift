@@ -59,6 +59,26 @@ import Testing
     }
   }
 
+  @Test func memoryDoesNotGrowWithTheNumberOfDraws() throws {
+    try Samples.withFolder { folder in
+      // Large fields that are solved in one cheap step.
+      let data = ["equation.times=[0.001]", "grid=1024", "stored_grid=1024", "samples=1"]
+      #expect(try Command.run(["generate", "burgers.yaml"] + data, in: folder).status == 0)
+      try write(
+        inversion.replacing("FILE", with: "burgers.h5, sensor_grid: 7").replacing(
+          "PRIOR", with: "{sigma: 25, tau: 5, alpha: 2}"), "long.yaml", in: folder)
+      let peaks = try [500, 8000].map { draws in
+        try Command.peakMemory(
+          [
+            "invert", "long.yaml", "solver.time_step=0.001", "sampler.thin=1", "sampler.samples=\(draws)",
+            "output=x", "--overwrite",
+          ], in: folder)
+      }
+      // The stored draws take 63 MB more, in a file. What may grow is a few arrays of one quantity, up to 100,000 draws.
+      #expect(peaks[1] - peaks[0] < 16 << 20, "\(peaks)")
+    }
+  }
+
   @Test func permeabilityOfDarcyFlow() throws {
     try Samples.withFolder { folder in
       try write(

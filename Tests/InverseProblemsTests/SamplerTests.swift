@@ -283,8 +283,9 @@ import Testing
         var chains = try schedule.start(sampler)
         #expect(throws: CancellationError.self) {
           try schedule.run(&chains, with: sampler) { chains, _ in
-            // Saved at every third iteration, and interrupted between two savings.
+            // Saved at every third iteration, and interrupted between two savings; records are moved in between.
             if chains.iteration % 3 == 0 { try checkpoint.write(&chains) }
+            if chains.iteration % 3 == 1 { try checkpoint.moveRecords(of: &chains) }
             if chains.iteration == stop + 1 { throw CancellationError() }
           }
         }
@@ -309,6 +310,39 @@ import Testing
         cleared.clearRecords()
         #expect(continued == cleared)
       }
+    }
+  }
+
+  @Test func longHistoriesAreReadInPartsAndThinned() throws {
+    let problem = LinearProblem().problem
+    let sampler = PreconditionedCrankNicolson(problem)
+    let schedule = SamplingSchedule(draws: 30_000, burnIn: 100, chains: 4, thin: 1000, stepSize: 0.9, seed: 2)
+    var chains = try schedule.start(sampler)
+    try withTemporaryFolder { folder in
+      let checkpoint = ChainCheckpoint("\(folder)/last", configuration: "")
+      var traces = [[Double]](repeating: [], count: 4)
+      try schedule.run(&chains, with: sampler) { chains, _ in
+        for chain in 0..<4 { traces[chain].append(chains.points.misfits[chain]) }
+        if chains.recordedBytes > 100_000 { try checkpoint.moveRecords(of: &chains) }
+      }
+      try checkpoint.write(&chains)
+      let history = try checkpoint.history(of: chains)
+      #expect(history.trace("misfit") == traces)
+      // 120,000 draws are more than diagnostics look at: every second one is left.
+      #expect(history.keptStride == 2)
+      let kept = history.keptTrace("misfit")
+      for chain in 0..<4 {
+        let draws = traces[chain].dropFirst(100)
+        #expect(kept[chain] == Swift.stride(from: 100, to: 30_100, by: 2).map { traces[chain][$0] })
+        let mean = draws.reduce(0, +) / Double(draws.count)
+        #expect(abs(history.keptMeans("misfit")[chain] - mean) < 1e-12 * mean)
+      }
+      // Half of the draws hold no more than all, and of draws that hang together hardly less.
+      let (half, all) = (
+        InversionDiagnostics(history).values[0], ChainDiagnostics(traces.map { Array($0.dropFirst(100)) })
+      )
+      #expect(half.bulkESS > 0.5 * all.bulkESS && half.bulkESS < 1.2 * all.bulkESS)
+      #expect(abs(half.autocorrelationTime / all.autocorrelationTime - 1) < 0.5)
     }
   }
 

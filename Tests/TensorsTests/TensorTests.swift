@@ -2,6 +2,11 @@ import Tensors
 import Testing
 
 @Suite struct TensorTests {
+  @Test func zerosKeepTheirSign() {
+    #expect(Tensor<Float>(shape: [2, 3]).scalars.allSatisfy { $0 == 0 && $0.sign == .plus })
+    #expect(Tensor<Double>(shape: [5], repeating: -0.0).scalars.allSatisfy { $0 == 0 && $0.sign == .minus })
+  }
+
   @Test func copiesAreIndependentOnceWritten() {
     let original = Tensor<Float>(shape: [2, 3], scalars: [1, 2, 3, 4, 5, 6])
     var copy = original

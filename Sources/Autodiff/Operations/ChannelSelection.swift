@@ -46,22 +46,28 @@ public func selectChannels(_ sources: [Variable], _ selection: [ChannelPlace]) -
     let gradient = gradient
     return shapes.indices.map { index -> Tensor<Float>? in
       guard needGradients[index] else { return nil }
-      var result = Tensor<Float>(shape: shapes[index].shape(channels: shapes[index].channels))
-      result.withUnsafeMutableBuffer { result in
-        let result = result.baseAddress!
-        gradient.start { gradient in
-          parallelFor(samples) { range in
-            for (position, place) in selection.enumerated() where place.source == index {
-              for sample in range {
-                Float.axpy(
-                  points, 1, gradient + (sample * selection.count + position) * points,
-                  result + (sample * shapes[index].channels + place.channel) * points)
+      // Where the gradients of every channel are.
+      let channels = shapes[index].channels
+      var positions = [[Int]](repeating: [], count: channels)
+      for (position, place) in selection.enumerated() where place.source == index {
+        positions[place.channel].append(position)
+      }
+      return gradient.start { gradient in
+        Tensor<Float>.filled(shapes[index].shape(channels: channels)) { result in
+          parallelFor(samples * channels) { range in
+            for row in range {
+              let (target, own) = (result + row * points, positions[row % channels])
+              let source = gradient + row / channels * selection.count * points
+              if let first = own.first {
+                target.update(from: source + first * points, count: points)
+              } else {
+                target.update(repeating: 0, count: points)
               }
+              for position in own.dropFirst() { Float.axpy(points, 1, source + position * points, target) }
             }
           }
         }
       }
-      return result
     }
   }
 }

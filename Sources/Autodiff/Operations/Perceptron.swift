@@ -85,19 +85,35 @@ struct PerceptronKernel {
   ) {
     let points = input.points
     let tiles = (points + Self.tile - 1) / Self.tile
+    let perceptron = kernel(weights.w1, weights.b1, weights.w2, weights.b2)
     parallelFor(input.samples * tiles) { range in
-      withScratch(hidden * Self.tile) { h in
+      var perceptron = perceptron
+      let isNarrow = ck_perceptron_is_narrow(&perceptron) != 0
+      withScratch(isNarrow ? 0 : hidden * Self.tile) { h in
         for index in range {
           let (sample, start) = (index / tiles, index % tiles * Self.tile)
           let width = min(Self.tile, points - start)
-          hiddenTile(u + sample * inputs * points + start, weights.w1, weights.b1, width: width, h)
+          let (source, target) = (u + sample * inputs * points + start, y + sample * outputs * points + start)
+          if isNarrow {
+            ck_perceptron(&perceptron, width, source, points, target, points)
+            continue
+          }
+          hiddenTile(source, weights.w1, weights.b1, width: width, h)
           MatrixKernels.product(
             rows: outputs, columns: width, [ck_factors(inner: hidden, weights.w2, h, bStride: width)],
-            finish: Activation.identity.finish(bias: weights.b2),
-            into: y + sample * outputs * points + start, stride: points)
+            finish: Activation.identity.finish(bias: weights.b2), into: target, stride: points)
         }
       }
     }
+  }
+
+  private func kernel(
+    _ w1: UnsafePointer<Float>, _ b1: UnsafePointer<Float>, _ w2: UnsafePointer<Float>,
+    _ b2: UnsafePointer<Float>?
+  ) -> ck_perceptron {
+    ck_perceptron(
+      inputs: inputs, hidden: hidden, outputs: outputs, activation: activation.kernel, hidden_weight: w1,
+      hidden_bias: b1, weight: w2, bias: b2)
   }
 
   /// Per sample, the gradients of the four parameters one after another go to `terms`, if they are wanted.
@@ -108,30 +124,37 @@ struct PerceptronKernel {
     terms: UnsafeMutablePointer<Float>?
   ) {
     let points = input.points
+    let perceptron = kernel(weights.w1, weights.b1, weights.w2, nil)
     parallelFor(input.samples) { samples in
-      withScratch(3 * hidden * Self.tile) { scratch in
-        let (h, slope, dz) = (scratch, scratch + hidden * Self.tile, scratch + 2 * hidden * Self.tile)
+      var perceptron = perceptron
+      let isNarrow = ck_perceptron_is_narrow(&perceptron) != 0
+      let sumCount = isNarrow ? hidden * (1 + outputs) * Self.parts : 0
+      withScratch(sumCount + (isNarrow ? 1 : 3) * hidden * Self.tile) { scratch in
+        let (sums, dz) = (scratch, scratch + sumCount)
+        let (h, slope) = (dz + hidden * Self.tile, dz + 2 * hidden * Self.tile)
         for sample in samples {
           let terms = terms.map { $0 + sample * parameterCount }
           terms?.update(repeating: 0, count: parameterCount)
+          sums.update(repeating: 0, count: sumCount)
           for start in stride(from: 0, to: points, by: Self.tile) {
             let width = min(Self.tile, points - start)
             let source = u + sample * inputs * points + start
             let gradient = dy + sample * outputs * points + start
-            hiddenTile(source, weights.w1, weights.b1, width: width, h, slope: slope)
-            // dz = W₂ᵀ dy ⊙ activation'(z)
-            MatrixKernels.product(
-              rows: hidden, columns: width,
-              [
-                ck_factors(
-                  inner: outputs, transposed: weights.w2, stride: hidden, gradient, bStride: points)
-              ],
-              finish: activation == .gelu
-                ? ck_finish(kind: CK_IDENTITY, adds: 0, bias: nil, factor: slope, slope: nil) : nil, into: dz)
-            if activation == .relu { activation.adjoint(hidden * width, h, dz) }
+            if isNarrow {
+              ck_perceptron_adjoint(&perceptron, width, source, points, gradient, points, dz, sums)
+            } else {
+              hiddenTile(source, weights.w1, weights.b1, width: width, h, slope: slope)
+              hiddenGradient(weights.w2, gradient, width: width, h, slope: slope, into: dz)
+              if let terms { addHiddenSums(hidden: h, hiddenGradient: dz, gradient, width: width, to: terms) }
+            }
             if let terms {
-              addParameterGradients(
-                source, hidden: h, hiddenGradient: dz, gradient, width: width, to: terms)
+              for output in 0..<outputs {
+                (terms + parameterCount - outputs)[output] += Float(
+                  ck_sum_f32(width, gradient + output * points))
+              }
+              MatrixKernels.innerProducts(
+                rows: hidden, columns: inputs, length: width, dz, source, yStride: points, adding: true,
+                into: terms)
             }
             if let du = inputGradient {
               MatrixKernels.product(
@@ -140,26 +163,47 @@ struct PerceptronKernel {
                 into: du + sample * inputs * points + start, stride: points)
             }
           }
+          if isNarrow, let terms { addParts(sums, to: terms + hidden * inputs) }
         }
       }
     }
   }
 
-  /// Adds what one tile contributes to the gradients of the four parameters of one sample.
-  private func addParameterGradients(
-    _ u: UnsafePointer<Float>, hidden h: UnsafePointer<Float>, hiddenGradient dz: UnsafePointer<Float>,
-    _ dy: UnsafePointer<Float>, width: Int, to terms: UnsafeMutablePointer<Float>
+  /// dz = W₂ᵀ dy ⊙ activation'(z) at one tile.
+  private func hiddenGradient(
+    _ w2: UnsafePointer<Float>, _ dy: UnsafePointer<Float>, width: Int, _ h: UnsafePointer<Float>,
+    slope: UnsafePointer<Float>, into dz: UnsafeMutablePointer<Float>
   ) {
-    let points = input.points
-    let dw1 = terms
-    let db1 = dw1 + hidden * inputs
-    let dw2 = db1 + hidden
-    let db2 = dw2 + outputs * hidden
+    MatrixKernels.product(
+      rows: hidden, columns: width,
+      [ck_factors(inner: outputs, transposed: w2, stride: hidden, dy, bStride: input.points)],
+      finish: activation == .gelu
+        ? ck_finish(kind: CK_IDENTITY, adds: 0, bias: nil, factor: slope, slope: nil) : nil, into: dz)
+    if activation == .relu { activation.adjoint(hidden * width, h, dz) }
+  }
+
+  /// Adds what one tile contributes to the gradients of b₁ and W₂.
+  private func addHiddenSums(
+    hidden h: UnsafePointer<Float>, hiddenGradient dz: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
+    width: Int, to terms: UnsafeMutablePointer<Float>
+  ) {
+    let db1 = terms + hidden * inputs
     for channel in 0..<hidden { db1[channel] += Float(ck_sum_f32(width, dz + channel * width)) }
-    for output in 0..<outputs { db2[output] += Float(ck_sum_f32(width, dy + output * points)) }
     MatrixKernels.innerProducts(
-      rows: outputs, columns: hidden, length: width, dy, xStride: points, h, adding: true, into: dw2)
-    MatrixKernels.innerProducts(
-      rows: hidden, columns: inputs, length: width, dz, u, yStride: points, adding: true, into: dw1)
+      rows: outputs, columns: hidden, length: width, dy, xStride: input.points, h, adding: true,
+      into: db1 + hidden)
+  }
+
+  /// The numbers in which `ck_perceptron_adjoint` keeps every sum.
+  private static let parts = 16
+
+  /// Adds the gradients of b₁ and, behind it, W₂ from the sums of `ck_perceptron_adjoint`.
+  private func addParts(_ sums: UnsafePointer<Float>, to gradients: UnsafeMutablePointer<Float>) {
+    for channel in 0..<hidden {
+      for row in 0...outputs {
+        let sum = sums + (channel * (1 + outputs) + row) * Self.parts
+        gradients[row * hidden + channel] += Float(ck_sum_f32(Self.parts, sum))
+      }
+    }
   }
 }

@@ -49,6 +49,11 @@ public final class TruncatedFourierTransform: Sendable {
     let inner: Int
 
     var sums: Int { 2 * modes + 1 }
+
+    /// This axis with pointers to its cosines and sines.
+    func kernel(_ cosines: UnsafePointer<Float>, _ sines: UnsafePointer<Float>) -> ck_axis {
+      ck_axis(outer: outer, points: points, m: modes, row: inner, cosines: cosines, sines: sines)
+    }
   }
 
   /// The quarters of a row of the only axis, where it has four equal ones.
@@ -209,7 +214,7 @@ public final class TruncatedFourierTransform: Sendable {
       return channels * 2 * columnModes
         + max(Self.channelsAtOnce * columns, 4 * channels * min(quarters.length, Self.pointsAtOnce))
     }
-    return sumCount(channels) + 2 * modeBufferCount(channels) + 2 * (leading.map(stageCount).max() ?? 0)
+    return sumCount(channels) + 2 * modeBufferCount(channels) + betweenCount
   }
 
   /// The floats of the cosine and sine sums along all axes but the last.
@@ -218,13 +223,13 @@ public final class TruncatedFourierTransform: Sendable {
   /// The floats of the sums along all axes; the modes are fewer.
   private func modeBufferCount(_ channels: Int) -> Int { channels * leadingSums * 2 * columnModes }
 
-  /// The floats of one channel behind the sums along an axis.
-  private func stageCount(_ axis: LeadingAxis) -> Int { axis.outer * axis.sums * axis.inner }
+  /// The floats of one channel between the sums along the first and the second of three axes.
+  private var betweenCount: Int { leading.count == 2 ? leading[0].sums * leading[0].inner : 0 }
 
   /// The rows that are folded at once, and the points of a quarter that are unfolded at once: what is done to them
   /// next finds them in the cache.
   private static let channelsAtOnce = 16
-  private static let pointsAtOnce = 96
+  private static let pointsAtOnce = 192
 
   /// From the field of one sample `[channel, ...grid]` to its modes in the spectrum of a batch.
   ///
@@ -242,14 +247,8 @@ public final class TruncatedFourierTransform: Sendable {
     let sums = leading.isEmpty ? field : UnsafePointer(scratch)
     var source = scratch + sumCount(channels)
     var target = source + modeBufferCount(channels)
-    let stages = target + modeBufferCount(channels)
-    withLeadingMatrices { matrices in
-      for channel in 0..<channels {
-        sumLeadingAxes(
-          matrices, field + channel * points, into: scratch + channel * leadingSums * columns, scratch: stages
-        )
-      }
-    }
+    let between = target + modeBufferCount(channels)
+    withLeadingAxes { ck_sum_axes(channels, leading.count, $0, field, between, scratch) }
     let kept = 2 * columnModes
     (direction == .forward ? analysisMatrix.0 : synthesisMatrix.transposed).start { matrix in
       MatrixKernels.product(
@@ -271,33 +270,15 @@ public final class TruncatedFourierTransform: Sendable {
     ck_scatter_modes(modeCount, channels, source, stride, spectrum)
   }
 
-  /// Calls `body` with the cosines and the sines of every axis but the last, one after the other, if there are any.
-  private func withLeadingMatrices(_ body: ([UnsafePointer<Float>]) -> Void) {
+  /// Calls `body` with every axis but the last, if there are any, as kernels want them.
+  private func withLeadingAxes(_ body: (UnsafePointer<ck_axis>) -> Void) {
     switch leading.count {
     case 0: break
-    case 1: withPointers(leading[0].cosines, leading[0].sines) { body([$0, $1]) }
+    case 1: withPointers(leading[0].cosines, leading[0].sines) { body([leading[0].kernel($0, $1)]) }
     default:
       withPointers(leading[0].cosines, leading[0].sines, leading[1].cosines, leading[1].sines) {
-        body([$0, $1, $2, $3])
+        body([leading[0].kernel($0, $1), leading[1].kernel($2, $3)])
       }
-    }
-  }
-
-  /// The sums of one channel with the cosines and sines of every axis but the last.
-  private func sumLeadingAxes(
-    _ matrices: [UnsafePointer<Float>], _ field: UnsafePointer<Float>,
-    into result: UnsafeMutablePointer<Float>,
-    scratch: UnsafeMutablePointer<Float>
-  ) {
-    var source = field
-    var (free, next) = (scratch, scratch + (leading.map(stageCount).max() ?? 0))
-    for (index, axis) in leading.enumerated() {
-      let target = index == leading.count - 1 ? result : free
-      ck_sum_axis(
-        axis.outer, axis.points, axis.modes, axis.inner, matrices[2 * index], matrices[2 * index + 1], source,
-        target)
-      source = UnsafePointer(target)
-      swap(&free, &next)
     }
   }
 
@@ -318,7 +299,7 @@ public final class TruncatedFourierTransform: Sendable {
     let sums = leading.isEmpty ? field : scratch
     var source = scratch + sumCount(channels)
     var target = source + modeBufferCount(channels)
-    let stages = target + modeBufferCount(channels)
+    let between = target + modeBufferCount(channels)
     let kept = 2 * columnModes
     ck_gather_modes(modeCount, channels, spectrum, stride, source)
     var (before, behind) = (channels * leadingModes, 1)
@@ -337,31 +318,8 @@ public final class TruncatedFourierTransform: Sendable {
         rows: channels * leadingSums, columns: columns,
         [ck_factors(inner: kept, source, matrix, bStride: columns)], into: sums)
     }
-    withLeadingMatrices { matrices in
-      for channel in 0..<channels {
-        expandLeadingAxes(
-          matrices, scratch + channel * leadingSums * columns, into: field + channel * points, scratch: stages
-        )
-      }
-    }
+    withLeadingAxes { ck_expand_axes(channels, leading.count, $0, scratch, between, field) }
     finish(0..<points)
-  }
-
-  /// The transpose of `sumLeadingAxes`.
-  private func expandLeadingAxes(
-    _ matrices: [UnsafePointer<Float>], _ sums: UnsafePointer<Float>, into field: UnsafeMutablePointer<Float>,
-    scratch: UnsafeMutablePointer<Float>
-  ) {
-    var source = sums
-    var (free, next) = (scratch, scratch + (leading.map(stageCount).max() ?? 0))
-    for (index, axis) in leading.enumerated().reversed() {
-      let target = index == 0 ? field : free
-      ck_expand_axis(
-        axis.outer, axis.points, axis.modes, axis.inner, matrices[2 * index], matrices[2 * index + 1], source,
-        target)
-      source = UnsafePointer(target)
-      swap(&free, &next)
-    }
   }
 
   // MARK: - One dimension, in quarters

@@ -61,6 +61,30 @@ void ck_mirrored_product(size_t rows, size_t columns, const struct ck_factors *e
 void ck_inner_products(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
                        const float *y, size_t y_row, int adds, float *c, size_t c_row);
 
+/// Two linear maps of channels with an activation between them: W2 activation(W1 u + b1) + b2.
+struct ck_perceptron {
+  size_t inputs, hidden, outputs;
+  enum ck_activation activation;
+  /// W1 [hidden][inputs], b1 [hidden], W2 [outputs][hidden], b2 [outputs].
+  const float *hidden_weight, *hidden_bias, *weight, *bias;
+};
+
+/// Whether the following two are for this perceptron: few outputs, not too many inputs.
+int ck_perceptron_is_narrow(const struct ck_perceptron *perceptron);
+
+/// y = what the perceptron gives for u at `columns` points; rows are u_row and y_row apart.
+///
+/// The hidden values are used while they are in registers and go nowhere.
+void ck_perceptron(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row, float *y,
+                   size_t y_row);
+
+/// From the gradient dy of the result to that of the sums behind the first map: dz [hidden][columns].
+///
+/// Adds the gradients of the other parameters to sums [hidden][1 + outputs][16], in 16 parts each: first of b1, then of
+/// the column of W2.
+void ck_perceptron_adjoint(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
+                           const float *dy, size_t dy_row, float *dz, float *sums);
+
 /// The same with no more than the given instructions: for tests.
 void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, size_t count,
                       const struct ck_factors *factors, const struct ck_finish *finish, float *c,
@@ -71,6 +95,10 @@ void ck_mirrored_product_using(enum ck_instructions most, size_t rows, size_t co
 void ck_inner_products_using(enum ck_instructions most, size_t rows, size_t columns, size_t length,
                              const float *x, size_t x_row, const float *y, size_t y_row, int adds, float *c,
                              size_t c_row);
+void ck_perceptron_using(enum ck_instructions most, const struct ck_perceptron *perceptron, size_t columns,
+                         const float *u, size_t u_row, float *y, size_t y_row);
+void ck_perceptron_adjoint_using(enum ck_instructions most, const struct ck_perceptron *perceptron, size_t columns,
+                                 const float *u, size_t u_row, const float *dy, size_t dy_row, float *dz, float *sums);
 
 /// One factor or result of ck_planar_product: element (r, c) has its real part at r row + c column and its
 /// imaginary part `imaginary` floats behind it; conjugated when `conjugate` is not 0.
@@ -105,16 +133,25 @@ void ck_unfold_axis(size_t m, size_t count, const float *folded, float *modes);
 /// The transpose of ck_unfold_axis: the factors of the cosines and sines in the sum over the modes.
 void ck_fold_axis(size_t m, size_t count, const float *modes, float *folded);
 
-/// The sums of `row` numbers at every point of an axis with its cosines and sines.
+/// An axis whose points are added up with cosines and sines: arrays [outer][points][row] become
+/// [outer][2 m + 1][row].
 ///
-/// from is [outer][points][row]; to is [outer][2 m + 1][row]: with cosines [m + 1][points / 2 + 1] of the frequencies
-/// 0...m at the first half of the points, then with sines [m][(points - 1) / 2] of 1...m at the points behind the first.
-void ck_sum_axis(size_t outer, size_t points, size_t m, size_t row, const float *cosines, const float *sines,
-                 const float *from, float *to);
+/// First with cosines [m + 1][points / 2 + 1] of the frequencies 0...m at the first half of the points, then with sines
+/// [m][(points - 1) / 2] of 1...m at the points behind the first.
+struct ck_axis {
+  size_t outer, points, m, row;
+  const float *cosines, *sines;
+};
 
-/// The transpose of ck_sum_axis.
-void ck_expand_axis(size_t outer, size_t points, size_t m, size_t row, const float *cosines, const float *sines,
-                    const float *from, float *to);
+/// The sums of `channels` arrays with the cosines and sines of one axis or two, whose `row` is the other's points.
+///
+/// `between` has room for the sums along the first of two.
+void ck_sum_axes(size_t channels, size_t count, const struct ck_axis *axes, const float *from, float *between,
+                 float *to);
+
+/// The transpose of ck_sum_axes.
+void ck_expand_axes(size_t channels, size_t count, const struct ck_axis *axes, const float *from, float *between,
+                    float *to);
 
 /// The sums and differences of the points of a real row that a cosine or sine about the middles of its quarters meets
 /// with the same factor: parts[4][quarter] for even and odd frequencies of cosines, then of sines.

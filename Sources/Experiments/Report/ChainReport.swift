@@ -9,11 +9,13 @@ extension Report {
   /// Shows whether the chains mix: traces, ranks, autocorrelations and acceptance.
   mutating func showChains(_ posterior: StoredPosterior, on page: inout HTMLPage) throws {
     var shown: [HTMLPage.Figure] = []
-    if let misfit = posterior.misfit { shown += try misfitFigures(misfit, posterior.observations?.count) }
+    if let misfit = posterior.misfit {
+      shown += try misfitFigures(misfit, posterior.stride, posterior.observations?.count)
+    }
     if let acceptance = posterior.acceptance {
       var chart = LineChart(
         title: "Acceptance rate", x: .init("draw"), y: .init("accepted fraction so far", range: 0...1),
-        series: Self.traces(acceptance))
+        series: Self.traces(acceptance, posterior.stride))
       chart.subtitle = "running mean of each chain"
       shown.append(try figures.chart("acceptance-trace", chart))
     }
@@ -23,7 +25,7 @@ extension Report {
           "mode-trace-\(number + 1)",
           LineChart(
             title: "Coefficient \(mode.name)", x: .init("draw"), y: .init("coefficient"),
-            series: Self.traces(mode.values))))
+            series: Self.traces(mode.values, posterior.stride))))
     }
     if let misfit = posterior.misfit, misfit.shape[1] >= Self.rankClasses {
       shown.append(try figures.chart("misfit-ranks", Self.ranks(misfit, of: "the misfit")))
@@ -35,7 +37,7 @@ extension Report {
     let quantities =
       (posterior.misfit.map { [("misfit", $0)] } ?? [])
       + posterior.modes.prefix(3).map { ($0.name, $0.values) }
-    if let chart = Self.autocorrelation(quantities) {
+    if let chart = Self.autocorrelation(quantities, posterior.stride) {
       shown.append(try figures.chart("autocorrelation", chart))
     }
     guard !shown.isEmpty else { return }
@@ -44,10 +46,10 @@ extension Report {
   }
 
   private mutating func misfitFigures(
-    _ misfit: StoredArray, _ observations: Int?
+    _ misfit: StoredArray, _ stride: Int, _ observations: Int?
   ) throws -> [HTMLPage.Figure] {
     var chart = LineChart(
-      title: "Misfit", x: .init("draw"), y: .init("misfit Φ"), series: Self.traces(misfit))
+      title: "Misfit", x: .init("draw"), y: .init("misfit Φ"), series: Self.traces(misfit, stride))
     var histogram = LineChart.histogram(
       title: "Misfit over all chains", label: "misfit Φ", countLabel: "draws", values: misfit.values)
     if let observations {
@@ -65,15 +67,16 @@ extension Report {
         "misfit-running-mean",
         LineChart(
           title: "Running mean of the misfit", x: .init("draw"), y: .init("mean of Φ so far"),
-          series: Self.traces(misfit.runningMeans))),
+          series: Self.traces(misfit.runningMeans, stride))),
     ]
   }
 
-  /// One series per chain.
-  private static func traces(_ array: StoredArray) -> [LineChart.Series] {
+  /// One series per chain; the array has every `stride`-th draw.
+  private static func traces(_ array: StoredArray, _ stride: Int) -> [LineChart.Series] {
     (0..<min(largestChainCount, array.shape[0])).map { chain in
       let values = array.slice(chain)
-      return LineChart.Series("chain \(chain + 1)", x: values.indices.map { Double($0 + 1) }, y: values)
+      return LineChart.Series(
+        "chain \(chain + 1)", x: values.indices.map { Double($0 * stride + 1) }, y: values)
     }
   }
 
@@ -111,7 +114,9 @@ extension Report {
   }
 
   /// How fast the draws forget, quantity by quantity.
-  private static func autocorrelation(_ quantities: [(name: String, values: StoredArray)]) -> LineChart? {
+  private static func autocorrelation(
+    _ quantities: [(name: String, values: StoredArray)], _ stride: Int
+  ) -> LineChart? {
     let chains = quantities.map { quantity in
       (0..<quantity.values.shape[0]).map { quantity.values.slice($0) }
     }
@@ -122,7 +127,7 @@ extension Report {
       title: "Autocorrelation", x: .init("lag in draws"), y: .init("autocorrelation"),
       series: zip(quantities, chains).map { quantity, chains in
         let values = ChainDiagnostics.autocorrelations(chains, lags: lags)
-        return .init(quantity.name, x: values.indices.map(Double.init), y: values)
+        return .init(quantity.name, x: values.indices.map { Double($0 * stride) }, y: values)
       })
     chart.subtitle = "averaged over the chains, about the mean of all"
     chart.references = [.init("", at: 0)]

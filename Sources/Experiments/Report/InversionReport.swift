@@ -44,8 +44,7 @@ extension Report {
       let mean = last.reduce(0, +) / Double(max(1, last.count))
       headlines.append(("Acceptance rate", NumberFormat.short(mean), "mean over the chains"))
     }
-    if let misfit = posterior.misfit {
-      let (chains, draws) = (misfit.shape[0], misfit.shape[1])
+    if let (chains, draws) = posterior.draws {
       headlines.append(
         ("Draws", NumberFormat.grouped(chains * draws), "\(chains) chains of \(NumberFormat.grouped(draws))"))
     }
@@ -256,9 +255,13 @@ struct StoredPosterior {
   let sensors: (x: [Double], y: [Double])?
   /// The smallest and the largest standard deviation of the noise as stated.
   let noise: ClosedRange<Double>?
+  /// The number of chains and of draws of each, if the file has them.
+  let draws: (chains: Int, draws: Int)?
+  /// Only every so manieth draw is read, so that long chains take no more memory than short ones.
+  let stride: Int
   /// [chain, draw]; the acceptance is that of all draws so far.
   let misfit, acceptance: StoredArray?
-  /// The lowest coefficients of the field, each [chain, draw].
+  /// The three lowest coefficients of the field, each [chain, draw].
   let modes: [(name: String, values: StoredArray)]
   /// The last stored draws of the first chains.
   let samples: [HeatMap]
@@ -314,16 +317,14 @@ struct StoredPosterior {
     }
     let deviations = try array("constant_data/noise_std")?.values ?? []
     noise = deviations.min().flatMap { smallest in deviations.max().map { smallest...$0 } }
-    func trace(_ name: String) throws -> StoredArray? {
-      try array(name).flatMap { $0.shape.count == 2 && !$0.values.isEmpty ? $0 : nil }
-    }
-    misfit = try trace("sample_stats/misfit")
-    if let accepted = try trace("sample_stats/accepted") {
-      acceptance = accepted.runningMeans
-    } else {
-      acceptance = try trace("sample_stats/acceptance_rate")
-    }
-    modes = try Self.modes(file)
+    draws = try Self.draws(file)
+    let stride = draws.map { max(1, ($0.chains * $0.draws + Self.largestTrace - 1) / Self.largestTrace) } ?? 1
+    self.stride = stride
+    misfit = try StoredArray(file, "sample_stats/misfit", everyNth: stride)
+    acceptance =
+      try Self.runningMeans(file, "sample_stats/accepted", everyNth: stride)
+      ?? StoredArray(file, "sample_stats/acceptance_rate", everyNth: stride)
+    modes = try Self.modes(file, everyNth: stride)
     samples = try Self.samples(file, of: variable, xCount: mean.xCount, yCount: mean.yCount)
     spectrum = try StoredSpectrum(file)
     func extent(_ axis: String, _ count: Int) throws -> ClosedRange<Double> {
@@ -368,17 +369,50 @@ struct StoredPosterior {
     return try attributes.contains("field") ? attributes.string("field") : "vorticity"
   }
 
-  /// The followed coefficients, if the file has them.
-  private static func modes(_ file: HDF5File) throws -> [(name: String, values: StoredArray)] {
-    guard let array = try StoredArray(file, "sample_stats/fourier_mode"), array.shape.count == 3,
-      array.values.count > 0, try file.root.member("sample_stats/mode") == .dataset
-    else { return [] }
+  /// The most draws of all chains that are read of one quantity.
+  private static let largestTrace = 100_000
+
+  /// The number of chains and of draws of each, if the file has them.
+  private static func draws(_ file: HDF5File) throws -> (chains: Int, draws: Int)? {
+    for name in ["misfit", "accepted", "acceptance_rate"].map({ "sample_stats/\($0)" })
+    where try file.root.member(name) == .dataset {
+      let shape = try file.root.dataset(name).shape()
+      if shape.count == 2, !shape.contains(0) { return (shape[0], shape[1]) }
+    }
+    return nil
+  }
+
+  /// The mean of every chain over all of its draws so far, at every `stride`-th of them.
+  private static func runningMeans(
+    _ file: HDF5File, _ name: String, everyNth stride: Int
+  ) throws -> StoredArray? {
+    guard try file.root.member(name) == .dataset else { return nil }
+    let dataset = try file.root.dataset(name)
+    let shape = try dataset.shape()
+    guard shape.count == 2, !shape.contains(0) else { return nil }
+    var means: [Double] = []
+    let block = 1 << 16
+    for chain in 0..<shape[0] {
+      var sum = 0.0
+      for start in Swift.stride(from: 0, to: shape[1], by: block) {
+        let slab = HDF5Slab(start: [chain, start], count: [1, min(block, shape[1] - start)])
+        for (offset, value) in try dataset.read(as: Double.self, slab).enumerated() {
+          sum += value
+          if (start + offset).isMultiple(of: stride) { means.append(sum / Double(start + offset + 1)) }
+        }
+      }
+    }
+    return StoredArray(shape: [shape[0], means.count / shape[0]], values: means)
+  }
+
+  /// The lowest followed coefficients, if the file has them.
+  private static func modes(
+    _ file: HDF5File, everyNth stride: Int
+  ) throws -> [(name: String, values: StoredArray)] {
+    guard try file.root.member("sample_stats/mode") == .dataset else { return [] }
     let names = try file.root.dataset("sample_stats/mode").readStrings()
-    let count = array.shape[2]
-    guard names.count == count else { return [] }
-    return names.enumerated().map { mode, name in
-      let values = stride(from: mode, to: array.values.count, by: count).map { array.values[$0] }
-      return (name, StoredArray(shape: Array(array.shape.prefix(2)), values: values))
+    return try names.prefix(3).enumerated().compactMap { mode, name in
+      try StoredArray(file, "sample_stats/fourier_mode", everyNth: stride, at: [mode]).map { (name, $0) }
     }
   }
 

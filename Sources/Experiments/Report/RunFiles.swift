@@ -122,6 +122,22 @@ struct StoredArray {
     values = try dataset.read(as: Double.self)
   }
 
+  /// Every `stride`-th position of the second axis, and of further axes the given positions, of the dataset at `path`.
+  ///
+  /// Nil if the file has none of that rank.
+  init?(_ file: HDF5File, _ path: String, everyNth stride: Int, at further: [Int] = []) throws {
+    guard try file.root.member(path) == .dataset else { return nil }
+    let dataset = try file.root.dataset(path)
+    let whole = try dataset.shape()
+    guard whole.count == 2 + further.count, whole.allSatisfy({ $0 > 0 }) else { return nil }
+    shape = [whole[0], (whole[1] + stride - 1) / stride]
+    values = try dataset.read(
+      as: Double.self,
+      HDF5Slab(
+        start: [0, 0] + further, count: shape + further.map { _ in 1 },
+        stride: [1, stride] + further.map { _ in 1 }))
+  }
+
   /// The elements at one position of the leading axes.
   func slice(_ indices: Int...) -> [Double] {
     let size = shape.dropFirst(indices.count).reduce(1, *)

@@ -4,8 +4,8 @@ import InverseProblems
 struct ChainRun {
   /// How often the chains are saved, in seconds: what a kill may cost.
   private static let secondsBetweenCheckpoints = 30.0
-  /// How many bytes of records and draws wait in memory at most.
-  private static let largestRecord = 32 << 20
+  /// How many bytes of records and draws wait in memory, about.
+  private static let largestRecord = 1 << 20
 
   let sampler: any Sampler
   let schedule: SamplingSchedule
@@ -68,12 +68,13 @@ struct ChainRun {
         acceptance = (0.99 * acceptance.sum + mean, 0.99 * acceptance.weight + 1)
         try progress.update(
           chains.iteration, detail: detail(chains, acceptance: acceptance.sum / acceptance.weight))
-        guard
-          seconds() - lastSaved >= Self.secondsBetweenCheckpoints
-            || chains.recordedBytes >= Self.largestRecord
-        else { return }
-        try checkpoint.write(&chains, seconds: seconds())
-        lastSaved = seconds()
+        let now = seconds()
+        if now - lastSaved >= Self.secondsBetweenCheckpoints {
+          try checkpoint.write(&chains, seconds: now)
+          lastSaved = seconds()
+        } else if chains.recordedBytes >= Self.largestRecord {
+          try checkpoint.moveRecords(of: &chains)
+        }
       }
     } catch is CancellationError {
       try checkpoint.write(&chains, seconds: seconds())

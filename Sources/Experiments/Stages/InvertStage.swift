@@ -188,12 +188,10 @@ public enum InvertStage {
     let noiseFactor =
       setup.problem.noisePrior == nil
       ? nil
-      : history.keptTrace("noise_factor").flatMap { $0 }.reduce(0, +)
-        / Double(chains.count * chains.keptDraws)
+      : history.keptMeans("noise_factor").reduce(0, +) / Double(chains.count)
     let viscosities = setup.problem.scalar.map { scalar in
       history.keptTrace(scalar.coordinateName).flatMap { $0 }.map { scalar.median * exp($0) }
     }
-    let misfits = history.keptTrace("misfit").flatMap { $0 }
     let diagnostics = InversionDiagnostics(history)
     let statistics =
       ["misfit", "relativeL2", "coverage"] + (noiseFactor == nil ? [] : ["noiseFactor"])
@@ -206,7 +204,8 @@ public enum InvertStage {
       noise: noise.reduce(0, +) / Double(noise.count), noiseFactor: noiseFactor,
       viscosity: viscosities.map(InversionSummary.Moments.init),
       drawsPerChain: chains.keptDraws, acceptanceRates: history.acceptanceRates, stepSizes: chains.stepSizes,
-      misfit: misfits.reduce(0, +) / Double(misfits.count), converged: diagnostics.haveConverged,
+      misfit: history.keptMeans("misfit").reduce(0, +) / Double(chains.count),
+      converged: diagnostics.haveConverged,
       provisional: diagnostics.haveConverged ? [] : statistics,
       convergenceProblems: diagnostics.complaints.map { "\($0.quantity): \($0.reason)" },
       diagnostics: Dictionary(
