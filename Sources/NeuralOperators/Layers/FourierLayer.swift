@@ -37,9 +37,9 @@ public struct FourierLayer: Module {
 
   /// What `fourierLayers` takes, or nil if there is more to this layer.
   func variables(on tape: Tape) -> FourierLayerVariables? {
-    guard normalization == nil && mixing == nil else { return nil }
+    guard normalization == nil && mixing == nil && !activatesTwice else { return nil }
     return FourierLayerVariables(
-      weight: tape(spectral.weight), skipWeight: tape(skip.weight), skipBias: tape(skip.bias),
+      weight: tape(spectral.weight), skipWeight: skip.matrix(on: tape), skipBias: tape(skip.bias),
       activation: activation)
   }
 
