@@ -204,10 +204,19 @@ TARGET INLINE void NAME(finish_row)(const struct ck_finish *finish, size_t r, si
   _Alignas(64) float other[TILE];
   size_t target = r * c_row + start;
   float bias = finish && finish->bias ? finish->bias[r] : 0, *slope = finish ? finish->slope : NULL;
-  if (width == TILE && finish && !finish->factor) {
-    NAME(fetch)(c + target + TILE, TILE);
+  if (width == TILE && finish) {
+    float *to = c + target;
+    const float *factor = finish->factor;
+    NAME(fetch)(to + TILE, TILE);
     if (slope) NAME(fetch)(slope + target + TILE, TILE);
-    NAME(activate)(finish->kind, bias, row, c + target, slope ? slope + target : NULL);
+    if (factor) {
+      NAME(fetch)(factor + target + TILE, TILE);
+      NAME(activate)(finish->kind, bias, row, row, NULL);
+      UNROLL for (int v = 0; v < TILE; v += LANES)
+        NAME(store)(to + v, NAME(load)(row + v) * NAME(load)(factor + target + v));
+    } else {
+      NAME(activate)(finish->kind, bias, row, to, slope ? slope + target : NULL);
+    }
     return;
   }
   if (finish) {

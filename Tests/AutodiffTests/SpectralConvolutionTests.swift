@@ -96,68 +96,6 @@ struct SpectralCase: CustomTestStringConvertible, Sendable {
     #expect(errors.allSatisfy { $0 < 1e-4 }, "\(errors)")
   }
 
-  @Test(arguments: [SpectralCase(grid: [16], modes: [9]), SpectralCase(grid: [9, 8], modes: [4, 5])])
-  func gradientOfTheWholeLayer(problem: SpectralCase) {
-    let u = Parameter(randomTensor([3, problem.inputs] + problem.grid, sample: 1))
-    let weight = Parameter(randomTensor(problem.weightShape, sample: 2))
-    let skipWeight = Parameter(randomTensor([problem.outputs, problem.inputs], sample: 3))
-    let skipBias = Parameter(randomTensor([problem.outputs], sample: 4))
-    let parameters = [u, weight, skipWeight, skipBias]
-    let errors = gradientDisagreements(parameters, step: 3e-3) {
-      fourierLayer(
-        $0(u), weight: $0(weight), skipWeight: $0(skipWeight), skipBias: $0(skipBias), activation: .gelu)
-    }
-    #expect(errors.allSatisfy { $0 < 2e-3 }, "\(errors)")  // the curvature of GELU at step 3e-3
-  }
-
-  @Test(arguments: [Activation.identity, .relu, .gelu])
-  func theFusedLayerEqualsItsParts(kind: Activation) {
-    let problem = SpectralCase(grid: [10, 9], modes: [3, 4], inputs: 4, outputs: 18)
-    let values = [
-      randomTensor([2, 4, 10, 9], sample: 1), randomTensor(problem.weightShape, sample: 2),
-      randomTensor([18, 4], sample: 3), randomTensor([18], sample: 4),
-    ]
-    let ones = randomTensor([2, 18, 10, 9], sample: 5)
-    func gradients(_ layer: (Tape, [Parameter]) -> Variable) -> [Tensor<Float>] {
-      let parameters = values.map { Parameter($0) }
-      let tape = Tape()
-      let result = layer(tape, parameters)
-      tape.backward(from: innerProduct(result, ones))
-      return [result.value] + parameters.map { $0.gradient! }
-    }
-    let fused = gradients { tape, p in
-      fourierLayer(
-        tape(p[0]), weight: tape(p[1]), skipWeight: tape(p[2]), skipBias: tape(p[3]), activation: kind)
-    }
-    let parts = gradients { tape, p in
-      let u = tape(p[0])
-      return activation(
-        add(
-          spectralConvolution(u, weight: tape(p[1])),
-          pointwiseLinear(u, weight: tape(p[2]), bias: tape(p[3]))), kind)
-    }
-    for (left, right) in zip(fused, parts) { #expect(relativeError(left, right) < 1e-6) }  // order of sums
-  }
-
-  @Test func gradientsDoNotDependOnTheNumberOfThreads() {
-    let problem = SpectralCase(grid: [12, 14], modes: [4, 5], inputs: 20, outputs: 20)
-    let values = [
-      randomTensor([7, 20, 12, 14], sample: 1), randomTensor(problem.weightShape, sample: 2),
-      randomTensor([20, 20], sample: 3), randomTensor([20], sample: 4),
-    ]
-    let weights = randomTensor([7, 20, 12, 14], sample: 5)
-    let results = withThreadCounts([1, 2, 3]) {
-      let p = values.map { Parameter($0) }
-      let tape = Tape()
-      let result = fourierLayer(
-        tape(p[0]), weight: tape(p[1]), skipWeight: tape(p[2]), skipBias: tape(p[3]), activation: .gelu)
-      tape.backward(from: innerProduct(result, weights))
-      return [result.value] + p.map { $0.gradient! }
-    }
-    #expect(results[0] == results[1])
-    #expect(results[0] == results[2])
-  }
-
   @Test func tooManyModesAreExplained() {
     #expect(TruncatedFourierTransform.problem(grid: [16], modes: [9]) == nil)
     #expect(

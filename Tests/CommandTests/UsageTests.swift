@@ -120,7 +120,11 @@ import Testing
     let manager = FileManager.default
     try manager.createDirectory(atPath: "\(folder)/bin", withIntermediateDirectories: true)
     if !manager.fileExists(atPath: "\(folder)/bin/phalarope") {
-      try manager.copyItem(atPath: Command.path, toPath: "\(folder)/bin/phalarope")
+      // By another process: while this one writes a program, others that it starts have the file open, too, and the
+      // system refuses to run it.
+      let copying = try Process.run(
+        URL(fileURLWithPath: "/bin/cp"), arguments: [Command.path, "\(folder)/bin/phalarope"])
+      copying.waitUntilExit()
     }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "\(folder)/bin/phalarope")

@@ -52,20 +52,7 @@ import Testing
 
   private static let small: [FNO.Configuration] = [
     .modern(dimensions: 1, width: 6, modes: 3), .modern(dimensions: 2, width: 5, modes: 2, padding: 2),
-    block(.softGating, mixing: 4, .linear), block(.identity, mixing: 4, .softGating),
-    block(.none, mixing: 4, SkipConnection.Kind.none),
-    block(.softGating, mixing: nil, nil),
   ]
-
-  /// A block of neuraloperator with some skip connections; without mixing it activates twice.
-  private static func block(
-    _ skip: SkipConnection.Kind, mixing: Int?, _ mixingSkip: SkipConnection.Kind?
-  ) -> FNO.Configuration {
-    var configuration = FNO.Configuration.neuraloperator(dimensions: 1, width: 6, modes: 3)
-    (configuration.skip, configuration.mixingSkip) = (skip, mixingSkip)
-    (configuration.mixingWidth, configuration.activatesTwice) = (mixing, mixing == nil)
-    return configuration
-  }
 
   @Test(arguments: small)
   func gradient(configuration: FNO.Configuration) {

@@ -229,7 +229,7 @@ public final class TruncatedFourierTransform: Sendable {
   /// The rows that are folded at once, and the points of a quarter that are unfolded at once: what is done to them
   /// next finds them in the cache.
   private static let channelsAtOnce = 16
-  private static let pointsAtOnce = 96
+  private static let pointsAtOnce = 192
 
   /// From the field of one sample `[channel, ...grid]` to its modes in the spectrum of a batch.
   ///

@@ -35,6 +35,14 @@ public struct FourierLayer: Module {
     self.activatesTwice = activatesTwice
   }
 
+  /// What `fourierLayers` takes, or nil if there is more to this layer.
+  func variables(on tape: Tape) -> FourierLayerVariables? {
+    guard normalization == nil && mixing == nil && !activatesTwice else { return nil }
+    return FourierLayerVariables(
+      weight: tape(spectral.weight), skipWeight: skip.matrix(on: tape), skipBias: tape(skip.bias),
+      activation: activation)
+  }
+
   /// One fused operation, or, with normalisation, two; and the mixing.
   public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
     var v = fourierLayer(

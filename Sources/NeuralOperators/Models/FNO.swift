@@ -192,7 +192,12 @@ public struct FNO: Module {
       "an FNO for \(configuration.inputChannels) channels in \(configuration.dimensions)-d got \(u.shape)")
     var v = lifting(appendCoordinates(u, configuration.coordinates), on: tape)
     v = pad(v, by: configuration.padding)
-    for layer in layers { v = layer(v, on: tape) }
+    let variables = layers.compactMap { $0.variables(on: tape) }
+    if variables.count == layers.count {
+      v = fourierLayers(v, variables)
+    } else {
+      for layer in layers { v = layer(v, on: tape) }
+    }
     return projection(crop(v, by: configuration.padding), on: tape)
   }
 }

@@ -1,0 +1,281 @@
+import CKernels
+import Tensors
+
+/// A whole Fourier layer: activation(spectralConvolution(u) + W u + b).
+///
+/// Shapes as for `spectralConvolution` and `pointwiseLinear` (skipWeight `[O, I]`, skipBias `[O]`).
+public func fourierLayer(
+  _ u: Variable, weight: Variable, skipWeight: Variable, skipBias: Variable, activation: Activation
+) -> Variable {
+  fourierLayers(
+    u,
+    [
+      FourierLayerVariables(
+        weight: weight, skipWeight: skipWeight, skipBias: skipBias, activation: activation)
+    ])
+}
+
+/// The parameters of one of the Fourier layers that follow one another in `fourierLayers`.
+public struct FourierLayerVariables {
+  fileprivate let weight: Variable
+  fileprivate let skipWeight: Variable
+  fileprivate let skipBias: Variable
+  fileprivate let activation: Activation
+
+  /// The variables as `fourierLayer` takes them.
+  public init(weight: Variable, skipWeight: Variable, skipBias: Variable, activation: Activation) {
+    self.weight = weight
+    self.skipWeight = skipWeight
+    self.skipBias = skipBias
+    self.activation = activation
+  }
+
+  fileprivate var all: [Variable] { [weight, skipWeight, skipBias] }
+}
+
+/// Fourier layers one after the other: the same as `fourierLayer` of each.
+///
+/// Fused: between two mixings of the modes, which join the samples, every sample goes through all that there is while
+/// it is in the cache. Forward that is the way back to the grid, the skip connection, the activation and the next
+/// layer's transform; backward the same from the gradient of one layer's modes to that of the layer before it.
+public func fourierLayers(_ u: Variable, _ layers: [FourierLayerVariables]) -> Variable {
+  let stack = FourierStack(input: FieldShape(u.shape), layers, inputGradient: u.needsGradient)
+  let (value, traces) = stack.forward(u.value)
+  return Variable(value, from: [u] + layers.flatMap(\.all)) { (gradient: consuming Tensor<Float>) in
+    stack.adjoint(gradient, traces)
+  }
+}
+
+/// The two directions of some Fourier layers.
+private struct FourierStack {
+  /// One layer.
+  struct Layer {
+    let kernel: SpectralKernel
+    let weight: Tensor<Float>
+    let skipWeight: Tensor<Float>
+    let skipBias: Tensor<Float>
+    let activation: Activation
+    let weightNeedsGradient: Bool
+    let skipNeedsGradient: Bool
+    /// Whether anything before this layer, or in it, needs a gradient; and before it alone.
+    let needsGradient: Bool
+    let inputNeedsGradient: Bool
+
+    /// The numbers of one sample in what the layer gives.
+    var outputCount: Int { kernel.outputs * kernel.input.points }
+    /// The gradients of W and b.
+    var skipCount: Int { kernel.outputs * (kernel.inputs + 1) }
+  }
+
+  /// What the way back needs from a layer's way forward.
+  struct Trace {
+    /// The input, for the gradient of W.
+    let input: Tensor<Float>?
+    /// The modes of the input, for the gradients of the modes' matrices.
+    let spectrum: Tensor<Float>?
+    /// The derivative of the activation; for `relu` its value, which is positive where the derivative is one.
+    let derivative: Tensor<Float>?
+  }
+
+  let layers: [Layer]
+
+  init(input: FieldShape, _ layers: [FourierLayerVariables], inputGradient: Bool) {
+    var shape = input
+    var needsGradient = inputGradient
+    self.layers = layers.map { layer in
+      let kernel = SpectralKernel(input: shape, weight: layer.weight.shape)
+      precondition(
+        layer.skipWeight.shape == [kernel.outputs, kernel.inputs] && layer.skipBias.shape == [kernel.outputs],
+        "skip weight \(layer.skipWeight.shape) does not map \(kernel.inputs) to \(kernel.outputs) channels")
+      shape = FieldShape(shape.shape(channels: kernel.outputs))
+      let inputNeedsGradient = needsGradient
+      needsGradient = needsGradient || layer.all.contains(where: \.needsGradient)
+      return Layer(
+        kernel: kernel, weight: layer.weight.value, skipWeight: layer.skipWeight.value,
+        skipBias: layer.skipBias.value, activation: layer.activation,
+        weightNeedsGradient: layer.weight.needsGradient,
+        skipNeedsGradient: layer.skipWeight.needsGradient || layer.skipBias.needsGradient,
+        needsGradient: needsGradient, inputNeedsGradient: inputNeedsGradient)
+    }
+  }
+
+  // MARK: - Forward
+
+  func forward(_ u: Tensor<Float>) -> (value: Tensor<Float>, traces: [Trace]) {
+    var value = u
+    var spectrum = layers[0].kernel.analyse(.forward, u, channels: layers[0].kernel.inputs)
+    var traces: [Trace] = []
+    for (index, layer) in layers.enumerated() {
+      let result = finish(index, value, layer.kernel.mix(spectrum, layer.weight))
+      traces.append(
+        Trace(
+          input: layer.skipNeedsGradient ? value : nil, spectrum: layer.weightNeedsGradient ? spectrum : nil,
+          derivative: layer.activation == .relu && layer.needsGradient ? result.value : result.slope))
+      (value, spectrum) = (result.value, result.spectrum)
+    }
+    return (value, traces)
+  }
+
+  /// From the mixed modes of a layer to its value, the derivative of its activation where that is needed, and the
+  /// modes that the next layer begins with.
+  private func finish(
+    _ index: Int, _ u: Tensor<Float>, _ mixed: Tensor<Float>
+  ) -> (value: Tensor<Float>, slope: Tensor<Float>?, spectrum: Tensor<Float>) {
+    let layer = layers[index]
+    let next = index + 1 < layers.count ? layers[index + 1].kernel : nil
+    let shape = layer.kernel.input.shape(channels: layer.kernel.outputs)
+    let keepsSlope = layer.needsGradient && layer.activation == .gelu
+    var (slope, spectrum) = (Tensor<Float>?.none, Tensor<Float>(shape: [0]))
+    let value = Tensor<Float>.filled(shape) { value in
+      slope = .filled(keepsSlope ? shape : [0]) { slope in
+        spectrum = .filled(next?.spectrumShape(channels: layer.kernel.outputs) ?? [0]) { spectrum in
+          finish(
+            layer, u, mixed, value, slope: keepsSlope ? slope : nil, next: next, spectrum: spectrum)
+        }
+      }
+    }
+    return (value, keepsSlope ? slope : nil, spectrum)
+  }
+
+  private func finish(
+    _ layer: Layer, _ u: Tensor<Float>, _ mixed: Tensor<Float>, _ value: UnsafeMutablePointer<Float>,
+    slope: UnsafeMutablePointer<Float>?, next: SpectralKernel?, spectrum: UnsafeMutablePointer<Float>
+  ) {
+    let (kernel, points, outputs) = (layer.kernel, layer.kernel.input.points, layer.kernel.outputs)
+    withPointers(u, mixed, layer.skipWeight, layer.skipBias) { u, mixed, skipWeight, skipBias in
+      kernel.forEachSample(next) { sample, scratch in
+        let (source, target) = (sample * kernel.input.sampleCount, sample * layer.outputCount)
+        kernel.synthesise(
+          .forward, sample, channels: outputs, mixed, into: value + target, scratch: scratch
+        ) { range in
+          let start = target + range.lowerBound
+          MatrixKernels.product(
+            rows: outputs, columns: range.count,
+            [ck_factors(inner: kernel.inputs, skipWeight, u + source + range.lowerBound, bStride: points)],
+            finish: layer.activation.finish(adding: true, bias: skipBias, slope: slope.map { $0 + start }),
+            into: value + start, stride: points)
+        }
+        next?.analyse(
+          .forward, sample, channels: outputs, value + target, into: spectrum, scratch: scratch)
+      }
+    }
+  }
+
+  // MARK: - Backward
+
+  /// The gradients of the input and of every layer's modes' matrices, W and b.
+  func adjoint(_ gradient: consuming Tensor<Float>, _ traces: [Trace]) -> [Tensor<Float>?] {
+    var gradients: [[Tensor<Float>?]] = []
+    var step = enterLast(gradient, traces)
+    for (index, layer) in layers.enumerated().reversed() {
+      guard layer.needsGradient else {
+        gradients.append([nil, nil, nil])
+        continue
+      }
+      let terms = layer.skipNeedsGradient ? step.terms : nil
+      gradients.append([
+        traces[index].spectrum.map { layer.kernel.weightGradient($0, step.modes) },
+        terms.map { sumOverFirstAxis($0, shape: layer.skipWeight.shape) },
+        terms.map { sumOverFirstAxis($0, shape: layer.skipBias.shape, from: layer.skipWeight.count) },
+      ])
+      guard layer.inputNeedsGradient else { continue }
+      step = goBack(index, step.sums, layer.kernel.mixAdjoint(step.modes, layer.weight), traces)
+    }
+    return [layers[0].inputNeedsGradient ? step.sums : nil] + gradients.reversed().flatMap(\.self)
+  }
+
+  /// The gradients of a layer's sums, which its activation takes, of its mixed modes, and of W and b by samples.
+  private typealias Step = (sums: Tensor<Float>, modes: Tensor<Float>, terms: Tensor<Float>)
+
+  /// From the gradient of the result through the last activation, in place.
+  private func enterLast(_ gradient: consuming Tensor<Float>, _ traces: [Trace]) -> Step {
+    let (layer, trace) = (layers[layers.count - 1], traces[layers.count - 1])
+    var sums: Tensor<Float> = gradient
+    var (modes, terms) = (Tensor<Float>(shape: [0]), Tensor<Float>(shape: [0]))
+    sums.withUnsafeMutableBuffer { sums in
+      let sums = sums.baseAddress!
+      withTargets(of: layer, &modes, &terms) { modes, terms in
+        withPointers(trace.derivative ?? layer.weight, trace.input ?? layer.weight) { derivative, u in
+          layer.kernel.forEachSample(nil) { sample, scratch in
+            let own = sums + sample * layer.outputCount
+            layer.activation.adjoint(
+              layer.outputCount, slope: derivative + sample * layer.outputCount, own)
+            enter(layer, sample, u, sums: own, modes, terms, scratch)
+          }
+        }
+      }
+    }
+    return (sums, modes, terms)
+  }
+
+  /// From the gradients of a layer's sums and of its input's modes to those of the layer before it, or of the stack's
+  /// input in the place of sums.
+  private func goBack(
+    _ index: Int, _ sums: Tensor<Float>, _ spectrum: Tensor<Float>, _ traces: [Trace]
+  ) -> Step {
+    let (layer, kernel, points) = (layers[index], layers[index].kernel, layers[index].kernel.input.points)
+    let previous = index > 0 ? layers[index - 1] : nil
+    let trace = index > 0 ? traces[index - 1] : nil
+    let derivative = trace?.derivative
+    var (modes, terms) = (Tensor<Float>(shape: [0]), Tensor<Float>(shape: [0]))
+    let result = Tensor<Float>.filled(kernel.input.shape(channels: kernel.inputs)) { result in
+      withTargets(of: previous, &modes, &terms) { modes, terms in
+        withPointers(
+          sums, spectrum, layer.skipWeight, derivative ?? layer.weight, trace?.input ?? layer.weight
+        ) { sums, spectrum, skipWeight, derivative, u in
+          kernel.forEachSample(previous?.kernel) { sample, scratch in
+            let target = sample * kernel.input.sampleCount
+            kernel.synthesise(
+              .adjoint, sample, channels: kernel.inputs, spectrum, into: result + target, scratch: scratch
+            ) { range in
+              let (source, start) = (sample * layer.outputCount + range.lowerBound, target + range.lowerBound)
+              let factor = previous?.activation == .gelu ? derivative + start : nil
+              MatrixKernels.product(
+                rows: kernel.inputs, columns: range.count,
+                [
+                  ck_factors(
+                    inner: kernel.outputs, transposed: skipWeight, stride: kernel.inputs, sums + source,
+                    bStride: points)
+                ], finish: ck_finish(kind: CK_IDENTITY, adds: 1, bias: nil, factor: factor, slope: nil),
+                into: result + start, stride: points)
+            }
+            guard let previous else { return }
+            if previous.activation == .relu {
+              previous.activation.adjoint(previous.outputCount, slope: derivative + target, result + target)
+            }
+            enter(previous, sample, u, sums: result + target, modes, terms, scratch)
+          }
+        }
+      }
+    }
+    return (result, modes, terms)
+  }
+
+  /// From the gradient of a layer's sums at one sample to those of W and b and of its mixed modes.
+  private func enter(
+    _ layer: Layer, _ sample: Int, _ u: UnsafePointer<Float>, sums: UnsafePointer<Float>,
+    _ modes: UnsafeMutablePointer<Float>, _ terms: UnsafeMutablePointer<Float>,
+    _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let kernel = layer.kernel
+    if layer.skipNeedsGradient {
+      linearGradient(
+        inputs: kernel.inputs, outputs: kernel.outputs, points: kernel.input.points,
+        u + sample * kernel.input.sampleCount, sums, terms + sample * layer.skipCount)
+    }
+    kernel.analyse(.adjoint, sample, channels: kernel.outputs, sums, into: modes, scratch: scratch)
+  }
+
+  /// Makes the places for the gradients of a layer's mixed modes and of its W and b by samples, none without a layer.
+  private func withTargets(
+    of layer: Layer?, _ modes: inout Tensor<Float>, _ terms: inout Tensor<Float>,
+    _ body: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>) -> Void
+  ) {
+    var all = Tensor<Float>(shape: [0])
+    modes = .filled(layer.map { $0.kernel.spectrumShape(channels: $0.kernel.outputs) } ?? [0]) { modes in
+      let rows = layer.map { $0.skipNeedsGradient ? $0.kernel.input.samples : 0 } ?? 0
+      all = .filled([rows, layer?.skipCount ?? 0]) { terms in body(modes, terms) }
+    }
+    terms = all
+  }
+}

@@ -1,0 +1,113 @@
+import Autodiff
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct FourierLayerTests {
+  /// A stack of layers with channels and activations of their own.
+  struct Stack: CustomTestStringConvertible, Sendable {
+    let grid: [Int]
+    let modes: [Int]
+    /// The channels of the input and of every layer.
+    let channels: [Int]
+    let activations: [Activation]
+
+    var testDescription: String { "\(channels) channels on \(grid), \(activations)" }
+
+    /// The input, then every layer's matrices, W and b.
+    var values: [Tensor<Float>] {
+      var values = [randomTensor([3, channels[0]] + grid, sample: 1)]
+      for (inputs, outputs) in zip(channels, channels.dropFirst()) {
+        let shape = modes.dropLast().map { 2 * $0 } + modes.suffix(1) + [2, inputs, outputs]
+        for shape in [shape, [outputs, inputs], [outputs]] {
+          values.append(randomTensor(shape, sample: 1 + values.count))
+        }
+      }
+      return values
+    }
+
+    func variables(_ p: [Variable]) -> [FourierLayerVariables] {
+      activations.indices.map { index in
+        FourierLayerVariables(
+          weight: p[3 * index + 1], skipWeight: p[3 * index + 2], skipBias: p[3 * index + 3],
+          activation: activations[index])
+      }
+    }
+
+    /// Layer by layer, each from its parts.
+    func parts(_ p: [Variable]) -> Variable {
+      activations.indices.reduce(p[0]) { u, index in
+        activation(
+          add(
+            spectralConvolution(u, weight: p[3 * index + 1]),
+            pointwiseLinear(u, weight: p[3 * index + 2], bias: p[3 * index + 3])), activations[index])
+      }
+    }
+  }
+
+  /// One axis with and without quarters, two, and three; every activation first, between and last.
+  static let stacks = [
+    Stack(grid: [10, 9], modes: [3, 4], channels: [4, 18], activations: [.gelu]),
+    Stack(grid: [10, 9], modes: [3, 4], channels: [4, 18], activations: [.relu]),
+    Stack(grid: [10, 9], modes: [3, 4], channels: [4, 18], activations: [.identity]),
+    Stack(grid: [64], modes: [7], channels: [3, 17, 5, 4], activations: [.gelu, .relu, .identity]),
+    Stack(grid: [49], modes: [6], channels: [2, 3, 4], activations: [.identity, .gelu]),
+    Stack(grid: [12, 16], modes: [3, 5], channels: [20, 20, 20], activations: [.gelu, .identity]),
+    Stack(grid: [5, 6, 48], modes: [2, 2, 3], channels: [2, 3, 2], activations: [.relu, .gelu]),
+  ]
+
+  /// The result and, of the parameters that are trained, the gradients.
+  private func run(
+    _ stack: Stack, trained: (Int) -> Bool = { _ in true }, _ function: ([Variable]) -> Variable
+  ) -> [Tensor<Float>?] {
+    let parameters = stack.values.map { Parameter($0) }
+    for (index, parameter) in parameters.enumerated() { parameter.isTrainable = trained(index) }
+    let tape = Tape()
+    let result = function(parameters.map { tape($0) })
+    tape.backward(from: innerProduct(result, randomTensor(result.shape, sample: 99)))
+    return [result.value] + parameters.map(\.gradient)
+  }
+
+  @Test(arguments: stacks) func equalsItsParts(stack: Stack) throws {
+    let fused = run(stack) { fourierLayers($0[0], stack.variables($0)) }
+    let parts = run(stack) { stack.parts($0) }
+    for (left, right) in zip(fused, parts) {
+      // The order of sums, up to three layers.
+      #expect(try relativeError(#require(left), #require(right)) < 3e-6)
+    }
+  }
+
+  /// The input alone, one layer alone, one parameter alone: their gradients are the same as among all.
+  @Test(arguments: stacks.suffix(4), [[0], [1, 2, 3], [2], [4, 5], [6], [0, 4]])
+  func partsMayBeFrozen(stack: Stack, trained: [Int]) {
+    let all = run(stack) { fourierLayers($0[0], stack.variables($0)) }
+    let some = run(stack, trained: trained.contains) { fourierLayers($0[0], stack.variables($0)) }
+    #expect(some[0] == all[0])
+    for index in stack.values.indices {
+      #expect(some[1 + index] == (trained.contains(index) ? all[1 + index] : nil))
+    }
+  }
+
+  @Test(arguments: [stacks[3], stacks[5]]) func predictionsAreTheSame(stack: Stack) {
+    let values = stack.values.map { Variable($0) }
+    let recorded = run(stack) { fourierLayers($0[0], stack.variables($0)) }
+    #expect(fourierLayers(values[0], stack.variables(values)).value == recorded[0])
+  }
+
+  @Test(arguments: [stacks[0], stacks[5]]) func gradient(stack: Stack) {
+    let parameters = stack.values.map { Parameter($0) }
+    let errors = gradientDisagreements(parameters, step: 3e-3) { tape in
+      let variables = parameters.map { tape($0) }
+      return fourierLayers(variables[0], stack.variables(variables))
+    }
+    #expect(errors.allSatisfy { $0 < 2e-3 }, "\(errors)")  // the curvature of GELU at step 3e-3
+  }
+
+  @Test(arguments: [stacks[3], stacks[5], stacks[6]]) func doesNotDependOnTheNumberOfThreads(stack: Stack) {
+    let results = withThreadCounts([1, 2, 3]) {
+      run(stack) { fourierLayers($0[0], stack.variables($0)) }
+    }
+    #expect(results[0] == results[1])
+    #expect(results[0] == results[2])
+  }
+}
