@@ -217,11 +217,9 @@ struct FilterSpectrum {
     withPointers(matrices[0], arrays[0]) { matrix, array in
       MatrixKernels.product(
         rows: 2 * positions.count, columns: filters,
-        [
-          ck_factors(
-            inner: inner, matrix + positions.lowerBound * 2 * inner, array + slab * inner * filters,
-            bStride: filters)
-        ], into: tile)
+        ck_factors(
+          inner: inner, matrix + positions.lowerBound * 2 * inner, array + slab * inner * filters,
+          bStride: filters), into: tile)
     }
   }
 
@@ -245,7 +243,7 @@ struct FilterSpectrum {
       }
       MatrixKernels.product(
         rows: inner, columns: filters,
-        [ck_factors(inner: rows, transposed: matrix + first, stride: inner, gradient, bStride: filters)],
+        ck_factors(inner: rows, transposed: matrix + first, stride: inner, gradient, bStride: filters),
         finish: Activation.identity.finish(adding: true, bias: nil),
         into: arrayGradient + slab * inner * filters)
     }

@@ -33,7 +33,7 @@ public func kMatrixProduct(
         withScratch(pipeline.scratchCount(gradient: false)) { scratch in
           for first in range.map({ $0 * width }) {
             pipeline.forward(
-              LaneBlock(lanes: min(width, vectors - first)), matrices: [matrices], from: u + first * count,
+              LaneBlock(lanes: min(width, vectors - first)), matrices: matrices, from: u + first * count,
               to: result + first * outputCount, scratch: scratch)
           }
         }
@@ -52,9 +52,9 @@ public func kMatrixProduct(
               for block in range {
                 let first = block * width
                 pipeline.backward(
-                  LaneBlock(lanes: min(width, vectors - first)), matrices: [matrices],
+                  LaneBlock(lanes: min(width, vectors - first)), matrices: matrices,
                   source: u + first * count, gradient: gradient + first * outputCount,
-                  to: result + first * count, matrixGradients: [terms + block * product.twiddleCount],
+                  to: result + first * count, matrixGradient: terms + block * product.twiddleCount,
                   scratch: scratch)
               }
             }

@@ -14,7 +14,7 @@ struct LineLayout {
 }
 
 /// Which entries of a line an array holds: 0, `step`, 2 `step`, …
-struct LinePositions {
+/// Which entries of a line an array holds: 0, `step` and so on.
   var count: Int
   var step = 1
 }
@@ -82,7 +82,9 @@ struct LineStage {
   private func forEachLines(
     width: Int, _ body: (_ lines: Int, _ sourceOffset: Int, _ targetOffset: Int) -> Void
   ) {
-    let (rows, length, most) = (inner > 1 ? outer : 1, inner > 1 ? inner : outer, LaneBlock.lines(width: width))
+    let (rows, length, most) = (
+      inner > 1 ? outer : 1, inner > 1 ? inner : outer, LaneBlock.lines(width: width)
+    )
     for row in 0..<rows {
       for first in stride(from: 0, to: length, by: most) {
         body(
@@ -122,12 +124,10 @@ struct LineStage {
   ) -> (start: UnsafePointer<Float>, layout: ck_lines) {
     let place = place(block, lines, start, layout, positions, UnsafePointer(scratch))
     if isInPlace(block, layout) { return place }
-    for line in 0..<lines {
-      for (from, to) in parts(place.layout, layout, line) {
-        ck_gather_lanes(
-          positions.count, block.lanes, start + from, layout.position, layout.lane, block.width, scratch + to,
-          place.layout.position)
-      }
+    forEachPart(lines, place.layout, layout) { from, to in
+      ck_gather_lanes(
+        positions.count, block.lanes, start + from, layout.position, layout.lane, block.width, scratch + to,
+        place.layout.position)
     }
     return place
   }
@@ -139,22 +139,22 @@ struct LineStage {
   ) {
     if isInPlace(block, layout) { return }
     let place = place(block, lines, scratch, layout, positions, scratch)
-    for line in 0..<lines {
-      for (to, from) in parts(place.layout, layout, line) {
-        ck_scatter_lanes(
-          positions.count, block.lanes, scratch + from, place.layout.position, layout.position, layout.lane,
-          start + to)
-      }
+    forEachPart(lines, place.layout, layout) { to, from in
+      ck_scatter_lanes(
+        positions.count, block.lanes, scratch + from, place.layout.position, layout.position, layout.lane,
+        start + to)
     }
   }
 
-  /// Where the real and imaginary parts of a line begin, in the array and in scratch memory.
-  private func parts(
-    _ place: ck_lines, _ layout: LineLayout, _ line: Int
-  ) -> [(array: Int, scratch: Int)] {
-    let (array, scratch) = (line * distance(layout), line * place.line)
-    guard let imaginary = layout.imaginary else { return [(array, scratch)] }
-    return [(array, scratch), (array + imaginary, scratch + place.imaginary)]
+  /// Where the real and imaginary parts of lines begin, in the array and in scratch memory.
+  private func forEachPart(
+    _ lines: Int, _ place: ck_lines, _ layout: LineLayout, _ body: (_ array: Int, _ scratch: Int) -> Void
+  ) {
+    for line in 0..<lines {
+      let (array, scratch) = (line * distance(layout), line * place.line)
+      body(array, scratch)
+      if let imaginary = layout.imaginary { body(array + imaginary, scratch + place.imaginary) }
+    }
   }
 }
 
@@ -183,10 +183,12 @@ struct LaneBlock {
 /// K-matrices along one axis after another of a block of vectors, whose arrays between two axes stay in
 /// scratch memory.
 struct LinePipeline {
-  private(set) var stages: [LineStage]
+  private let stages: [LineStage]
   private let width: Int
-  /// The floats of the array behind every stage but the last.
-  private let between: [Int]
+  /// Where in scratch memory the array behind every stage begins; in place of the last, memory for lines.
+  private let places: [Int]
+  /// Where the matrices of every stage begin among those of all.
+  private let matrixPlaces: [Int]
 
   /// - Parameters:
   ///   - axes: for every axis of the arrays, slowest first, its matrix and the positions before and behind.
@@ -199,7 +201,7 @@ struct LinePipeline {
   ) {
     self.width = width
     var stages: [LineStage] = []
-    var between: [Int] = []
+    var (places, matrixPlaces) = ([0], [0])
     // The lengths of the axes as the stages go along, and the distances of their positions.
     var lengths = axes.map(\.input.count)
     var layout = source
@@ -215,58 +217,64 @@ struct LinePipeline {
           inner: before[(axis + 1)...].reduce(1, *), input: axes[axis].input, output: axes[axis].output,
           source: layout.lines(along: axis, lengths: before),
           target: next.lines(along: axis, lengths: lengths)))
-      if !isLast { between.append(next.count(lengths)) }
+      if !isLast { places.append(places[index] + next.count(lengths)) }
+      matrixPlaces.append(matrixPlaces[index] + axes[axis].product.twiddleCount)
       layout = next
     }
     self.stages = stages
-    self.between = between
+    (self.places, self.matrixPlaces) = (places, matrixPlaces)
   }
 
   /// The floats of scratch memory that a block needs.
   func scratchCount(gradient: Bool) -> Int {
-    between.reduce(0, +) + (stages.map { $0.scratchCount(width: width, gradient: gradient) }.max() ?? 0)
+    places[stages.count - 1]
+      + (stages.map { $0.scratchCount(width: width, gradient: gradient) }.max() ?? 0)
   }
 
-  /// The result of one block; `matrices` of the passes in the order of the stages.
+  /// The result of one block; `matrices` are those of the passes of all stages, one after the other.
   func forward(
-    _ block: LaneBlock, matrices: [UnsafePointer<Float>], from source: UnsafePointer<Float>,
+    _ block: LaneBlock, matrices: UnsafePointer<Float>, from source: UnsafePointer<Float>,
     to target: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
   ) {
-    let arrays = arrays(in: scratch)
-    for (index, stage) in stages.enumerated() {
-      stage.forward(
-        block, matrices[index], from: index == 0 ? source : UnsafePointer(arrays[index - 1]),
-        to: index == stages.count - 1 ? target : arrays[index], scratch: arrays[stages.count - 1])
+    for stage in stages.indices {
+      forward(
+        stage, block, matrices, from: source,
+        to: stage == stages.count - 1 ? target : scratch + places[stage],
+        scratch)
     }
+  }
+
+  private func forward(
+    _ stage: Int, _ block: LaneBlock, _ matrices: UnsafePointer<Float>, from source: UnsafePointer<Float>,
+    to target: UnsafeMutablePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    stages[stage].forward(
+      block, matrices + matrixPlaces[stage],
+      from: stage == 0 ? source : UnsafePointer(scratch + places[stage - 1]), to: target,
+      scratch: scratch + places[stages.count - 1])
   }
 
   /// From the gradient of one block's result to that of its source, adding those of the matrices.
   func backward(
-    _ block: LaneBlock, matrices: [UnsafePointer<Float>], source: UnsafePointer<Float>,
+    _ block: LaneBlock, matrices: UnsafePointer<Float>, source: UnsafePointer<Float>,
     gradient: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>?,
-    matrixGradients: [UnsafeMutablePointer<Float>]?, scratch: UnsafeMutablePointer<Float>
+    matrixGradient: UnsafeMutablePointer<Float>?, scratch: UnsafeMutablePointer<Float>
   ) {
-    let arrays = arrays(in: scratch)
-    if matrixGradients != nil {
-      for (index, stage) in stages.dropLast().enumerated() {
-        stage.forward(
-          block, matrices[index], from: index == 0 ? source : UnsafePointer(arrays[index - 1]),
-          to: arrays[index], scratch: arrays[stages.count - 1])
+    let last = stages.count - 1
+    if matrixGradient != nil {
+      for stage in 0..<last {
+        forward(stage, block, matrices, from: source, to: scratch + places[stage], scratch)
       }
     }
     // A stage puts the gradient of its input in the place of the input, which no other line needs.
-    for (index, stage) in stages.enumerated().reversed() {
-      stage.backward(
-        block, matrices[index], from: index == 0 ? source : UnsafePointer(arrays[index - 1]),
-        gradient: index == stages.count - 1 ? gradient : UnsafePointer(arrays[index]),
-        to: index == 0 ? target : arrays[index - 1], matrixGradient: matrixGradients?[index],
-        scratch: arrays[stages.count - 1])
+    for stage in stride(from: last, through: 0, by: -1) {
+      stages[stage].backward(
+        block, matrices + matrixPlaces[stage],
+        from: stage == 0 ? source : UnsafePointer(scratch + places[stage - 1]),
+        gradient: stage == last ? gradient : UnsafePointer(scratch + places[stage]),
+        to: stage == 0 ? target : scratch + places[stage - 1],
+        matrixGradient: matrixGradient.map { $0 + matrixPlaces[stage] }, scratch: scratch + places[last])
     }
-  }
-
-  /// The arrays between the stages and, last, the memory for lines.
-  private func arrays(in scratch: UnsafeMutablePointer<Float>) -> [UnsafeMutablePointer<Float>] {
-    between.reduce(into: [scratch]) { $0.append($0[$0.count - 1] + $1) }
   }
 }
 

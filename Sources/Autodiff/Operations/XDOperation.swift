@@ -135,14 +135,32 @@ public func xdOperation(
 private struct KMatrices {
   let products: [ButterflyProduct]
   let twiddles: [Tensor<Float>]
-  /// The matrices of their passes.
-  let matrices: [Tensor<Float>]
+  /// The axes in the order in which their matrices act.
+  let order: [Int]
+  /// The matrices of the passes of all axes, in that order.
+  let matrices: Tensor<Float>
 
-  init(_ products: [ButterflyProduct], _ twiddles: [Tensor<Float>]) {
+  init(_ products: [ButterflyProduct], _ twiddles: [Tensor<Float>], order: [Int]) {
     precondition(twiddles.map(\.shape) == products.map(\.twiddleShape), "the twiddles have other shapes")
     self.products = products
     self.twiddles = twiddles
-    matrices = zip(products, twiddles).map { $0.matrices($1) }
+    self.order = order
+    matrices = .filled([products.reduce(0) { $0 + $1.twiddleCount }]) { matrices in
+      var place = matrices
+      for axis in order {
+        twiddles[axis].start { ck_butterfly_merge(products[axis].kernel, $0, place) }
+        place += products[axis].twiddleCount
+      }
+    }
+  }
+
+  /// The gradients of the twiddles in the order of the axes, from terms of that of the matrices.
+  func twiddleGradients(_ terms: Tensor<Float>) -> [Tensor<Float>] {
+    products.indices.map { axis in
+      let before = order.prefix { $0 != axis }.reduce(0) { $0 + products[$1].twiddleCount }
+      let ofMatrices = sumOverFirstAxis(terms, shape: products[axis].twiddleShape, from: before)
+      return products[axis].twiddleGradient(matrices: ofMatrices, twiddles[axis])
+    }
   }
 }
 
@@ -181,9 +199,9 @@ private struct XDKernel {
     precondition(l.map(\.shape) == geometry.l.map(\.twiddleShape), "the twiddles have other shapes")
     self.geometry = geometry
     self.weight = weight
-    self.k = KMatrices(geometry.k, k)
+    self.k = KMatrices(geometry.k, k, order: Array(geometry.grid.indices))
     self.l = l
-    self.m = KMatrices(geometry.m, m)
+    self.m = KMatrices(geometry.m, m, order: geometry.grid.indices.reversed())
     samples = input.samples
     size = geometry.size
     positions = geometry.size.reduce(1, *)
@@ -215,7 +233,7 @@ private struct XDKernel {
       axes: size.indices.map {
         (geometry.m[$0], LinePositions(count: geometry.grid[$0]), LinePositions(count: size[$0]))
       },
-      order: size.indices.reversed(), width: blockWidth(channels: geometry.inputs),
+      order: m.order, width: blockWidth(channels: geometry.inputs),
       source: FieldLayout(fieldsOn: geometry.grid), target: spectrumLayout(channels: geometry.inputs))
   }
 
@@ -228,7 +246,7 @@ private struct XDKernel {
           LinePositions(count: geometry.outputGrid[$0], step: geometry.outputSteps[$0])
         )
       },
-      order: Array(size.indices), width: blockWidth(channels: geometry.outputs),
+      order: k.order, width: blockWidth(channels: geometry.outputs),
       source: spectrumLayout(channels: geometry.outputs),
       target: FieldLayout(fieldsOn: geometry.outputGrid))
   }
@@ -260,14 +278,12 @@ private struct XDKernel {
   /// M x.
   func analyse(_ u: Tensor<Float>) -> Tensor<Float> {
     let (channels, pipeline, points) = (geometry.inputs, analysis, geometry.grid.reduce(1, *))
-    return withStarts(m.matrices.reversed()) { matrices in
-      u.start { u in
-        .filled(spectrumShape(channels: channels)) { spectrum in
-          forEachBlock(channels: channels, pipeline, gradient: false) { block, sample, channel, _, scratch in
-            pipeline.forward(
-              block, matrices: matrices, from: u + (sample * channels + channel) * points,
-              to: spectrum + sample * spectrumStride(channels: channels) + channel, scratch: scratch)
-          }
+    return withPointers(u, m.matrices) { u, matrices in
+      .filled(spectrumShape(channels: channels)) { spectrum in
+        forEachBlock(channels: channels, pipeline, gradient: false) { block, sample, channel, _, scratch in
+          pipeline.forward(
+            block, matrices: matrices, from: u + (sample * channels + channel) * points,
+            to: spectrum + sample * spectrumStride(channels: channels) + channel, scratch: scratch)
         }
       }
     }
@@ -278,28 +294,20 @@ private struct XDKernel {
     let (channels, pipeline, points) = (geometry.outputs, synthesis, geometry.outputGrid.reduce(1, *))
     precondition(bias.map { $0.shape == [channels] } ?? true, "a bias for \(channels) channels")
     let zeros = Tensor<Float>(shape: [channels])
-    return withStarts(k.matrices) { matrices in
-      withPointers(mixed, bias ?? zeros) { mixed, bias in
-        .filled([samples, channels] + geometry.outputGrid) { result in
-          forEachBlock(channels: channels, pipeline, gradient: false) { block, sample, channel, _, scratch in
-            let target = result + (sample * channels + channel) * points
-            pipeline.forward(
-              block, matrices: matrices,
-              from: mixed + sample * spectrumStride(channels: channels) + channel, to: target,
-              scratch: scratch)
-            for lane in 0..<block.lanes where bias[channel + lane] != 0 {
-              ck_add_constant_f32(points, bias[channel + lane], target + lane * points)
-            }
+    return withPointers(mixed, bias ?? zeros, k.matrices) { mixed, bias, matrices in
+      .filled([samples, channels] + geometry.outputGrid) { result in
+        forEachBlock(channels: channels, pipeline, gradient: false) { block, sample, channel, _, scratch in
+          let target = result + (sample * channels + channel) * points
+          pipeline.forward(
+            block, matrices: matrices,
+            from: mixed + sample * spectrumStride(channels: channels) + channel, to: target,
+            scratch: scratch)
+          for lane in 0..<block.lanes where bias[channel + lane] != 0 {
+            ck_add_constant_f32(points, bias[channel + lane], target + lane * points)
           }
         }
       }
     }
-  }
-
-  private func withStarts<Result>(
-    _ tensors: [Tensor<Float>], _ body: ([UnsafePointer<Float>]) -> Result
-  ) -> Result {
-    withExtendedLifetime(tensors) { body(tensors.map { $0.start { $0 } }) }
   }
 
   /// The gradient of K's or M's source from that of its result, where it is wanted, and those of the twiddles in the
@@ -307,17 +315,15 @@ private struct XDKernel {
   ///
   /// Arrays are given with the distances of samples and channels; `target` may be the source itself.
   private func adjoint(
-    of factors: KMatrices, _ pipeline: LinePipeline, order: [Int], channels: Int,
+    of factors: KMatrices, _ pipeline: LinePipeline, channels: Int,
     source: (start: UnsafePointer<Float>, stride: Int, channel: Int),
     gradient: (start: UnsafePointer<Float>, stride: Int, channel: Int),
     to target: UnsafeMutablePointer<Float>?, ofTwiddles: Bool
   ) -> [Tensor<Float>]? {
     let blocks = samples * ((channels + blockWidth(channels: channels) - 1) / blockWidth(channels: channels))
-    let stages = order.map { factors.matrices[$0] }
-    let offsets = stages.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
-    let count = offsets[stages.count]
+    let count = factors.matrices.count
     var terms = Tensor<Float>(shape: [ofTwiddles ? min(blocks, Self.chunkCount) : 0, count])
-    withStarts(stages) { matrices in
+    factors.matrices.start { matrices in
       terms.withUnsafeMutableBuffer { terms in
         let terms = terms.baseAddress!
         forEachBlock(channels: channels, pipeline, gradient: true) {
@@ -326,18 +332,12 @@ private struct XDKernel {
           pipeline.backward(
             block, matrices: matrices, source: source.start + start,
             gradient: gradient.start + sample * gradient.stride + channel * gradient.channel,
-            to: target.map { $0 + start },
-            matrixGradients: ofTwiddles ? offsets.dropLast().map { terms + chunk * count + $0 } : nil,
+            to: target.map { $0 + start }, matrixGradient: ofTwiddles ? terms + chunk * count : nil,
             scratch: scratch)
         }
       }
     }
-    guard ofTwiddles else { return nil }
-    return order.indices.map { axis in
-      let (stage, twiddle) = (order.firstIndex(of: axis) ?? axis, factors.twiddles[axis])
-      let ofMatrices = sumOverFirstAxis(terms, shape: twiddle.shape, from: offsets[stage])
-      return factors.products[axis].twiddleGradient(matrices: ofMatrices, twiddle)
-    }
+    return ofTwiddles ? factors.twiddleGradients(terms) : nil
   }
 
   // MARK: - The channels
@@ -472,14 +472,13 @@ private struct XDKernel {
     mixed: HandOver<Tensor<Float>>?, ofInput: Bool
   ) -> (u: Tensor<Float>?, weight: Tensor<Float>, twiddles: [Tensor<Float>?]?) {
     var spectrum = spectrum.take()
-    let axes = Array(size.indices)
     let (points, outputPoints) = (geometry.grid.reduce(1, *), geometry.outputGrid.reduce(1, *))
     let ofTwiddles = mixed != nil
     var given = mixed?.take() ?? Tensor(shape: spectrumShape(channels: geometry.outputs))
     let ofK = given.withUnsafeMutableBuffer { given in
       gradient.start { gradient in
         adjoint(
-          of: k, synthesis, order: axes, channels: geometry.outputs,
+          of: k, synthesis, channels: geometry.outputs,
           source: (UnsafePointer(given.baseAddress!), spectrumStride(channels: geometry.outputs), 1),
           gradient: (gradient, geometry.outputs * outputPoints, outputPoints), to: given.baseAddress!,
           ofTwiddles: ofTwiddles)
@@ -491,7 +490,7 @@ private struct XDKernel {
     func run(_ target: UnsafeMutablePointer<Float>?) {
       ofM = withPointers(u, spectrum) { u, spectrum in
         adjoint(
-          of: m, analysis, order: axes.reversed(), channels: geometry.inputs,
+          of: m, analysis, channels: geometry.inputs,
           source: (u, geometry.inputs * points, points),
           gradient: (spectrum, spectrumStride(channels: geometry.inputs), 1), to: target,
           ofTwiddles: ofTwiddles)
