@@ -198,17 +198,16 @@ private func mistakes(_ body: () throws -> Void) -> String {
 
   @Test func keysThatAKindOfTheCommandLineLeavesBehind() throws {
     let stepped = text + "\nschedule:\n  kind: step\n  epochs: 5"
-    func schedule(_ override: String) throws -> Schedule {
-      try TrainConfig(ConfigSection(parsing: stepped, path: "x.yaml", overrides: [override])).schedule
+    func config(_ override: String) throws -> TrainConfig {
+      try TrainConfig(ConfigSection(parsing: stepped, path: "x.yaml", overrides: [override]))
     }
     let line = stepped.split(separator: "\n", omittingEmptySubsequences: false).count
     #expect(
-      mistakes { _ = try schedule("schedule.kind=one-cycle") }
+      mistakes { _ = try config("schedule.kind=one-cycle") }
         == "x.yaml:\(line): unknown key 'schedule.epochs' (not one of one-cycle; to replace the whole section write "
         + "'schedule={kind: one-cycle, ...}')")
-    #expect(
-      try schedule("schedule={kind: cosine, final_factor: 0.1}") == .cosine(warmUpEpochs: 0, finalFactor: 0.1)
-    )
+    let replaced = try config("schedule={kind: cosine, final_factor: 0.1}")
+    #expect(replaced.schedule == .cosine(warmUpEpochs: 0, finalFactor: 0.1))
   }
 
   @Test func everyMistakeNamesKeyAndRange() {

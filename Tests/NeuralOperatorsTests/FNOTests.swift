@@ -68,23 +68,6 @@ import Testing
     #expect(errors.allSatisfy { $0 < 3e-3 }, "\(errors)")
   }
 
-  /// Every kind of what stands beside spectral convolutions and mixings, and none behind an activation twice.
-  @Test(arguments: SkipConnection.Kind.allCases, [nil] + SkipConnection.Kind.allCases)
-  func gradientOfTheKindsOfNeuraloperator(skip: SkipConnection.Kind, mixingSkip: SkipConnection.Kind?) {
-    var configuration = FNO.Configuration.neuraloperator(dimensions: 1, width: 4, modes: 2)
-    (configuration.layers, configuration.projectionWidth, configuration.skip) = (2, 5, skip)
-    if let mixingSkip {
-      configuration.mixingSkip = mixingSkip
-    } else {
-      (configuration.mixingWidth, configuration.activatesTwice) = (nil, true)
-    }
-    let model = FNO(configuration, seed: 1)
-    let u = Parameter(randomTensor([2, 1, 10], sample: 1))
-    let errors = gradientDisagreements([u] + model.parameters, step: 1e-2) { model($0(u), on: $0) }
-    // As above, with at most twice as many activations.
-    #expect(errors.allSatisfy { $0 < 3e-3 }, "\(errors)")
-  }
-
   @Test func gradientsDoNotDependOnTheNumberOfThreads() {
     let u = randomTensor([5, 1, 12, 14], sample: 1)
     let results = withThreadCounts([1, 2, 3]) {
