@@ -13,8 +13,8 @@ struct LineLayout {
   var imaginary: Int?
 }
 
-/// Which entries of a line an array holds: 0, `step`, 2 `step`, …
-/// Which entries of a line an array holds: 0, `step` and so on.
+/// Which entries of a line an array holds: 0, `step`, twice that and so on.
+struct LinePositions {
   var count: Int
   var step = 1
 }
