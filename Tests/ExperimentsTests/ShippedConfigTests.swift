@@ -27,6 +27,7 @@ import Testing
       equations.map { "\($0).yaml" } + equations.map { "\($0)-fno.yaml" } + ["inverse-navier-stokes.yaml"]
     let others = [
       "korteweg-de-vries", "kuramoto-sivashinsky", "allen-cahn", "advection", "heat", "darcy-log-normal",
+      "navier-stokes-roll-out",
     ]
     #expect(Set(Self.files).isSuperset(of: others.map { "\($0).yaml" }))
     let presets = ["ns-1e-3", "ns-1e-4", "ns-1e-5"].map { "fno2020/\($0).yaml" }
