@@ -211,4 +211,17 @@ import Testing
       #expect(try names(in: folder) == before)
     }
   }
+
+  /// A schedule without steps has none to be stretched with the epochs.
+  @Test func anotherScheduleTakesTheWholeSection() throws {
+    try Samples.withFolder { folder in
+      let outcome = try Command.run(
+        [
+          "reproduce", "burgers", "--plan", "--only", "fno-256", "epochs=7", "schedule={kind: cosine}",
+          "model.width=2", "model.projection_width=2", "model.layers=1", "batch_size=1",
+        ], in: folder)
+      #expect(outcome.status == 0, "\(outcome.messages)")
+      #expect(outcome.output.contains(": 7 epochs of 1000 samples, about "))
+    }
+  }
 }

@@ -196,6 +196,20 @@ private func mistakes(_ body: () throws -> Void) -> String {
     #expect(again.model == config.model && again.architectureOptimizer == config.architectureOptimizer)
   }
 
+  @Test func keysThatAKindOfTheCommandLineLeavesBehind() throws {
+    let stepped = text + "\nschedule:\n  kind: step\n  epochs: 5"
+    func config(_ override: String) throws -> TrainConfig {
+      try TrainConfig(ConfigSection(parsing: stepped, path: "x.yaml", overrides: [override]))
+    }
+    let line = stepped.split(separator: "\n", omittingEmptySubsequences: false).count
+    #expect(
+      mistakes { _ = try config("schedule.kind=one-cycle") }
+        == "x.yaml:\(line): unknown key 'schedule.epochs' (not one of one-cycle; to replace the whole section write "
+        + "'schedule={kind: one-cycle, ...}')")
+    let replaced = try config("schedule={kind: cosine, final_factor: 0.1}")
+    #expect(replaced.schedule == .cosine(warmUpEpochs: 0, finalFactor: 0.1))
+  }
+
   @Test func everyMistakeNamesKeyAndRange() {
     #expect(
       mistakesOf("model.wdth=3") == "command line: unknown key 'model.wdth' (did you mean 'model.width'?)")

@@ -431,7 +431,8 @@ public final class ConfigSection {
             .firstIndex(of: ".") == nil
       }
       let help =
-        nearest.map { "did you mean '\($0)'?" } ?? "valid keys: \(siblings.joined(separator: ", "))"
+        replacementHint(beside: node) ?? nearest.map { "did you mean '\($0)'?" }
+        ?? "valid keys: \(siblings.joined(separator: ", "))"
       report(node.origin, "unknown key '\(qualified(key))' (\(help))")
     }
     for (key, kind) in pendingMissing
@@ -441,6 +442,14 @@ public final class ConfigSection {
       report(origin, "'\(qualified(key))' is missing; it must be \(kind)")
     }
     for case (_, .section(let section)) in resolved { section.reportUnknownKeys() }
+  }
+
+  /// What helps with a key of the file that the section's kind, changed on the command line, does not have.
+  private func replacementHint(beside node: ConfigNode) -> String? {
+    guard !path.isEmpty, node.origin != .commandLine, let kind = entry("kind"), kind.origin == .commandLine,
+      case .scalar(let name, _) = kind.content
+    else { return nil }
+    return "not one of \(name); to replace the whole section write '\(path)={kind: \(name), ...}'"
   }
 
   private var resolvedNode: Node {

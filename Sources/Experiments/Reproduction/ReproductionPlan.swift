@@ -101,8 +101,9 @@ struct ReproductionPlan {
         table.trainingSettings(scale) + (scale == .small ? row.smallSettings : []) + trainingOverrides
       let settings = own + changes
       var config = try TrainConfig(ConfigSection(contentsOf: path, overrides: settings))
-      if case .step(_, let epochs) = reference.schedule, config.epochs != reference.epochs,
-        !changes.contains(where: { $0.hasPrefix("schedule.") })
+      if case .step(_, let epochs) = reference.schedule, case .step = config.schedule,
+        config.epochs != reference.epochs,
+        !changes.contains(where: { $0.hasPrefix("schedule.") || $0.hasPrefix("schedule=") })
       {
         // The rate falls as often as in the papers.
         let scaled = Double(epochs * config.epochs) / Double(reference.epochs)
