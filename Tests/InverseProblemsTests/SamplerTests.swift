@@ -99,7 +99,8 @@ import Testing
         draws: 6000, burnIn: 500, chains: 4, stepSize: 1, targetAcceptance: 0.01, seed: 8)
       var chains = try schedule.start(sampler)
       try schedule.run(&chains, with: sampler)
-      #expect(chains.stepSizes == [1.25, 1.25, 1.25, 1.25])
+      // A rejection takes a little off again: the aim times a gain of 500^(−0.6).
+      #expect(chains.stepSizes.allSatisfy { $0 > 1.2 && $0 <= 1.25 })
       let history = ChainHistory(chains)
       let (mean, covariance) = disagreement(history, mean: exact.mean, covariance: exact.covariance)
       #expect(mean < tooManyStandardErrors && covariance < tooManyStandardErrors, "\(mean), \(covariance)")
