@@ -3,16 +3,16 @@ import Tensors
 
 /// The sums of products that layers are made of, finished while a block of the result is in registers.
 enum MatrixKernels {
-  /// C ← finish(Σ A B): `rows` by `columns`, the rows of C `stride` apart.
+  /// C ← finish(A B): `rows` by `columns`, the rows of C `stride` apart.
   static func product(
-    rows: Int, columns: Int, _ factors: [ck_factors], finish: ck_finish? = nil,
+    rows: Int, columns: Int, _ factors: ck_factors, finish: ck_finish? = nil,
     into c: UnsafeMutablePointer<Float>, stride: Int? = nil
   ) {
-    factors.withUnsafeBufferPointer { factors in
+    withUnsafePointer(to: factors) { factors in
       if var finish {
-        ck_product(rows, columns, factors.count, factors.baseAddress, &finish, c, stride ?? columns)
+        ck_product(rows, columns, 1, factors, &finish, c, stride ?? columns)
       } else {
-        ck_product(rows, columns, factors.count, factors.baseAddress, nil, c, stride ?? columns)
+        ck_product(rows, columns, 1, factors, nil, c, stride ?? columns)
       }
     }
   }

@@ -142,6 +142,21 @@ public struct Variable {
   }
 }
 
+/// What a pullback, which is called once, takes for itself: nobody else holds it then, so that it can be changed in
+/// place.
+final class HandOver<Value> {
+  private var value: Value?
+
+  init(_ value: Value) { self.value = value }
+
+  /// The value, once.
+  func take() -> Value {
+    defer { value = nil }
+    guard let value else { preconditionFailure("a pullback is called once") }
+    return value
+  }
+}
+
 /// The axes of a batch of fields.
 struct FieldShape {
   let samples: Int

@@ -4,27 +4,45 @@
 
 #include <string.h>
 
-/// `height` rows by 16 columns of the product, kept in registers over the whole sum.
-///
-/// Every product of parts has a sum of its own: the next term does not wait for two additions to the same one.
-INLINE void planar_block(size_t height, size_t inner, struct ck_planar la, const float *a, struct ck_planar lb,
-                         const float *b, struct ck_planar lc, float *c) {
-  lanes rr[2] = {{0}}, ii[2] = {{0}}, ri[2] = {{0}}, ir[2] = {{0}};
-  float sign_a = la.conjugate ? -1.0f : 1.0f, sign_b = lb.conjugate ? -1.0f : 1.0f;
+/// `height` rows by 16 columns of the product, kept in registers over the whole sum; `alike` if both or none of the
+/// factors is conjugated.
+INLINE void planar_block(const size_t height, const int alike, size_t inner, struct ck_planar la, const float *a,
+                         struct ck_planar lb, const float *b, struct ck_planar lc, float *c) {
+  lanes re[4] = {{0}}, im[4] = {{0}};
   for (size_t k = 0; k < inner; k++) {
     lanes br = LOAD(b + k * lb.row), bi = LOAD(b + k * lb.row + lb.imaginary);
     for (size_t r = 0; r < height; r++) {
       float ar = a[r * la.row + k * la.column], ai = a[r * la.row + k * la.column + la.imaginary];
-      rr[r] += ar * br;
-      ii[r] += ai * bi;
-      ri[r] += ar * bi;
-      ir[r] += ai * br;
+      // The imaginary part but for the sign of a's.
+      re[r] += ar * br;
+      im[r] += ai * br;
+      if (alike) {
+        re[r] -= ai * bi;
+        im[r] += ar * bi;
+      } else {
+        re[r] += ai * bi;
+        im[r] -= ar * bi;
+      }
     }
   }
+  float sign = la.conjugate ? -1.0f : 1.0f;
   for (size_t r = 0; r < height; r++) {
-    STORE(c + r * lc.row, rr[r] - sign_a * sign_b * ii[r]);
-    STORE(c + r * lc.row + lc.imaginary, sign_b * ri[r] + sign_a * ir[r]);
+    STORE(c + r * lc.row, re[r]);
+    STORE(c + r * lc.row + lc.imaginary, sign * im[r]);
   }
+}
+
+/// 16 columns of the product.
+INLINE void planar_columns(const int alike, size_t rows, size_t inner, struct ck_planar la, const float *a,
+                           struct ck_planar lb, const float *b, struct ck_planar lc, float *c) {
+  size_t r = 0;
+  // Sums of four rows at a time fill half of the 32 registers of AVX-512, those of two half of the 16 of others.
+  if (ck_chosen_instructions == CK_AVX512)
+    for (; r + 4 <= rows; r += 4)
+      planar_block(4, alike, inner, la, a + r * la.row, lb, b, lc, c + r * lc.row);
+  for (; r + 2 <= rows; r += 2)
+    planar_block(2, alike, inner, la, a + r * la.row, lb, b, lc, c + r * lc.row);
+  if (r < rows) planar_block(1, alike, inner, la, a + r * la.row, lb, b, lc, c + r * lc.row);
 }
 
 /// The same for any number of columns, for rows shorter than a vector.
@@ -56,33 +74,11 @@ KERNEL(void, ck_planar_product, (size_t rows, size_t columns, size_t inner, stru
   for (size_t start = 0; start < columns; start += LANES) {
     // The last block overlaps the one before it instead of being narrower; what it repeats is equal.
     size_t j = start + LANES <= columns ? start : columns - LANES;
-    size_t r = 0;
-    for (; r + 2 <= rows; r += 2)
-      planar_block(2, inner, la, a + r * la.row, lb, b + j, lc, c + r * lc.row + j);
-    if (r < rows) planar_block(1, inner, la, a + r * la.row, lb, b + j, lc, c + r * lc.row + j);
+    if (la.conjugate == lb.conjugate)
+      planar_columns(1, rows, inner, la, a, lb, b + j, lc, c + j);
+    else
+      planar_columns(0, rows, inner, la, a, lb, b + j, lc, c + j);
   }
-}
-
-// Of two rows of a square whose numbers differ by this, the columns without and with that bit.
-#define LOW_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
-#define HIGH_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
-#define LOW_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
-#define HIGH_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
-#define LOW_2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
-#define HIGH_2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
-#define LOW_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
-#define HIGH_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
-#define EXCHANGE(distance)                                               \
-  _Pragma("clang loop unroll(full)") for (int i = 0; i < LANES; i++) {   \
-    if (i & distance) continue;                                          \
-    lanes a = v[i], b = v[i + distance];                                 \
-    v[i] = __builtin_shufflevector(a, b, LOW_##distance);                \
-    v[i + distance] = __builtin_shufflevector(a, b, HIGH_##distance);    \
-  }
-
-/// The transpose of a square: its quarters change places, then those of every quarter, and so on.
-INLINE void transpose_lanes(lanes v[LANES]) {
-  EXCHANGE(8) EXCHANGE(4) EXCHANGE(2) EXCHANGE(1)
 }
 
 /// The place of a block of `size` that begins at `start` and does not reach behind `length`: the last one overlaps the
@@ -347,4 +343,9 @@ KERNEL(void, ck_planar_correlate, (size_t rows, size_t columns, struct ck_planar
       im[j] += ar[j] * sign_b * bi[j] + sign_a * ai[j] * br[j];
     }
   }
+}
+
+void ck_fetch_rows(size_t rows, size_t row, size_t count, const float *x) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t i = 0; i < count; i += 16) __builtin_prefetch(x + r * row + i);
 }

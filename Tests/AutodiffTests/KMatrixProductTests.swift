@@ -24,7 +24,7 @@ struct ProductCase: CustomTestStringConvertible, Sendable {
 }
 
 @Suite struct KMatrixProductTests {
-  /// Passes of one, two and three factors, both orders, several blocks; full, partial and several registers.
+  /// Passes of one and two factors, both orders, several blocks; full, partial and several registers.
   static let cases = [
     ProductCase(size: 2, depth: 1, beginsIncreasing: true, vectors: 1),
     ProductCase(size: 4, depth: 3, beginsIncreasing: false, vectors: 3),

@@ -40,6 +40,10 @@ struct XDCase: CustomTestStringConvertible, Sendable {
       inputs: 2, outputs: 2, grid: [4], sizes: [4], taps: [[0, 1, 2, 3]], hasComplexFilter: true),
     XDCase(
       inputs: 3, outputs: 4, grid: [5, 7], sizes: [8, 16], taps: [[1, 0, 7], [0, 15]], depth: (2, 1, 3)),
+    // Blocks that are whole vector registers, which are worked on where they lie, beside one that is not.
+    XDCase(
+      inputs: 16, outputs: 33, grid: [5, 7], sizes: [8, 16], taps: [[1, 0], [0, 15]], outputGrid: [3, 7],
+      steps: [2, 1]),
     XDCase(
       inputs: 4, outputs: 6, groups: 2, grid: [4, 3], sizes: [8, 4], taps: [[1, 0], [0]],
       outputGrid: [3, 2], steps: [2, 2]),
@@ -204,7 +208,7 @@ struct XDCase: CustomTestStringConvertible, Sendable {
     }
   }
 
-  @Test(arguments: [XDCase.all[2], XDCase.all[5], XDCase.all[7], XDCase.all[9]])
+  @Test(arguments: [XDCase.all[2], XDCase.all[5], XDCase.all[6], XDCase.all[8], XDCase.all[10]])
   func resultsDoNotDependOnTheNumberOfThreads(problem: XDCase) {
     let results = withThreadCounts([1, 2, 3]) {
       let parameters = problem.parameters

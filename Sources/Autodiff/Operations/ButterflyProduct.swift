@@ -83,4 +83,20 @@ public struct ButterflyProduct: Sendable, Equatable {
   var kernel: ck_butterfly {
     ck_butterfly(levels: levels, depth: depth, begins_increasing: beginsIncreasing ? 1 : 0)
   }
+
+  /// The matrices of the passes that the kernels take, as many numbers as there are twiddles.
+  func matrices(_ twiddle: Tensor<Float>) -> Tensor<Float> {
+    twiddle.start { twiddle in .filled(twiddleShape) { ck_butterfly_merge(kernel, twiddle, $0) } }
+  }
+
+  /// The gradient of the twiddles from that of the matrices.
+  func twiddleGradient(matrices gradient: Tensor<Float>, _ twiddle: Tensor<Float>) -> Tensor<Float> {
+    var result = Tensor<Float>(shape: twiddleShape)
+    withPointers(twiddle, gradient) { twiddle, gradient in
+      result.withUnsafeMutableBuffer {
+        ck_butterfly_merge_adjoint(kernel, twiddle, gradient, $0.baseAddress!)
+      }
+    }
+    return result
+  }
 }

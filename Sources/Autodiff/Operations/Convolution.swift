@@ -123,9 +123,10 @@ public func convolution(
     }
   }
   let (value, spectrum) = fourier.forward(u.value, weight.value, bias: bias?.value)
+  let kept = HandOver(spectrum)
   return Variable(value, from: inputs) { [weight = weight.value, needsInput = u.needsGradient] gradient in
     let gradient = gradient
-    let gradients = fourier.adjoint(gradient, weight, spectrum: spectrum, ofInput: needsInput)
+    let gradients = fourier.adjoint(gradient, weight, spectrum: kept, ofInput: needsInput)
     return [gradients.u, gradients.weight] + biasGradient(gradient)
   }
 }

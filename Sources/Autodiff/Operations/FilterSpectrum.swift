@@ -204,8 +204,9 @@ struct FilterSpectrum {
 
   // MARK: - Tiles
 
-  /// The positions along axis 0 that are computed at once: what half a megabyte holds.
-  var tileLength: Int { min(shape.size[0], max(8, 65_536 / shape.filters)) }
+  /// The positions along axis 0 that are computed at once: what an eighth of a megabyte holds, so that a tile and its
+  /// gradient stay in the second cache beside what they are made from.
+  var tileLength: Int { min(shape.size[0], max(8, 16_384 / shape.filters)) }
 
   /// The floats of a tile, `[position, re/im, I/groups, O]`.
   var tileCount: Int { tileLength * 2 * shape.filters }
@@ -214,9 +215,11 @@ struct FilterSpectrum {
   func tile(slab: Int, positions: Range<Int>, into tile: UnsafeMutablePointer<Float>) {
     let (inner, filters) = (shape.inner(0), shape.filters)
     withPointers(matrices[0], arrays[0]) { matrix, array in
-      Float.gemm(
-        MatrixProduct(rows: 2 * positions.count, columns: filters, inner: inner), 1,
-        matrix + positions.lowerBound * 2 * inner, array + slab * inner * filters, 0, tile)
+      MatrixKernels.product(
+        rows: 2 * positions.count, columns: filters,
+        ck_factors(
+          inner: inner, matrix + positions.lowerBound * 2 * inner, array + slab * inner * filters,
+          bStride: filters), into: tile)
     }
   }
 
@@ -232,14 +235,17 @@ struct FilterSpectrum {
   ) {
     let (inner, rows, filters) = (shape.inner(0), 2 * positions.count, shape.filters)
     withPointers(matrices[0], arrays[0]) { matrix, array in
+      let first = positions.lowerBound * 2 * inner
       if let matrixGradient {
-        Float.gemm(
-          MatrixProduct(rows: rows, columns: inner, inner: filters, right: .transpose), 1, gradient,
-          array + slab * inner * filters, 1, matrixGradient + positions.lowerBound * 2 * inner)
+        MatrixKernels.innerProducts(
+          rows: rows, columns: inner, length: filters, gradient, array + slab * inner * filters, adding: true,
+          into: matrixGradient + first)
       }
-      Float.gemm(
-        MatrixProduct(rows: inner, columns: filters, inner: rows, left: .transpose), 1,
-        matrix + positions.lowerBound * 2 * inner, gradient, 1, arrayGradient + slab * inner * filters)
+      MatrixKernels.product(
+        rows: inner, columns: filters,
+        ck_factors(inner: rows, transposed: matrix + first, stride: inner, gradient, bStride: filters),
+        finish: Activation.identity.finish(adding: true, bias: nil),
+        into: arrayGradient + slab * inner * filters)
     }
   }
 
@@ -267,18 +273,29 @@ struct FilterSpectrum {
 extension FilterSpectrum {
   init(_ geometry: XDGeometry, weight: Tensor<Float>, l: [Tensor<Float>]) {
     let columns = l.indices.map { axis in
-      var columns = FilterSpectrum.unitVectors(geometry, axis)
-      let width = FilterSpectrum.width(geometry, axis)
-      columns.withUnsafeMutableBuffer { columns in
-        l[axis].start { ck_butterfly_multiply(geometry.l[axis].kernel, width, $0, columns.baseAddress!) }
+      let unit = FilterSpectrum.unitVectors(geometry, axis)
+      let (product, layout) = (geometry.l[axis], FilterSpectrum.lines(geometry, axis))
+      return withPointers(unit, product.matrices(l[axis])) { unit, matrices in
+        Tensor<Float>.filled([geometry.size[axis], 2, FilterSpectrum.width(geometry, axis)]) { columns in
+          withScratch(2 * layout.position * product.size) {
+            ck_butterfly_multiply(
+              product.kernel, matrices, 1, layout.imaginary, layout, unit, layout, columns, $0)
+          }
+        }
       }
-      return columns
     }
     self.init(geometry.filterShape, weight: weight, columns: columns)
   }
 
   private static func width(_ geometry: XDGeometry, _ axis: Int) -> Int {
     LaneBlock(lanes: geometry.taps[axis].count).width
+  }
+
+  /// How the lines of all taps lie in memory.
+  private static func lines(_ geometry: XDGeometry, _ axis: Int) -> ck_lines {
+    let width = width(geometry, axis)
+    return ck_lines(
+      count: geometry.size[axis], step: 1, position: 2 * width, line: 0, imaginary: width, real: 0)
   }
 
   /// The lines whose vector j is 1 at the position of tap j.
@@ -304,22 +321,17 @@ extension FilterSpectrum {
   private static func twiddleGradient(
     _ geometry: XDGeometry, _ axis: Int, _ gradient: Tensor<Float>, _ twiddle: Tensor<Float>
   ) -> Tensor<Float> {
-    let (kernel, width) = (geometry.l[axis].kernel, width(geometry, axis))
-    let unit = unitVectors(geometry, axis)
-    var gradient = gradient
-    var result = Tensor<Float>(shape: twiddle.shape)
-    let states = Tensor<Float>.filled([Int(ck_butterfly_passes(kernel)) + 1, unit.count]) { states in
-      unit.start { states.update(from: $0, count: unit.count) }
-      twiddle.start { ck_butterfly_trace(kernel, width, $0, states) }
-    }
-    withPointers(twiddle, states) { twiddle, states in
-      gradient.withUnsafeMutableBuffer { gradient in
-        result.withUnsafeMutableBuffer { result in
+    let (product, layout, unit) = (geometry.l[axis], lines(geometry, axis), unitVectors(geometry, axis))
+    var ofMatrices = Tensor<Float>(shape: twiddle.shape)
+    withPointers(product.matrices(twiddle), unit, gradient) { matrices, unit, gradient in
+      ofMatrices.withUnsafeMutableBuffer { ofMatrices in
+        withScratch((Int(ck_butterfly_passes(product.kernel)) + 1) * layout.position * product.size) {
           ck_butterfly_gradient(
-            kernel, width, twiddle, states, gradient.baseAddress!, result.baseAddress!)
+            product.kernel, matrices, 1, layout.imaginary, layout, unit, layout, gradient, nil,
+            ofMatrices.baseAddress!, $0)
         }
       }
     }
-    return result
+    return product.twiddleGradient(matrices: ofMatrices, twiddle)
   }
 }

@@ -340,9 +340,12 @@ struct FourierConvolution {
   }
 
   /// The gradients of the input, if wanted, and of the weight.
+  ///
+  /// The spectrum is used up: its gradient takes its place.
   func adjoint(
-    _ gradient: Tensor<Float>, _ weight: Tensor<Float>, spectrum: Tensor<Float>, ofInput: Bool
+    _ gradient: Tensor<Float>, _ weight: Tensor<Float>, spectrum: HandOver<Tensor<Float>>, ofInput: Bool
   ) -> (u: Tensor<Float>?, weight: Tensor<Float>) {
+    var spectrum = spectrum.take()
     let (outputRows, columns, step) = (outputRows, outputGrid[axes - 1], geometry.stride[axes - 1])
     let given = analyse(gradient, channels: outputs) { field, grid in
       for row in outputRows {
@@ -362,10 +365,11 @@ struct FourierConvolution {
     let units = tiles.count / tilesPerUnit
     let arrayCount = slabs == 1 ? filter.arrayShape.reduce(1, *) : 0
     var arrayTerms = Tensor<Float>(shape: [slabs == 1 ? chunks : 1] + filter.arrayShape)
-    let mixed = withPointers(spectrum, given) { x, dz in
-      arrayTerms.withUnsafeMutableBuffer { arrayTerms in
-        let arrayTerms = arrayTerms.baseAddress!
-        return Tensor<Float>.filled(spectrumShape(channels: ofInput ? input.channels : 0)) { dx in
+    spectrum.withUnsafeMutableBuffer { x in
+      let x = x.baseAddress!
+      given.start { dz in
+        arrayTerms.withUnsafeMutableBuffer { arrayTerms in
+          let arrayTerms = arrayTerms.baseAddress!
           parallelFor(chunks) { range in
             withScratch(2 * filter.tileCount + 2 * filters) { tile in
               let (dTile, transposed) = (tile + filter.tileCount, tile + 2 * filter.tileCount)
@@ -376,12 +380,12 @@ struct FourierConvolution {
                   for first in firsts {
                     let position = (first * slabs + slab) * 2 * input.samples
                     let offset = (first - firsts.lowerBound) * 2 * filters
+                    filterGradient(x + position * input.channels, dz + position * outputs, dTile + offset)
                     if ofInput {
                       multiplyAdjoint(
-                        tile + offset, dz + position * outputs, dx + position * input.channels,
+                        tile + offset, dz + position * outputs, x + position * input.channels,
                         transposed: transposed)
                     }
-                    filterGradient(x + position * input.channels, dz + position * outputs, dTile + offset)
                     // Every frequency of the last axis but two stands for itself and its negative.
                     let last = axes == 1 ? first : slab % lastPositions
                     if last != 0 && 2 * last != size[axes - 1] {
@@ -402,7 +406,7 @@ struct FourierConvolution {
     let ofWeight = filter.gradients(matrix: nil, array: arrayGradient).weight
     guard ofInput else { return (nil, ofWeight) }
     let rows = rows
-    let ofU = synthesise(mixed, channels: input.channels, shape: input.shape(channels: input.channels)) {
+    let ofU = synthesise(spectrum, channels: input.channels, shape: input.shape(channels: input.channels)) {
       grid, field, _ in collect(rows, grid, field)
     }
     return (ofU, ofWeight)

@@ -151,7 +151,7 @@ private struct FourierStack {
           let start = target + range.lowerBound
           MatrixKernels.product(
             rows: outputs, columns: range.count,
-            [ck_factors(inner: kernel.inputs, skipWeight, u + source + range.lowerBound, bStride: points)],
+            ck_factors(inner: kernel.inputs, skipWeight, u + source + range.lowerBound, bStride: points),
             finish: layer.activation.finish(adding: true, bias: skipBias, slope: slope.map { $0 + start }),
             into: value + start, stride: points)
         }
@@ -232,11 +232,10 @@ private struct FourierStack {
               let factor = previous?.activation == .gelu ? derivative + start : nil
               MatrixKernels.product(
                 rows: kernel.inputs, columns: range.count,
-                [
-                  ck_factors(
-                    inner: kernel.outputs, transposed: skipWeight, stride: kernel.inputs, sums + source,
-                    bStride: points)
-                ], finish: ck_finish(kind: CK_IDENTITY, adds: 1, bias: nil, factor: factor, slope: nil),
+                ck_factors(
+                  inner: kernel.outputs, transposed: skipWeight, stride: kernel.inputs, sums + source,
+                  bStride: points),
+                finish: ck_finish(kind: CK_IDENTITY, adds: 1, bias: nil, factor: factor, slope: nil),
                 into: result + start, stride: points)
             }
             guard let previous else { return }

@@ -19,20 +19,21 @@ public func kMatrixProduct(
     FieldLayout(
       strides: grid.indices.map { grid[($0 + 1)...].reduce(2, *) }, lane: grid.reduce(2, *), imaginary: 1)
   }
-  let width = min(LaneBlock.largest(size: product.size), LaneBlock(lanes: vectors).width)
+  let width = min(LaneBlock.largest(size: [product.size]), LaneBlock(lanes: vectors).width)
   let pipeline = LinePipeline(
     axes: grid.indices.map { (product, .init(count: grid[$0]), .init(count: outputGrid[$0])) },
     order: [axis], width: width, source: layout(grid), target: layout(outputGrid))
   let blocks = (vectors + width - 1) / width
   let (count, outputCount) = (grid.reduce(2, *), outputGrid.reduce(2, *))
 
-  let value = withPointers(u.value, twiddle.value) { u, twiddle in
+  let matrices = product.matrices(twiddle.value)
+  let value = withPointers(u.value, matrices) { u, matrices in
     Tensor<Float>.filled([vectors] + outputGrid + [2]) { result in
       parallelFor(blocks) { range in
         withScratch(pipeline.scratchCount(gradient: false)) { scratch in
           for first in range.map({ $0 * width }) {
             pipeline.forward(
-              LaneBlock(lanes: min(width, vectors - first)), twiddles: [twiddle], from: u + first * count,
+              LaneBlock(lanes: min(width, vectors - first)), matrices: matrices, from: u + first * count,
               to: result + first * outputCount, scratch: scratch)
           }
         }
@@ -42,7 +43,7 @@ public func kMatrixProduct(
   return Variable(value, from: [u, twiddle]) { [u = u.value, twiddle = twiddle.value] gradient in
     let gradient = gradient
     var terms = Tensor<Float>(shape: [blocks, product.twiddleCount])
-    let inputGradient = withPointers(u, twiddle, gradient) { u, twiddle, gradient in
+    let inputGradient = withPointers(u, matrices, gradient) { u, matrices, gradient in
       Tensor<Float>.filled([vectors] + grid + [2]) { result in
         terms.withUnsafeMutableBuffer { terms in
           let terms = terms.baseAddress!
@@ -51,9 +52,9 @@ public func kMatrixProduct(
               for block in range {
                 let first = block * width
                 pipeline.backward(
-                  LaneBlock(lanes: min(width, vectors - first)), twiddles: [twiddle],
+                  LaneBlock(lanes: min(width, vectors - first)), matrices: matrices,
                   source: u + first * count, gradient: gradient + first * outputCount,
-                  to: result + first * count, twiddleGradients: [terms + block * product.twiddleCount],
+                  to: result + first * count, matrixGradient: terms + block * product.twiddleCount,
                   scratch: scratch)
               }
             }
@@ -61,6 +62,7 @@ public func kMatrixProduct(
         }
       }
     }
-    return [inputGradient, sumOverFirstAxis(terms, shape: product.twiddleShape)]
+    let ofMatrices = sumOverFirstAxis(terms, shape: product.twiddleShape)
+    return [inputGradient, product.twiddleGradient(matrices: ofMatrices, twiddle)]
   }
 }

@@ -13,10 +13,9 @@ struct LineLayout {
   var imaginary: Int?
 }
 
-/// Which entries of a line an array holds: `start`, `start + step`, … modulo the line's length.
+/// Which entries of a line an array holds: 0, `step`, twice that and so on.
 struct LinePositions {
   var count: Int
-  var start = 0
   var step = 1
 }
 
@@ -31,77 +30,130 @@ struct LineStage {
   var source: LineLayout
   var target: LineLayout
 
-  private var size: Int { product.size }
+  /// The floats of one side of the product for all lines that are taken at once.
+  private func count(width: Int) -> Int { product.size * 2 * LaneBlock.lines(width: width) * width }
 
-  /// The floats of scratch memory of one line and, with `gradient`, of its states.
+  /// The floats of scratch memory that the lines at work take, with `gradient` those of their states too.
   func scratchCount(width: Int, gradient: Bool) -> Int {
-    size * 2 * width * (gradient ? Int(ck_butterfly_passes(product.kernel)) + 2 : 1)
+    let passes = Int(ck_butterfly_passes(product.kernel))
+    // Two sides that are not read or written in their places, and what the kernels ask for.
+    return (2 + (gradient ? passes + 1 : 2)) * count(width: width)
   }
 
   func forward(
-    _ block: LaneBlock, _ twiddle: UnsafePointer<Float>, from: UnsafePointer<Float>,
+    _ block: LaneBlock, _ matrices: UnsafePointer<Float>, from: UnsafePointer<Float>,
     to: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
   ) {
-    for outer in 0..<outer {
-      for inner in 0..<inner {
-        load(block, from + outer * source.outer + inner * source.inner, source, input, scratch)
-        ck_butterfly_multiply(product.kernel, block.width, twiddle, scratch)
-        store(block, scratch, to + outer * target.outer + inner * target.inner, target, output)
-      }
+    let (count, width) = (count(width: block.width), block.width)
+    forEachLines(width: width) { lines, sourceOffset, targetOffset in
+      let x = read(block, lines, from + sourceOffset, source, input, into: scratch)
+      let y = place(block, lines, to + targetOffset, target, output, scratch + count)
+      ck_butterfly_multiply(
+        product.kernel, matrices, lines, width, x.layout, x.start, y.layout, y.start, scratch + 2 * count)
+      write(block, lines, y.start, to + targetOffset, target, output)
     }
   }
 
-  /// The gradient of the source from that of the target, where one is wanted, and of the twiddles.
+  /// The gradient of the source from that of the target, where one is wanted, and of the passes' matrices.
   func backward(
-    _ block: LaneBlock, _ twiddle: UnsafePointer<Float>, from: UnsafePointer<Float>,
+    _ block: LaneBlock, _ matrices: UnsafePointer<Float>, from: UnsafePointer<Float>,
     gradient: UnsafePointer<Float>, to: UnsafeMutablePointer<Float>?,
-    twiddleGradient: UnsafeMutablePointer<Float>?, scratch: UnsafeMutablePointer<Float>
+    matrixGradient: UnsafeMutablePointer<Float>?, scratch: UnsafeMutablePointer<Float>
   ) {
-    let states = scratch + size * 2 * block.width
-    for outer in 0..<outer {
-      for inner in 0..<inner {
-        let offset = outer * source.outer + inner * source.inner
-        load(block, gradient + outer * target.outer + inner * target.inner, target, output, scratch)
-        if let twiddleGradient {
-          load(block, from + offset, source, input, states)
-          ck_butterfly_trace(product.kernel, block.width, twiddle, states)
-          ck_butterfly_gradient(product.kernel, block.width, twiddle, states, scratch, twiddleGradient)
-        } else {
-          ck_butterfly_multiply_adjoint(product.kernel, block.width, twiddle, scratch)
-        }
-        if let to { store(block, scratch, to + offset, source, input) }
+    let (count, width) = (count(width: block.width), block.width)
+    forEachLines(width: width) { lines, sourceOffset, targetOffset in
+      let dy = read(block, lines, gradient + targetOffset, target, output, into: scratch)
+      let dx = to.map { place(block, lines, $0 + sourceOffset, source, input, scratch + count) }
+      if let matrixGradient {
+        let x = read(block, lines, from + sourceOffset, source, input, into: scratch + count)
+        ck_butterfly_gradient(
+          product.kernel, matrices, lines, width, x.layout, x.start, dy.layout, dy.start, dx?.start,
+          matrixGradient, scratch + 2 * count)
+      } else if let dx {
+        ck_butterfly_multiply_adjoint(
+          product.kernel, matrices, lines, width, dy.layout, dy.start, dx.layout, dx.start,
+          scratch + 2 * count)
+      }
+      if let to, let dx { write(block, lines, dx.start, to + sourceOffset, source, input) }
+    }
+  }
+
+  /// Calls `body` with the numbers of neighbouring lines to take at once and where they begin.
+  private func forEachLines(
+    width: Int, _ body: (_ lines: Int, _ sourceOffset: Int, _ targetOffset: Int) -> Void
+  ) {
+    let (rows, length, most) = (
+      inner > 1 ? outer : 1, inner > 1 ? inner : outer, LaneBlock.lines(width: width)
+    )
+    for row in 0..<rows {
+      for first in stride(from: 0, to: length, by: most) {
+        body(
+          min(most, length - first), row * source.outer + first * distance(source),
+          row * target.outer + first * distance(target))
       }
     }
   }
 
-  private func load(
-    _ block: LaneBlock, _ from: UnsafePointer<Float>, _ layout: LineLayout, _ positions: LinePositions,
-    _ line: UnsafeMutablePointer<Float>
-  ) {
-    let unit = 2 * block.width
-    if positions.count < size || layout.imaginary == nil { line.update(repeating: 0, count: size * unit) }
-    let (first, step) = (positions.start * unit, positions.step * unit)
-    ck_gather_lanes(
-      positions.count, block.lanes, from, layout.position, layout.lane, block.width, line + first, step)
-    if let imaginary = layout.imaginary {
-      ck_gather_lanes(
-        positions.count, block.lanes, from + imaginary, layout.position, layout.lane, block.width,
-        line + first + block.width, step)
-    }
+  /// From one of the lines that are taken at once to the next.
+  private func distance(_ layout: LineLayout) -> Int { inner > 1 ? layout.inner : layout.outer }
+
+  /// Whether the kernels can work on lines where they lie: whole vector registers side by side.
+  private func isInPlace(_ block: LaneBlock, _ layout: LineLayout) -> Bool {
+    layout.lane == 1 && block.lanes == block.width
   }
 
-  private func store(
-    _ block: LaneBlock, _ line: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>,
+  /// Lines where they lie, or a place in scratch memory for them.
+  private func place<Pointer>(
+    _ block: LaneBlock, _ lines: Int, _ start: Pointer, _ layout: LineLayout, _ positions: LinePositions,
+    _ scratch: Pointer
+  ) -> (start: Pointer, layout: ck_lines) {
+    var place = ck_lines(
+      count: positions.count, step: positions.step, position: layout.position, line: distance(layout),
+      imaginary: layout.imaginary ?? 0, real: layout.imaginary == nil ? 1 : 0)
+    if isInPlace(block, layout) { return (start, place) }
+    place.position = 2 * lines * block.width
+    place.line = block.width
+    place.imaginary = lines * block.width
+    return (scratch, place)
+  }
+
+  /// Lines that the kernels can read.
+  private func read(
+    _ block: LaneBlock, _ lines: Int, _ start: UnsafePointer<Float>, _ layout: LineLayout,
+    _ positions: LinePositions, into scratch: UnsafeMutablePointer<Float>
+  ) -> (start: UnsafePointer<Float>, layout: ck_lines) {
+    let place = place(block, lines, start, layout, positions, UnsafePointer(scratch))
+    if isInPlace(block, layout) { return place }
+    forEachPart(lines, place.layout, layout) { from, to in
+      ck_gather_lanes(
+        positions.count, block.lanes, start + from, layout.position, layout.lane, block.width, scratch + to,
+        place.layout.position)
+    }
+    return place
+  }
+
+  /// Lines that the kernels have written, from scratch memory to where they belong.
+  private func write(
+    _ block: LaneBlock, _ lines: Int, _ scratch: UnsafePointer<Float>, _ start: UnsafeMutablePointer<Float>,
     _ layout: LineLayout, _ positions: LinePositions
   ) {
-    let unit = 2 * block.width
-    let (first, step) = (positions.start * unit, positions.step * unit)
-    ck_scatter_lanes(
-      positions.count, block.lanes, line + first, step, layout.position, layout.lane, to)
-    if let imaginary = layout.imaginary {
+    if isInPlace(block, layout) { return }
+    let place = place(block, lines, scratch, layout, positions, scratch)
+    forEachPart(lines, place.layout, layout) { to, from in
       ck_scatter_lanes(
-        positions.count, block.lanes, line + first + block.width, step, layout.position, layout.lane,
-        to + imaginary)
+        positions.count, block.lanes, scratch + from, place.layout.position, layout.position, layout.lane,
+        start + to)
+    }
+  }
+
+  /// Where the real and imaginary parts of lines begin, in the array and in scratch memory.
+  private func forEachPart(
+    _ lines: Int, _ place: ck_lines, _ layout: LineLayout, _ body: (_ array: Int, _ scratch: Int) -> Void
+  ) {
+    for line in 0..<lines {
+      let (array, scratch) = (line * distance(layout), line * place.line)
+      body(array, scratch)
+      if let imaginary = layout.imaginary { body(array + imaginary, scratch + place.imaginary) }
     }
   }
 }
@@ -113,8 +165,14 @@ struct LaneBlock {
   /// The number that the registers are filled up to: a multiple of 16.
   let width: Int
 
-  /// How many vectors to take at once: few where lines are long, so that a line stays in the cache.
-  static func largest(size: Int) -> Int { size <= 256 ? 32 : 16 }
+  /// How many vectors to take at once: few where there are several axes and lines are long, so that a line, and what
+  /// lies between two axes, stay in the cache.
+  static func largest(size: [Int]) -> Int {
+    size.count == 1 ? 64 : size.allSatisfy { $0 <= 256 } ? 32 : 16
+  }
+
+  /// How many lines of such blocks to take at once: what is to be done once for all of them repays.
+  static func lines(width: Int) -> Int { max(1, 64 / width) }
 
   init(lanes: Int) {
     self.lanes = lanes
@@ -125,10 +183,12 @@ struct LaneBlock {
 /// K-matrices along one axis after another of a block of vectors, whose arrays between two axes stay in
 /// scratch memory.
 struct LinePipeline {
-  private(set) var stages: [LineStage]
+  private let stages: [LineStage]
   private let width: Int
-  /// The floats of the array behind every stage but the last.
-  private let between: [Int]
+  /// Where in scratch memory the array behind every stage begins; in place of the last, memory for lines.
+  private let places: [Int]
+  /// Where the matrices of every stage begin among those of all.
+  private let matrixPlaces: [Int]
 
   /// - Parameters:
   ///   - axes: for every axis of the arrays, slowest first, its matrix and the positions before and behind.
@@ -141,7 +201,7 @@ struct LinePipeline {
   ) {
     self.width = width
     var stages: [LineStage] = []
-    var between: [Int] = []
+    var (places, matrixPlaces) = ([0], [0])
     // The lengths of the axes as the stages go along, and the distances of their positions.
     var lengths = axes.map(\.input.count)
     var layout = source
@@ -157,58 +217,64 @@ struct LinePipeline {
           inner: before[(axis + 1)...].reduce(1, *), input: axes[axis].input, output: axes[axis].output,
           source: layout.lines(along: axis, lengths: before),
           target: next.lines(along: axis, lengths: lengths)))
-      if !isLast { between.append(next.count(lengths)) }
+      if !isLast { places.append(places[index] + next.count(lengths)) }
+      matrixPlaces.append(matrixPlaces[index] + axes[axis].product.twiddleCount)
       layout = next
     }
     self.stages = stages
-    self.between = between
+    (self.places, self.matrixPlaces) = (places, matrixPlaces)
   }
 
   /// The floats of scratch memory that a block needs.
   func scratchCount(gradient: Bool) -> Int {
-    between.reduce(0, +) + (stages.map { $0.scratchCount(width: width, gradient: gradient) }.max() ?? 0)
+    places[stages.count - 1]
+      + (stages.map { $0.scratchCount(width: width, gradient: gradient) }.max() ?? 0)
   }
 
-  /// The result of one block; `twiddles` in the order of the stages.
+  /// The result of one block; `matrices` are those of the passes of all stages, one after the other.
   func forward(
-    _ block: LaneBlock, twiddles: [UnsafePointer<Float>], from source: UnsafePointer<Float>,
+    _ block: LaneBlock, matrices: UnsafePointer<Float>, from source: UnsafePointer<Float>,
     to target: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
   ) {
-    let arrays = arrays(in: scratch)
-    for (index, stage) in stages.enumerated() {
-      stage.forward(
-        block, twiddles[index], from: index == 0 ? source : UnsafePointer(arrays[index - 1]),
-        to: index == stages.count - 1 ? target : arrays[index], scratch: arrays[stages.count - 1])
+    for stage in stages.indices {
+      forward(
+        stage, block, matrices, from: source,
+        to: stage == stages.count - 1 ? target : scratch + places[stage],
+        scratch)
     }
   }
 
-  /// From the gradient of one block's result to that of its source, adding those of the twiddles.
-  func backward(
-    _ block: LaneBlock, twiddles: [UnsafePointer<Float>], source: UnsafePointer<Float>,
-    gradient: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>?,
-    twiddleGradients: [UnsafeMutablePointer<Float>]?, scratch: UnsafeMutablePointer<Float>
+  private func forward(
+    _ stage: Int, _ block: LaneBlock, _ matrices: UnsafePointer<Float>, from source: UnsafePointer<Float>,
+    to target: UnsafeMutablePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
   ) {
-    let arrays = arrays(in: scratch)
-    if twiddleGradients != nil {
-      for (index, stage) in stages.dropLast().enumerated() {
-        stage.forward(
-          block, twiddles[index], from: index == 0 ? source : UnsafePointer(arrays[index - 1]),
-          to: arrays[index], scratch: arrays[stages.count - 1])
+    stages[stage].forward(
+      block, matrices + matrixPlaces[stage],
+      from: stage == 0 ? source : UnsafePointer(scratch + places[stage - 1]), to: target,
+      scratch: scratch + places[stages.count - 1])
+  }
+
+  /// From the gradient of one block's result to that of its source, adding those of the matrices.
+  func backward(
+    _ block: LaneBlock, matrices: UnsafePointer<Float>, source: UnsafePointer<Float>,
+    gradient: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>?,
+    matrixGradient: UnsafeMutablePointer<Float>?, scratch: UnsafeMutablePointer<Float>
+  ) {
+    let last = stages.count - 1
+    if matrixGradient != nil {
+      for stage in 0..<last {
+        forward(stage, block, matrices, from: source, to: scratch + places[stage], scratch)
       }
     }
     // A stage puts the gradient of its input in the place of the input, which no other line needs.
-    for (index, stage) in stages.enumerated().reversed() {
-      stage.backward(
-        block, twiddles[index], from: index == 0 ? source : UnsafePointer(arrays[index - 1]),
-        gradient: index == stages.count - 1 ? gradient : UnsafePointer(arrays[index]),
-        to: index == 0 ? target : arrays[index - 1], twiddleGradient: twiddleGradients?[index],
-        scratch: arrays[stages.count - 1])
+    for stage in stride(from: last, through: 0, by: -1) {
+      stages[stage].backward(
+        block, matrices + matrixPlaces[stage],
+        from: stage == 0 ? source : UnsafePointer(scratch + places[stage - 1]),
+        gradient: stage == last ? gradient : UnsafePointer(scratch + places[stage]),
+        to: stage == 0 ? target : scratch + places[stage - 1],
+        matrixGradient: matrixGradient.map { $0 + matrixPlaces[stage] }, scratch: scratch + places[last])
     }
-  }
-
-  /// The arrays between the stages and, last, the memory for lines.
-  private func arrays(in scratch: UnsafeMutablePointer<Float>) -> [UnsafeMutablePointer<Float>] {
-    between.reduce(into: [scratch]) { $0.append($0[$0.count - 1] + $1) }
   }
 }
 

@@ -72,7 +72,7 @@ struct PerceptronKernel {
     _ h: UnsafeMutablePointer<Float>, slope: UnsafeMutablePointer<Float>? = nil
   ) {
     MatrixKernels.product(
-      rows: hidden, columns: width, [ck_factors(inner: inputs, w1, u, bStride: input.points)],
+      rows: hidden, columns: width, ck_factors(inner: inputs, w1, u, bStride: input.points),
       finish: activation.finish(bias: b1, slope: activation == .gelu ? slope : nil), into: h)
   }
 
@@ -100,7 +100,7 @@ struct PerceptronKernel {
           }
           hiddenTile(source, weights.w1, weights.b1, width: width, h)
           MatrixKernels.product(
-            rows: outputs, columns: width, [ck_factors(inner: hidden, weights.w2, h, bStride: width)],
+            rows: outputs, columns: width, ck_factors(inner: hidden, weights.w2, h, bStride: width),
             finish: Activation.identity.finish(bias: weights.b2), into: target, stride: points)
         }
       }
@@ -159,7 +159,7 @@ struct PerceptronKernel {
             if let du = inputGradient {
               MatrixKernels.product(
                 rows: inputs, columns: width,
-                [ck_factors(inner: hidden, transposed: weights.w1, stride: inputs, dz, bStride: width)],
+                ck_factors(inner: hidden, transposed: weights.w1, stride: inputs, dz, bStride: width),
                 into: du + sample * inputs * points + start, stride: points)
             }
           }
@@ -176,7 +176,7 @@ struct PerceptronKernel {
   ) {
     MatrixKernels.product(
       rows: hidden, columns: width,
-      [ck_factors(inner: outputs, transposed: w2, stride: hidden, dy, bStride: input.points)],
+      ck_factors(inner: outputs, transposed: w2, stride: hidden, dy, bStride: input.points),
       finish: activation == .gelu
         ? ck_finish(kind: CK_IDENTITY, adds: 0, bias: nil, factor: slope, slope: nil) : nil, into: dz)
     if activation == .relu { activation.adjoint(hidden * width, h, dz) }

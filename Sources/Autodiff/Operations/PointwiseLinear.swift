@@ -18,7 +18,7 @@ public func pointwiseLinear(_ u: Variable, weight: Variable, bias: Variable) -> 
         for sample in samples {
           MatrixKernels.product(
             rows: outputs, columns: points,
-            [ck_factors(inner: inputs, w, u + sample * inputs * points, bStride: points)],
+            ck_factors(inner: inputs, w, u + sample * inputs * points, bStride: points),
             finish: Activation.identity.finish(bias: b), into: y + sample * outputs * points)
         }
       }
@@ -39,7 +39,7 @@ public func pointwiseLinear(_ u: Variable, weight: Variable, bias: Variable) -> 
               let source = dy + sample * outputs * points
               MatrixKernels.product(
                 rows: inputs, columns: points,
-                [ck_factors(inner: outputs, transposed: w, stride: inputs, source, bStride: points)],
+                ck_factors(inner: outputs, transposed: w, stride: inputs, source, bStride: points),
                 into: du + sample * inputs * points)
             }
           }

@@ -253,7 +253,7 @@ public final class TruncatedFourierTransform: Sendable {
     (direction == .forward ? analysisMatrix.0 : synthesisMatrix.transposed).start { matrix in
       MatrixKernels.product(
         rows: channels * leadingSums, columns: kept,
-        [ck_factors(inner: columns, sums, matrix, bStride: kept)], into: source)
+        ck_factors(inner: columns, sums, matrix, bStride: kept), into: source)
     }
     // Cosine and sine sums become modes, axis by axis.
     var (before, behind) = (channels, leadingSums)
@@ -274,10 +274,16 @@ public final class TruncatedFourierTransform: Sendable {
   private func withLeadingAxes(_ body: (UnsafePointer<ck_axis>) -> Void) {
     switch leading.count {
     case 0: break
-    case 1: withPointers(leading[0].cosines, leading[0].sines) { body([leading[0].kernel($0, $1)]) }
+    case 1:
+      withPointers(leading[0].cosines, leading[0].sines) { cosines, sines in
+        withUnsafePointer(to: leading[0].kernel(cosines, sines), body)
+      }
     default:
       withPointers(leading[0].cosines, leading[0].sines, leading[1].cosines, leading[1].sines) {
-        body([leading[0].kernel($0, $1), leading[1].kernel($2, $3)])
+        // Not an array, which would come from the heap for every sample.
+        withUnsafePointer(to: (leading[0].kernel($0, $1), leading[1].kernel($2, $3))) {
+          $0.withMemoryRebound(to: ck_axis.self, capacity: 2, body)
+        }
       }
     }
   }
@@ -316,7 +322,7 @@ public final class TruncatedFourierTransform: Sendable {
     (direction == .forward ? synthesisMatrix.0 : analysisMatrix.transposed).start { matrix in
       MatrixKernels.product(
         rows: channels * leadingSums, columns: columns,
-        [ck_factors(inner: kept, source, matrix, bStride: columns)], into: sums)
+        ck_factors(inner: kept, source, matrix, bStride: columns), into: sums)
     }
     withLeadingAxes { ck_expand_axes(channels, leading.count, $0, scratch, between, field) }
     finish(0..<points)
@@ -367,11 +373,9 @@ public final class TruncatedFourierTransform: Sendable {
         forEachPart(quarters, cosines, sines) { part, frequencies, matrix in
           MatrixKernels.product(
             rows: channels, columns: count,
-            [
-              ck_factors(
-                inner: frequencies.count, scratch + frequencies.lowerBound, stride: kept, matrix + start,
-                bStride: quarters.length)
-            ], into: parts + part * channels * count)
+            ck_factors(
+              inner: frequencies.count, scratch + frequencies.lowerBound, stride: kept, matrix + start,
+              bStride: quarters.length), into: parts + part * channels * count)
         }
         for channel in 0..<channels {
           ck_unfold_quarters(

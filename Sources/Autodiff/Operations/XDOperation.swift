@@ -120,14 +120,47 @@ public func xdOperation(
   let axes = geometry.grid.count
   let twiddlesNeedGradients = (k + l + m).contains(where: \.needsGradient)
   // K needs its input again.
-  let mixed = twiddlesNeedGradients ? product : nil
+  let (keptSpectrum, keptProduct) = (HandOver(spectrum), twiddlesNeedGradients ? HandOver(product) : nil)
   let hasBias = bias != nil
   return Variable(value, from: inputs) { [u = u.value, needsInput = u.needsGradient] gradient in
     let gradients = kernel.adjoint(
-      gradient, u: u, spectrum: spectrum, mixed: mixed, ofInput: needsInput)
+      gradient, u: u, spectrum: keptSpectrum, mixed: keptProduct, ofInput: needsInput)
     let twiddles = gradients.twiddles ?? Array(repeating: nil, count: 3 * axes)
     return [gradients.u, gradients.weight] + twiddles
       + (hasBias ? [channelSums(gradient, FieldShape(gradient.shape))] : [])
+  }
+}
+
+/// A tensor product of K-matrices, one per axis of the grid.
+private struct KMatrices {
+  let products: [ButterflyProduct]
+  let twiddles: [Tensor<Float>]
+  /// The axes in the order in which their matrices act.
+  let order: [Int]
+  /// The matrices of the passes of all axes, in that order.
+  let matrices: Tensor<Float>
+
+  init(_ products: [ButterflyProduct], _ twiddles: [Tensor<Float>], order: [Int]) {
+    precondition(twiddles.map(\.shape) == products.map(\.twiddleShape), "the twiddles have other shapes")
+    self.products = products
+    self.twiddles = twiddles
+    self.order = order
+    matrices = .filled([products.reduce(0) { $0 + $1.twiddleCount }]) { matrices in
+      var place = matrices
+      for axis in order {
+        twiddles[axis].start { ck_butterfly_merge(products[axis].kernel, $0, place) }
+        place += products[axis].twiddleCount
+      }
+    }
+  }
+
+  /// The gradients of the twiddles in the order of the axes, from terms of that of the matrices.
+  func twiddleGradients(_ terms: Tensor<Float>) -> [Tensor<Float>] {
+    products.indices.map { axis in
+      let before = order.prefix { $0 != axis }.reduce(0) { $0 + products[$1].twiddleCount }
+      let ofMatrices = sumOverFirstAxis(terms, shape: products[axis].twiddleShape, from: before)
+      return products[axis].twiddleGradient(matrices: ofMatrices, twiddles[axis])
+    }
   }
 }
 
@@ -138,9 +171,9 @@ public func xdOperation(
 private struct XDKernel {
   let geometry: XDGeometry
   let weight: Tensor<Float>
-  let k: [Tensor<Float>]
+  let k: KMatrices
   let l: [Tensor<Float>]
-  let m: [Tensor<Float>]
+  let m: KMatrices
   let samples: Int
 
   /// The most partial sums of a gradient; fixed, so that the sums do not depend on the number of threads.
@@ -163,12 +196,12 @@ private struct XDKernel {
     precondition(
       weight.shape == geometry.weightShape,
       "filters \(weight.shape) of an XD-operation with filters \(geometry.weightShape)")
-    for (twiddles, products) in [(k, geometry.k), (l, geometry.l), (m, geometry.m)] {
-      precondition(twiddles.map(\.shape) == products.map(\.twiddleShape), "the twiddles have other shapes")
-    }
+    precondition(l.map(\.shape) == geometry.l.map(\.twiddleShape), "the twiddles have other shapes")
     self.geometry = geometry
     self.weight = weight
-    (self.k, self.l, self.m) = (k, l, m)
+    self.k = KMatrices(geometry.k, k, order: Array(geometry.grid.indices))
+    self.l = l
+    self.m = KMatrices(geometry.m, m, order: geometry.grid.indices.reversed())
     samples = input.samples
     size = geometry.size
     positions = geometry.size.reduce(1, *)
@@ -191,7 +224,7 @@ private struct XDKernel {
   }
 
   private func blockWidth(channels: Int) -> Int {
-    min(LaneBlock.largest(size: size.max() ?? 2), LaneBlock(lanes: channels).width)
+    min(LaneBlock.largest(size: size), LaneBlock(lanes: channels).width)
   }
 
   /// M, from fields to spectra: the last axis first, while most lines of the others are still zero.
@@ -200,7 +233,7 @@ private struct XDKernel {
       axes: size.indices.map {
         (geometry.m[$0], LinePositions(count: geometry.grid[$0]), LinePositions(count: size[$0]))
       },
-      order: size.indices.reversed(), width: blockWidth(channels: geometry.inputs),
+      order: m.order, width: blockWidth(channels: geometry.inputs),
       source: FieldLayout(fieldsOn: geometry.grid), target: spectrumLayout(channels: geometry.inputs))
   }
 
@@ -213,7 +246,7 @@ private struct XDKernel {
           LinePositions(count: geometry.outputGrid[$0], step: geometry.outputSteps[$0])
         )
       },
-      order: Array(size.indices), width: blockWidth(channels: geometry.outputs),
+      order: k.order, width: blockWidth(channels: geometry.outputs),
       source: spectrumLayout(channels: geometry.outputs),
       target: FieldLayout(fieldsOn: geometry.outputGrid))
   }
@@ -245,14 +278,12 @@ private struct XDKernel {
   /// M x.
   func analyse(_ u: Tensor<Float>) -> Tensor<Float> {
     let (channels, pipeline, points) = (geometry.inputs, analysis, geometry.grid.reduce(1, *))
-    return withTwiddles(m.reversed()) { twiddles in
-      u.start { u in
-        .filled(spectrumShape(channels: channels)) { spectrum in
-          forEachBlock(channels: channels, pipeline, gradient: false) { block, sample, channel, _, scratch in
-            pipeline.forward(
-              block, twiddles: twiddles, from: u + (sample * channels + channel) * points,
-              to: spectrum + sample * spectrumStride(channels: channels) + channel, scratch: scratch)
-          }
+    return withPointers(u, m.matrices) { u, matrices in
+      .filled(spectrumShape(channels: channels)) { spectrum in
+        forEachBlock(channels: channels, pipeline, gradient: false) { block, sample, channel, _, scratch in
+          pipeline.forward(
+            block, matrices: matrices, from: u + (sample * channels + channel) * points,
+            to: spectrum + sample * spectrumStride(channels: channels) + channel, scratch: scratch)
         }
       }
     }
@@ -263,70 +294,50 @@ private struct XDKernel {
     let (channels, pipeline, points) = (geometry.outputs, synthesis, geometry.outputGrid.reduce(1, *))
     precondition(bias.map { $0.shape == [channels] } ?? true, "a bias for \(channels) channels")
     let zeros = Tensor<Float>(shape: [channels])
-    return withTwiddles(k) { twiddles in
-      withPointers(mixed, bias ?? zeros) { mixed, bias in
-        .filled([samples, channels] + geometry.outputGrid) { result in
-          forEachBlock(channels: channels, pipeline, gradient: false) { block, sample, channel, _, scratch in
-            let target = result + (sample * channels + channel) * points
-            pipeline.forward(
-              block, twiddles: twiddles,
-              from: mixed + sample * spectrumStride(channels: channels) + channel, to: target,
-              scratch: scratch)
-            for lane in 0..<block.lanes where bias[channel + lane] != 0 {
-              ck_add_constant_f32(points, bias[channel + lane], target + lane * points)
-            }
+    return withPointers(mixed, bias ?? zeros, k.matrices) { mixed, bias, matrices in
+      .filled([samples, channels] + geometry.outputGrid) { result in
+        forEachBlock(channels: channels, pipeline, gradient: false) { block, sample, channel, _, scratch in
+          let target = result + (sample * channels + channel) * points
+          pipeline.forward(
+            block, matrices: matrices,
+            from: mixed + sample * spectrumStride(channels: channels) + channel, to: target,
+            scratch: scratch)
+          for lane in 0..<block.lanes where bias[channel + lane] != 0 {
+            ck_add_constant_f32(points, bias[channel + lane], target + lane * points)
           }
         }
       }
     }
   }
 
-  private func withTwiddles<Result>(
-    _ twiddles: [Tensor<Float>], _ body: ([UnsafePointer<Float>]) -> Result
-  ) -> Result {
-    withExtendedLifetime(twiddles) { body(twiddles.map { $0.start { $0 } }) }
-  }
-
-  /// The gradient of K's or M's source from that of its result, and of its twiddles in the order of the axes.
+  /// The gradient of K's or M's source from that of its result, where it is wanted, and those of the twiddles in the
+  /// order of the axes.
+  ///
+  /// Arrays are given with the distances of samples and channels; `target` may be the source itself.
   private func adjoint(
-    of pipeline: LinePipeline, order: [Int], channels: Int, twiddles: [Tensor<Float>],
-    source: (array: Tensor<Float>, stride: Int, channel: Int),
-    gradient: (array: Tensor<Float>, stride: Int, channel: Int), ofSource: Bool, ofTwiddles: Bool
-  ) -> (source: Tensor<Float>?, twiddles: [Tensor<Float>]?) {
+    of factors: KMatrices, _ pipeline: LinePipeline, channels: Int,
+    source: (start: UnsafePointer<Float>, stride: Int, channel: Int),
+    gradient: (start: UnsafePointer<Float>, stride: Int, channel: Int),
+    to target: UnsafeMutablePointer<Float>?, ofTwiddles: Bool
+  ) -> [Tensor<Float>]? {
     let blocks = samples * ((channels + blockWidth(channels: channels) - 1) / blockWidth(channels: channels))
-    let stages = order.map { twiddles[$0] }
-    let counts = stages.map(\.count)
-    let offsets = counts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
-    let chunks = ofTwiddles ? min(blocks, Self.chunkCount) : 0
-    var terms = Tensor<Float>(shape: [chunks, offsets[stages.count]])
-    func run(_ target: UnsafeMutablePointer<Float>?) {
-      withTwiddles(stages) { pointers in
-        withPointers(source.array, gradient.array) { from, given in
-          terms.withUnsafeMutableBuffer { terms in
-            let terms = terms.baseAddress!
-            forEachBlock(channels: channels, pipeline, gradient: true) {
-              block, sample, channel, chunk, scratch in
-              let start = sample * source.stride + channel * source.channel
-              pipeline.backward(
-                block, twiddles: pointers, source: from + start,
-                gradient: given + sample * gradient.stride + channel * gradient.channel,
-                to: target.map { $0 + start },
-                twiddleGradients: ofTwiddles
-                  ? offsets.dropLast().map { terms + chunk * offsets[stages.count] + $0 } : nil,
-                scratch: scratch)
-            }
-          }
+    let count = factors.matrices.count
+    var terms = Tensor<Float>(shape: [ofTwiddles ? min(blocks, Self.chunkCount) : 0, count])
+    factors.matrices.start { matrices in
+      terms.withUnsafeMutableBuffer { terms in
+        let terms = terms.baseAddress!
+        forEachBlock(channels: channels, pipeline, gradient: true) {
+          block, sample, channel, chunk, scratch in
+          let start = sample * source.stride + channel * source.channel
+          pipeline.backward(
+            block, matrices: matrices, source: source.start + start,
+            gradient: gradient.start + sample * gradient.stride + channel * gradient.channel,
+            to: target.map { $0 + start }, matrixGradient: ofTwiddles ? terms + chunk * count : nil,
+            scratch: scratch)
         }
       }
     }
-    var result: Tensor<Float>?
-    if ofSource { result = .filled(source.array.shape) { run($0) } } else { run(nil) }
-    guard ofTwiddles else { return (result, nil) }
-    let gradients = twiddles.indices.map { axis in
-      let stage = order.firstIndex(of: axis) ?? axis
-      return sumOverFirstAxis(terms, shape: twiddles[axis].shape, from: offsets[stage])
-    }
-    return (result, gradients)
+    return ofTwiddles ? factors.twiddleGradients(terms) : nil
   }
 
   // MARK: - The channels
@@ -354,6 +365,8 @@ private struct XDKernel {
             for (slab, positions) in tiles[range] {
               filter.tile(slab: slab, positions: positions, into: lw)
               for position in positions {
+                fetch(x, slab, position + 1, geometry.inputs)
+                fetch(z, slab, position + 1, geometry.outputs)
                 multiply(
                   lw + (position - positions.lowerBound) * 2 * geometry.filters,
                   start(x, slab, position, geometry.inputs), start(z, slab, position, geometry.outputs))
@@ -370,6 +383,14 @@ private struct XDKernel {
     _ spectrum: Pointer, _ slab: Int, _ position: Int, _ channels: Int
   ) -> Pointer where Pointer.Stride == Int {
     spectrum.advanced(by: (slab * size[0] + position) * 2 * channels)
+  }
+
+  /// Fetches the numbers of all samples at a position.
+  private func fetch(
+    _ spectrum: UnsafePointer<Float>, _ slab: Int, _ position: Int, _ channels: Int
+  ) {
+    ck_fetch_rows(
+      samples, spectrumStride(channels: channels), 2 * channels, start(spectrum, slab, position, channels))
   }
 
   /// z = Σ_i lw_oi x_i for the batch at one position.
@@ -443,39 +464,48 @@ private struct XDKernel {
 
   // MARK: - The adjoint
 
-  /// The gradients of the input, the filters and, if K's input is given, the twiddles of K, L and M in this
-  /// order.
+  /// The gradients of the input, the filters and, if K's input is kept, the twiddles of K, L and M in this order.
+  ///
+  /// What is kept is used up: gradients take its place.
   func adjoint(
-    _ gradient: Tensor<Float>, u: Tensor<Float>, spectrum: Tensor<Float>, mixed: Tensor<Float>?,
-    ofInput: Bool
+    _ gradient: Tensor<Float>, u: Tensor<Float>, spectrum: HandOver<Tensor<Float>>,
+    mixed: HandOver<Tensor<Float>>?, ofInput: Bool
   ) -> (u: Tensor<Float>?, weight: Tensor<Float>, twiddles: [Tensor<Float>?]?) {
-    let axes = Array(size.indices)
-    let outputPoints = geometry.outputGrid.reduce(1, *)
+    var spectrum = spectrum.take()
+    let (points, outputPoints) = (geometry.grid.reduce(1, *), geometry.outputGrid.reduce(1, *))
     let ofTwiddles = mixed != nil
-    let mixed = mixed ?? Tensor(shape: spectrumShape(channels: geometry.outputs))
-    let ofK = adjoint(
-      of: synthesis, order: axes, channels: geometry.outputs, twiddles: k,
-      source: (mixed, spectrumStride(channels: geometry.outputs), 1),
-      gradient: (gradient, geometry.outputs * outputPoints, outputPoints), ofSource: true,
-      ofTwiddles: ofTwiddles)
-    let ofFilter = filterAdjoint(spectrum, ofK.source ?? mixed)
-    guard ofInput || ofTwiddles else { return (nil, ofFilter.weight, nil) }
-    let points = geometry.grid.reduce(1, *)
-    let ofM = adjoint(
-      of: analysis, order: axes.reversed(), channels: geometry.inputs, twiddles: m,
-      source: (u, geometry.inputs * points, points),
-      gradient: (ofFilter.spectrum, spectrumStride(channels: geometry.inputs), 1), ofSource: ofInput,
-      ofTwiddles: ofTwiddles)
-    guard let kTwiddles = ofK.twiddles, let mTwiddles = ofM.twiddles else {
-      return (ofM.source, ofFilter.weight, nil)
+    var given = mixed?.take() ?? Tensor(shape: spectrumShape(channels: geometry.outputs))
+    let ofK = given.withUnsafeMutableBuffer { given in
+      gradient.start { gradient in
+        adjoint(
+          of: k, synthesis, channels: geometry.outputs,
+          source: (UnsafePointer(given.baseAddress!), spectrumStride(channels: geometry.outputs), 1),
+          gradient: (gradient, geometry.outputs * outputPoints, outputPoints), to: given.baseAddress!,
+          ofTwiddles: ofTwiddles)
+      }
     }
-    return (ofM.source, ofFilter.weight, kTwiddles + ofFilter.l + mTwiddles)
+    let ofFilter = filterAdjoint(&spectrum, given)
+    guard ofInput || ofTwiddles else { return (nil, ofFilter.weight, nil) }
+    var ofM: [Tensor<Float>]?
+    func run(_ target: UnsafeMutablePointer<Float>?) {
+      ofM = withPointers(u, spectrum) { u, spectrum in
+        adjoint(
+          of: m, analysis, channels: geometry.inputs,
+          source: (u, geometry.inputs * points, points),
+          gradient: (spectrum, spectrumStride(channels: geometry.inputs), 1), to: target,
+          ofTwiddles: ofTwiddles)
+      }
+    }
+    var ofU: Tensor<Float>?
+    if ofInput { ofU = .filled(u.shape) { run($0) } } else { run(nil) }
+    guard let ofK, let ofM else { return (ofU, ofFilter.weight, nil) }
+    return (ofU, ofFilter.weight, ofK + ofFilter.l + ofM)
   }
 
-  /// The gradients of M x, of the filters and of the twiddles of L, from that of K's input.
+  /// The gradients of the filters and of the twiddles of L, from that of K's input; that of M x takes its place.
   private func filterAdjoint(
-    _ spectrum: Tensor<Float>, _ gradient: Tensor<Float>
-  ) -> (spectrum: Tensor<Float>, weight: Tensor<Float>, l: [Tensor<Float>]) {
+    _ spectrum: inout Tensor<Float>, _ gradient: Tensor<Float>
+  ) -> (weight: Tensor<Float>, l: [Tensor<Float>]) {
     let filter = FilterSpectrum(geometry, weight: weight, l: l)
     let tiles = tiles(filter)
     let (matrixShape, arrayShape) = (filter.matrixShape, filter.arrayShape)
@@ -488,8 +518,9 @@ private struct XDKernel {
     let (matrixCount, arrayCount) = (
       matrixShape.reduce(1, *), slabs == 1 ? arrayShape.reduce(1, *) : 0
     )
-    let result = Tensor<Float>.filled(spectrumShape(channels: geometry.inputs)) { dx in
-      withPointers(spectrum, gradient) { x, dz in
+    spectrum.withUnsafeMutableBuffer { x in
+      let x = x.baseAddress!
+      gradient.start { dz in
         matrixTerms.withUnsafeMutableBuffer { matrixTerms in
           arrayTerms.withUnsafeMutableBuffer { arrayTerms in
             let (matrixTerms, arrayTerms) = (matrixTerms.baseAddress!, arrayTerms.baseAddress!)
@@ -505,10 +536,11 @@ private struct XDKernel {
                     for position in positions {
                       let offset = (position - positions.lowerBound) * 2 * geometry.filters
                       let given = start(dz, slab, position, geometry.outputs)
-                      multiplyAdjoint(
-                        lw + offset, given, start(dx, slab, position, geometry.inputs), transposed: transposed
-                      )
-                      filterGradient(start(x, slab, position, geometry.inputs), given, dlw + offset)
+                      fetch(dz, slab, position + 1, geometry.outputs)
+                      fetch(x, slab, position + 1, geometry.inputs)
+                      let place = start(x, slab, position, geometry.inputs)
+                      filterGradient(place, given, dlw + offset)
+                      multiplyAdjoint(lw + offset, given, place, transposed: transposed)
                     }
                     filter.adjointTile(
                       slab: slab, positions: positions, gradient: dlw,
@@ -525,6 +557,6 @@ private struct XDKernel {
     let gradients = filter.gradients(
       matrix: sumOverFirstAxis(matrixTerms, shape: matrixShape),
       array: sumOverFirstAxis(arrayTerms, shape: arrayShape), geometry, l: l)
-    return (result, gradients.weight, gradients.l)
+    return gradients
   }
 }

@@ -113,6 +113,10 @@ struct ck_planar {
 void ck_planar_product(size_t rows, size_t columns, size_t inner, struct ck_planar a_layout, const float *a,
                        struct ck_planar b_layout, const float *b, struct ck_planar c_layout, float *c);
 
+/// Fetches into the cache what will be read or written soon: `count` floats of each of some rows, so far apart that the
+/// processor does not foresee it.
+void ck_fetch_rows(size_t rows, size_t row, size_t count, const float *x);
+
 /// C = A B element by element, where every row of A meets the only row of B.
 void ck_planar_scale(size_t rows, size_t columns, struct ck_planar a_layout, const float *a,
                      struct ck_planar b_layout, const float *b, struct ck_planar c_layout, float *c);
@@ -219,35 +223,55 @@ void ck_momentum_f32(size_t n, float rate, float momentum, float weight_decay, c
 /// A product of butterfly matrices of the size 2^levels: `depth` blocks of `levels` factors each.
 ///
 /// Twiddles are [block][factor in order of application][pair][2][2][re, im]; the strides of a block's factors
-/// are 1, 2, 4, ... (increasing) or the reverse; blocks alternate. A line is what the product acts on: complex
-/// numbers for `width` independent vectors at once, [position][re, im][width], width a multiple of 16.
+/// are 1, 2, 4, ... (increasing) or the reverse; blocks alternate.
 struct ck_butterfly {
   size_t levels, depth;
   int begins_increasing;
 };
 
-/// x = K x for a line, in place.
-void ck_butterfly_multiply(struct ck_butterfly product, size_t width, const float *twiddle, float *x);
-
-/// x = K^H x for a line, in place.
-void ck_butterfly_multiply_adjoint(struct ck_butterfly product, size_t width, const float *twiddle, float *x);
-
-/// The number of passes over a line that the product takes: up to three factors are done in one.
+/// The passes that a product takes over what it acts on: two neighbouring factors of a block are one pass, whose 4 x 4
+/// matrices act on the positions that differ in two bits; if `levels` is odd, the last factor is a pass by itself.
 size_t ck_butterfly_passes(struct ck_butterfly product);
 
-/// states[0] is a line; states[i], i = 1...passes, what it is after i passes.
-void ck_butterfly_trace(struct ck_butterfly product, size_t width, const float *twiddle, float *states);
+/// The matrices of the passes, [pass][group][row][column][re, im], as many numbers as there are twiddles.
+void ck_butterfly_merge(struct ck_butterfly product, const float *twiddle, float *matrices);
 
-/// From the gradient of the result to that of the line, in place; adds the gradient of the twiddles.
+/// Adds to the gradient of the twiddles what that of the matrices contributes.
+void ck_butterfly_merge_adjoint(struct ck_butterfly product, const float *twiddle, const float *matrix_gradient,
+                                float *twiddle_gradient);
+
+/// How the lines that a product acts on lie in memory: complex numbers for several vectors side by side.
 ///
-/// `states` as from ck_butterfly_trace, of which the last is not read.
-void ck_butterfly_gradient(struct ck_butterfly product, size_t width, const float *twiddle,
-                           const float *states, float *gradient, float *twiddle_gradient);
+/// The numbers at the positions 0, step, ..., (count - 1) step of a line are `position` floats apart, the others are
+/// zero where lines are read and dropped where they are written. Imaginary parts lie `imaginary` floats behind
+/// the real ones; if the lines are real they are zero and dropped as well. The next line begins `line` floats behind.
+struct ck_lines {
+  size_t count, step, position, line, imaginary;
+  int real;
+};
+
+/// y = K x for `lines` lines of `width` vectors, a multiple of 16.
+///
+/// y must not overlap x; scratch has room for twice 2^levels [re, im][lines][width].
+void ck_butterfly_multiply(struct ck_butterfly product, const float *matrices, size_t lines, size_t width,
+                           struct ck_lines source, const float *x, struct ck_lines target, float *y, float *scratch);
+
+/// dx = K^H dy for the layouts of ck_butterfly_multiply.
+void ck_butterfly_multiply_adjoint(struct ck_butterfly product, const float *matrices, size_t lines, size_t width,
+                                   struct ck_lines target, const float *dy, struct ck_lines source, float *dx,
+                                   float *scratch);
+
+/// The same, and adds the gradient of the matrices; dx may be null, and may be x.
+///
+/// scratch has room for one more than there are passes of what ck_butterfly_multiply has twice.
+void ck_butterfly_gradient(struct ck_butterfly product, const float *matrices, size_t lines, size_t width,
+                           struct ck_lines source, const float *x, struct ck_lines target, const float *dy, float *dx,
+                           float *matrix_gradient, float *scratch);
 
 /// to[i step + l] = from[i position + l lane] for `count` positions and `lane_count` vectors; zeros up to width.
 void ck_gather_lanes(size_t count, size_t lane_count, const float *from, size_t position, size_t lane,
                      size_t width, float *to, size_t step);
 
-/// to[i position + l lane] = from[i step + l].
+/// to[i position + l lane] = from[i step + l]; of `from` whole vectors of 16 are read.
 void ck_scatter_lanes(size_t count, size_t lane_count, const float *from, size_t step, size_t position,
                       size_t lane, float *to);
