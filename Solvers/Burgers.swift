@@ -27,7 +27,7 @@ import Foundation
 ///
 /// References: Li et al., "Fourier neural operator", ICLR 2021; Canuto, Hussaini, Quarteroni, Zang, "Spectral
 /// Methods", 2006, section 3.
-public struct Burgers: SemilinearEquation {
+public struct Burgers: SemilinearEquation, ViscousProblem {
   /// The number of points.
   public let grid: Int
   /// ν > 0, in units of length² per time.
@@ -49,6 +49,13 @@ public struct Burgers: SemilinearEquation {
     self.timeStepping = timeStepping
     try checkPositive(viscosity, "viscosity")
     try checkProblem()
+  }
+
+  /// The same problem with another viscosity.
+  ///
+  /// - Throws: `SolverError.invalidProblem`.
+  public func withViscosity(_ viscosity: Double) throws -> Burgers {
+    try Burgers(grid: grid, viscosity: viscosity, times: times, timeStepping: timeStepping)
   }
 
   /// The equation as text.

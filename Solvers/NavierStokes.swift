@@ -29,7 +29,7 @@ import Tensors
 /// **Good values.** ν = 10⁻³, t ≤ 50, 64² to 256²; ν = 10⁻⁴, t ≤ 30, 128² to 256²; ν = 10⁻⁵, t ≤ 20, 256² and more.
 ///
 /// Reference: Li et al., "Fourier neural operator", ICLR 2021; Kovachki et al., JMLR 2023, section 6.4.
-public struct NavierStokes: SpectralProblem {
+public struct NavierStokes: ViscousProblem {
   /// What drives the flow: f, constant in time.
   public enum Forcing: Sendable, Equatable {
     /// f = 0.1 (sin 2π(x + y) + cos 2π(x + y)), that of the papers.
@@ -100,6 +100,15 @@ public struct NavierStokes: SpectralProblem {
     try NavierStokes(
       grid: grid, viscosity: viscosity, times: times, forcing: forcing,
       timeStepping: .init(.eulerCrankNicolson, timeStep: timeStep), dealiasing: .productOnly)
+  }
+
+  /// The same flow with another viscosity.
+  ///
+  /// - Throws: `SolverError.invalidProblem`.
+  public func withViscosity(_ viscosity: Double) throws -> NavierStokes {
+    try NavierStokes(
+      grid: grid, viscosity: viscosity, times: times, forcing: forcing, timeStepping: timeStepping,
+      dealiasing: dealiasing)
   }
 
   /// The equation as text.

@@ -55,16 +55,19 @@ final class CrankNicolson: SteppingMethod {
   }
 }
 
-/// The coefficients of `CrankNicolson` for the step that was prepared last.
+/// The coefficients of `CrankNicolson` for the step that was prepared last, or their derivatives with respect to ν.
 final class CrankNicolsonCoefficients {
   let keep: Workspace  // (1 + hL/2) / (1 − hL/2)
   let gain: Workspace  // 1 / (1 − hL/2)
 
   private let symbol: [Complex]
+  private let complexStep: ComplexStep?
   private var preparedStep = 0.0
 
-  init(_ linearSymbol: [Complex]) {
-    symbol = linearSymbol
+  /// - Parameter complexStep: what differentiates; nil for the coefficients themselves.
+  init(_ linearSymbol: [Complex], derivative complexStep: ComplexStep? = nil) {
+    self.complexStep = complexStep
+    symbol = complexStep?.symbol(linearSymbol) ?? linearSymbol
     keep = Workspace(count: 2 * symbol.count)
     gain = Workspace(count: 2 * symbol.count)
   }
@@ -78,13 +81,15 @@ final class CrankNicolsonCoefficients {
       (gain.start[2 * mode], gain.start[2 * mode + 1]) = (implicit.real, implicit.imaginary)
       (keep.start[2 * mode], keep.start[2 * mode + 1]) = (kept.real, kept.imaginary)
     }
+    for values in [keep, gain] { complexStep?.differentiate(values, modes: symbol.count) }
     preparedStep = step
   }
 }
 
 /// The derivative of a step of `CrankNicolson` and its adjoint.
 ///
-/// For Adams–Bashforth the variables are the state and the last value of N.
+/// For Adams–Bashforth the variables are the state and the last value of N. The derivative with respect to ν adds to
+/// a step, and to Heun's prediction, the same with the derivatives of its coefficients: a source.
 final class CrankNicolsonDerivative: StepDerivative {
   let variableCount: Int
 
@@ -99,6 +104,8 @@ final class CrankNicolsonDerivative: StepDerivative {
   private let scheme: TimeScheme
   private let coefficients: CrankNicolsonCoefficients
   private let conjugates: CrankNicolsonCoefficients
+  private let sensitivities: CrankNicolsonCoefficients?  // their derivatives with respect to ν
+  private let sources: [Workspace]  // of u⁺ and the prediction
   private let stateCount: Int
   private let points: [Workspace]  // u and, for Heun's steps, the prediction
   private let terms: [Workspace]
@@ -106,17 +113,22 @@ final class CrankNicolsonDerivative: StepDerivative {
   private let result: Workspace
   private var step = (size: 0.0, kind: Step.one(a: 0, b: 0))
 
-  init(_ system: any FieldSystem, scheme: TimeScheme) {
+  /// - Parameter viscosity: ν, if the derivative is to be that with respect to it too.
+  init(_ system: any FieldSystem, scheme: TimeScheme, viscosity: Double?) {
     self.system = system
     self.scheme = scheme
     let symbol = system.linearSymbol
     coefficients = CrankNicolsonCoefficients(symbol)
     conjugates = CrankNicolsonCoefficients(symbol.map { Complex($0.real, -$0.imaginary) })
+    sensitivities = viscosity.map {
+      CrankNicolsonCoefficients(symbol, derivative: ComplexStep(viscosity: $0))
+    }
     stateCount = 2 * symbol.count
     variableCount = scheme.isMultistep ? 2 * stateCount : stateCount
     let count = stateCount
     points = (0..<2).map { _ in Workspace(count: system.linearizationCount) }
     terms = (0..<2).map { _ in Workspace(count: count) }
+    sources = (0..<(viscosity == nil ? 0 : 2)).map { _ in Workspace(count: count) }
     (prediction, result) = (Workspace(count: count), Workspace(count: count))
   }
 
@@ -135,17 +147,37 @@ final class CrankNicolsonDerivative: StepDerivative {
       system.linearize(state, into: points[stage].start)
       system.evaluateNonlinearity(at: points[stage].start, into: terms[stage].start)
     }
+    findSources(variables)
   }
 
-  func applyTangent(to direction: UnsafeMutablePointer<Double>) {
-    takeStep(direction, into: direction) { stage, state in
+  /// A step from u, and Heun's prediction, with the derivatives of the coefficients.
+  private func findSources(_ u: UnsafePointer<Double>) {
+    guard let k = sensitivities else { return }
+    let modes = system.activeModes
+    k.prepare(step.size)
+    let (term, second) = (terms[0].start, terms[1].start)
+    func update(_ a: Double, _ b: Double, _ other: UnsafePointer<Double>, _ output: Workspace) {
+      SolverKernels.diagonalUpdate(
+        modes: modes, k.keep.start, u, k.gain.start, a, term, b, other, output: output.start)
+    }
+    switch step.kind {
+    case .one(let a, let b):
+      update(a, b, scheme.isMultistep ? u + stateCount : UnsafePointer(term), sources[0])
+    case .two(let h):
+      update(0.5 * h, 0.5 * h, second, sources[0])
+      update(h, 0, term, sources[1])
+    }
+  }
+
+  func applyTangent(to direction: UnsafeMutablePointer<Double>, viscosity change: Double) {
+    takeStep(direction, change, into: direction) { stage, state in
       system.applyTangent(at: points[stage].start, to: state, into: terms[stage].start)
     }
   }
 
-  /// A step from u, given what stands for N there; `next` may be `u`.
+  /// A step from u, given what stands for N there and how much of the sources is added; `next` may be `u`.
   private func takeStep(
-    _ u: UnsafeMutablePointer<Double>, into next: UnsafeMutablePointer<Double>?,
+    _ u: UnsafeMutablePointer<Double>, _ share: Double = 0, into next: UnsafeMutablePointer<Double>?,
     _ evaluate: (_ stage: Int, _ state: UnsafeMutablePointer<Double>) -> Void
   ) {
     let (modes, k) = (system.activeModes, coefficients)
@@ -155,6 +187,9 @@ final class CrankNicolsonDerivative: StepDerivative {
       SolverKernels.diagonalUpdate(
         modes: modes, k.keep.start, u, k.gain.start, a, term, b, other, output: output.start)
     }
+    func addSource(_ number: Int, to output: Workspace) {
+      if share != 0 { Double.axpy(2 * modes, share, sources[number].start, output.start) }
+    }
     evaluate(0, u)
     switch step.kind {
     case .one(let a, let b):
@@ -162,20 +197,23 @@ final class CrankNicolsonDerivative: StepDerivative {
       update(a, b, scheme.isMultistep ? u + stateCount : term, result)
     case .two(let h):
       update(h, 0, term, prediction)
+      addSource(1, to: prediction)
       evaluate(1, prediction.start)
       guard next != nil else { return }
       update(0.5 * h, 0.5 * h, second, result)
     }
     guard let next else { return }
+    addSource(0, to: result)
     next.update(from: result.start, count: 2 * modes)
     if scheme.isMultistep { (next + stateCount).update(from: term, count: 2 * modes) }
   }
 
-  func applyAdjoint(to cotangent: UnsafeMutablePointer<Double>) {
+  func applyAdjoint(to cotangent: UnsafeMutablePointer<Double>) -> Double {
     let (modes, k) = (system.activeModes, conjugates)
     k.prepare(step.size)
     let (ofTerm, ofStage) = (terms[0].start, terms[1].start)
     let memory = scheme.isMultistep ? cotangent + stateCount : nil
+    var ofViscosity = sources.isEmpty ? 0 : system.product(sources[0].start, cotangent)
     SolverKernels.multiply(modes: modes, factor: k.gain.start, cotangent, prediction.start)
     ofTerm.update(from: prediction.start, count: 2 * modes)
     switch step.kind {
@@ -189,6 +227,7 @@ final class CrankNicolsonDerivative: StepDerivative {
     case .two(let h):
       Double.scale(2 * modes, 0.5 * h, ofTerm)
       system.applyAdjoint(at: points[1].start, to: ofTerm, into: ofStage)
+      if !sources.isEmpty { ofViscosity += system.product(sources[1].start, ofStage) }
       // The prediction is u (1 + hL/2) / (1 − hL/2) and N(u).
       Double.axpy(2 * modes, 1, ofStage, cotangent)
       Double.scale(2 * modes, h, ofStage)
@@ -202,5 +241,6 @@ final class CrankNicolsonDerivative: StepDerivative {
     SolverKernels.multiply(modes: modes, factor: k.keep.start, cotangent, result.start)
     cotangent.update(from: result.start, count: 2 * modes)
     Double.axpy(2 * modes, 1, ofStage, cotangent)
+    return ofViscosity
   }
 }

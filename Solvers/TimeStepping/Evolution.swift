@@ -54,7 +54,8 @@ extension SpectralProblem {
   ) throws -> (solution: Tensor<Double>, products: Tensor<Double>) {
     let evolution = try makeEvolution()
     try checkInputs(input, of: evolution.input)
-    return try evolution.adjoints(at: input, cotangents)
+    let result = try evolution.adjoints(at: input, cotangents)
+    return (result.solution, result.products)
   }
 
   /// The solutions of `inputs` by the steps that those of `reference` take: the map that is differentiated.
@@ -84,7 +85,7 @@ public struct Evolution {
   /// The sizes of the steps that the solve of one input takes, and the resolution of every state: 0 is the finest.
   package func steps(of input: Tensor<Double>) throws -> (sizes: [Double], resolutions: [Int]) {
     let worker = makeWorker()
-    _ = try eachSample(of: input, outputShape: [times.count] + gridShape) { sample, input, output in
+    _ = try Self.eachSample(of: input, outputShape: [times.count] + gridShape) { sample, input, output in
       try worker.solve(input, sample: sample, into: output)
     }
     return worker.steps
@@ -96,9 +97,8 @@ public struct Evolution {
   ///
   /// - Throws: `SolverError`, of the lowest sample that fails.
   func solutions(of inputs: Tensor<Double>) throws -> Tensor<Double> {
-    try solveEachSample(of: inputs, outputShape: [times.count] + gridShape) {
-      TimeStepper(makeSystem(), timeStepping: timeStepping, times: times)
-    } solve: { stepper, sample, input, output in
+    try solveEachSample(of: inputs, outputShape: [times.count] + gridShape, makeWorker: makeStepper) {
+      stepper, sample, input, output in
       try stepper.solve(input, sample: sample, into: output)
     }
   }
@@ -113,7 +113,7 @@ public struct Evolution {
       nonisolated(unsafe) let products = products
       return try withPointers(directions) { directions in
         try solveEachSample(
-          of: inputs, outputShape: [times.count] + gridShape, makeWorker: makeWorker
+          of: inputs, outputShape: [times.count] + gridShape, makeWorker: { makeWorker() }
         ) { worker, sample, input, output in
           try worker.solve(input, sample: sample, into: output)
           worker.follow(
@@ -130,7 +130,7 @@ public struct Evolution {
     precondition(reference.shape == inputs.shape, "inputs \(inputs.shape), references \(reference.shape)")
     return try withPointers(inputs) { inputs in
       try solveEachSample(
-        of: reference, outputShape: [times.count] + gridShape, makeWorker: makeWorker
+        of: reference, outputShape: [times.count] + gridShape, makeWorker: { makeWorker() }
       ) { worker, sample, reference, output in
         try worker.solve(reference, sample: sample, into: output)
         worker.follow(inputs + sample * points, into: output)
@@ -139,21 +139,37 @@ public struct Evolution {
   }
 
   /// The solutions and the products of the transposed Jacobian with cotangents that may depend on them.
-  ///
-  /// As many samples at a time as there are threads: each keeps states of its solve.
   package func adjoints(
     of inputs: Tensor<Double>, _ cotangents: (Tensor<Double>, Range<Int>) throws -> Tensor<Double>
   ) throws -> (solutions: Tensor<Double>, products: Tensor<Double>) {
     let samples = inputs.shape[0]
     guard samples > 0 else { return (try solutions(of: inputs), inputs) }
-    let size = max(1, min(samples, Parallelism.threadCount))
-    let workers = (0..<size).map { _ in makeWorker() }
+    let workers = (0..<min(samples, Parallelism.threadCount)).map { _ in makeWorker() }
+    let result = try Self.adjoints(of: inputs, cotangents) { workers[$0 % workers.count] }
+    return (result.solutions, result.products)
+  }
+
+  /// As `adjoints(of:_:)`, with the worker of every sample; there is at least one sample.
+  ///
+  /// As many samples at a time as there are threads, with a worker each that keeps states of its solve.
+  ///
+  /// - Returns: also the products with the derivative with respect to the viscosity, where the workers find it.
+  static func adjoints(
+    of inputs: Tensor<Double>, _ cotangents: (Tensor<Double>, Range<Int>) throws -> Tensor<Double>,
+    worker: (_ sample: Int) throws -> EvolutionDerivative
+  ) throws -> (solutions: Tensor<Double>, products: Tensor<Double>, viscosityProducts: [Double]) {
+    let (samples, size) = (inputs.shape[0], max(1, Parallelism.threadCount))
     var solutions: [Tensor<Double>] = []
     var products: [Tensor<Double>] = []
+    var viscosityProducts: [Double] = []
     for start in stride(from: 0, to: samples, by: size) {
       let range = start..<min(samples, start + size)
+      let workers = try range.map(worker)
       let part = range.count == samples ? inputs : inputs[first: range]
-      let solved = try eachSample(of: part, outputShape: [times.count] + gridShape) { sample, input, output in
+      let gridShape = Array(inputs.shape.dropFirst(2))
+      let solved = try eachSample(
+        of: part, outputShape: [workers[0].times.count] + gridShape
+      ) { sample, input, output in
         try workers[sample].solve(input, sample: start + sample, into: output)
       }
       let weights = try cotangents(solved, range)
@@ -163,19 +179,24 @@ public struct Evolution {
         try eachSample(of: weights, outputShape: [1] + gridShape) { sample, cotangent, product in
           workers[sample].applyAdjoint(to: cotangent, count: 1, into: product)
         })
+      viscosityProducts += workers.flatMap(\.viscosityProducts)
     }
-    return (.concatenating(solutions), .concatenating(products))
+    return (.concatenating(solutions), .concatenating(products), viscosityProducts)
   }
 
   /// The solution of one input and the products of its transposed Jacobian with several cotangents.
   ///
   /// They share the solve and the linearisation; every thread has some of them.
+  ///
+  /// - Parameter viscosity: that of the problem, if its derivative is wanted too.
+  /// - Returns: also the products with the derivative with respect to the viscosity.
   func adjoints(
-    at input: Tensor<Double>, _ cotangents: (Tensor<Double>) throws -> Tensor<Double>
-  ) throws -> (solution: Tensor<Double>, products: Tensor<Double>) {
+    at input: Tensor<Double>, viscosity: Double? = nil,
+    _ cotangents: (Tensor<Double>) throws -> Tensor<Double>
+  ) throws -> (solution: Tensor<Double>, products: Tensor<Double>, viscosityProducts: [Double]) {
     precondition(input.shape[0] == 1, "one input, not \(input.shape[0])")
-    let workers = (0..<Parallelism.threadCount).map { _ in makeWorker() }
-    let solution = try eachSample(
+    let workers = (0..<Parallelism.threadCount).map { _ in makeWorker(viscosity: viscosity) }
+    let solution = try Self.eachSample(
       of: .concatenating(Array(repeating: input, count: workers.count)),
       outputShape: [times.count] + gridShape
     ) { part, input, output in
@@ -196,15 +217,22 @@ public struct Evolution {
         }
       }
     }
-    return (solution, products)
+    return (solution, products, workers.flatMap(\.viscosityProducts))
   }
 
-  private func makeWorker() -> EvolutionDerivative {
-    EvolutionDerivative(makeSystem(), timeStepping: timeStepping, times: times, capacity: capacity)
+  /// What solves, on one thread.
+  func makeStepper() -> TimeStepper { TimeStepper(makeSystem(), timeStepping: timeStepping, times: times) }
+
+  /// What solves and differentiates, on one thread.
+  ///
+  /// - Parameter viscosity: that of the problem, if derivatives are to be those with respect to it too.
+  func makeWorker(viscosity: Double? = nil) -> EvolutionDerivative {
+    EvolutionDerivative(
+      makeSystem(), timeStepping: timeStepping, times: times, capacity: capacity, viscosity: viscosity)
   }
 
   /// As `solveEachSample`, where every sample has its own worker already.
-  private func eachSample(
+  private static func eachSample(
     of inputs: Tensor<Double>, outputShape: [Int],
     solve: (_ sample: Int, UnsafePointer<Double>, UnsafeMutablePointer<Double>) throws -> Void
   ) throws -> Tensor<Double> {

@@ -5,13 +5,14 @@ import Tensors
 ///
 /// **What is differentiated.** The steps' sizes and resolutions are those that error control chose in the last solve,
 /// held fixed; with them, everything is: transforms, the truncation of the input, stages, changes of resolution.
-/// Tangent and adjoint are exact derivatives of the numbers computed, not discretisations of a derivative.
+/// Tangent and adjoint are exact derivatives of the numbers computed, not discretisations of a derivative. Where
+/// L is a viscosity times a fixed operator, the derivative with respect to the viscosity is among them.
 ///
 /// **Cost.** In evaluations of N: a solve takes four per step of `etdrk4`; its adjoint three and a half to find
 /// the stages again and four per cotangent, and four more where not all states were kept (`Trajectory`).
 final class EvolutionDerivative {
   private let stepper: TimeStepper
-  private let times: [Double]
+  let times: [Double]
   private let trajectory: Trajectory
   private let derivative: any StepDerivative
   private let variables: Workspace
@@ -19,17 +20,25 @@ final class EvolutionDerivative {
   private var between: [Workspace] = []  // the states after a kept one
   private var vectors: [Workspace] = []  // tangents or cotangents, one per direction
   private let field: Workspace
+  /// The products of the last cotangents with the derivative with respect to the viscosity, if that was given.
+  private(set) var viscosityProducts: [Double] = []
 
   private var system: any FieldSystem { stepper.system }
   private var stateCount: Int { stepper.state.count }
 
-  /// - Parameter capacity: how many states may be kept; nil for the default.
-  init(_ system: any FieldSystem, timeStepping: TimeStepping, times: [Double], capacity: Int? = nil) {
+  /// - Parameters:
+  ///   - capacity: how many states may be kept; nil for the default.
+  ///   - viscosity: that of the system, if the derivative is to be that with respect to it too.
+  init(
+    _ system: any FieldSystem, timeStepping: TimeStepping, times: [Double], capacity: Int? = nil,
+    viscosity: Double? = nil
+  ) {
     stepper = TimeStepper(system, timeStepping: timeStepping, times: times)
     self.times = times
     derivative =
       timeStepping.scheme == .etdrk4
-      ? ETDRK4Derivative(system) : CrankNicolsonDerivative(system, scheme: timeStepping.scheme)
+      ? ETDRK4Derivative(system, viscosity: viscosity)
+      : CrankNicolsonDerivative(system, scheme: timeStepping.scheme, viscosity: viscosity)
     trajectory = Trajectory(variableCount: derivative.variableCount, capacity: capacity)
     (variables, next) = (
       Workspace(count: derivative.variableCount), Workspace(count: derivative.variableCount)
@@ -52,10 +61,12 @@ final class EvolutionDerivative {
   ///
   /// - Parameters:
   ///   - directions: `[direction, ...grid]`.
+  ///   - viscosityChange: the change of the viscosity along all directions.
   ///   - products: the derivatives, `[direction, time, ...grid]`.
   ///   - output: the fields themselves, `[time, ...grid]`.
   func follow(
     _ input: UnsafePointer<Double>, directions: UnsafePointer<Double>? = nil, count: Int = 0,
+    viscosityChange: Double = 0,
     products: UnsafeMutablePointer<Double>? = nil, into output: UnsafeMutablePointer<Double>? = nil
   ) {
     let points = system.pointCount
@@ -81,7 +92,9 @@ final class EvolutionDerivative {
       }
       guard index < trajectory.steps.count else { break }
       linearize(index, at: states.now.start, into: states.next)
-      for vector in vectors.prefix(count) { derivative.applyTangent(to: vector.start) }
+      for vector in vectors.prefix(count) {
+        derivative.applyTangent(to: vector.start, viscosity: viscosityChange)
+      }
       swap(&states.now, &states.next)
     }
   }
@@ -100,7 +113,8 @@ final class EvolutionDerivative {
 
   // MARK: - Adjoint
 
-  /// The products of the transposed Jacobian of the last solve with cotangents.
+  /// The products of the transposed Jacobian of the last solve with cotangents; the viscosity's go to
+  /// `viscosityProducts`.
   ///
   /// - Parameters:
   ///   - cotangents: `[cotangent, time, ...grid]`.
@@ -111,6 +125,7 @@ final class EvolutionDerivative {
     let points = system.pointCount
     prepareVectors(count)
     products.update(repeating: 0, count: count * points)
+    viscosityProducts = Array(repeating: 0, count: count)
     var frame = times.count - 1
     for index in trajectory.resolutions.indices.reversed() {
       // The state was cut to this resolution after the step that led to it, and so is its cotangent.
@@ -132,7 +147,10 @@ final class EvolutionDerivative {
       let state = state(step)
       use(trajectory.resolutions[step], for: vectors.prefix(count))
       linearize(step, at: state, into: nil)
-      for vector in vectors.prefix(count) { derivative.applyAdjoint(to: vector.start) }
+      for (number, vector) in vectors.prefix(count).enumerated() {
+        // The product of states is a mean over the points, that of fields a sum.
+        viscosityProducts[number] += Double(points) * derivative.applyAdjoint(to: vector.start)
+      }
     }
     // In the inner product of states, evaluation is the adjoint of the transform, and the other way round.
     for number in 0..<count {

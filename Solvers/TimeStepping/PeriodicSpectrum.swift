@@ -187,13 +187,12 @@ final class PeriodicSpectrum: FieldSystem {
     return scheme == .etdrk4 ? stable : min(stable, 0.002 * timeScale)
   }
 
-  func norm(_ state: UnsafePointer<Double>) -> Double {
+  func product(_ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>) -> Double {
     let width = 2 * columns
     let once = (0..<(isFlat ? 1 : n)).reduce(0.0) { sum, row in
-      let (real, imaginary) = (state[row * width], state[row * width + 1])
-      return sum + real * real + imaginary * imaginary
+      sum + a[row * width] * b[row * width] + a[row * width + 1] * b[row * width + 1]
     }
-    return (2 * Double.dot(2 * linearSymbol.count, state, state) - once).squareRoot()
+    return 2 * Double.dot(2 * activeModes, a, b) - once
   }
 
   func normBound(initial: Double, time: Double) -> Double {

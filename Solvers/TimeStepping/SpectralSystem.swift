@@ -56,6 +56,8 @@ protocol FieldSystem: SpectralSystem {
   func transform(_ field: UnsafePointer<Double>, into state: UnsafeMutablePointer<Double>)
   /// Writes the real field of `state` into `field`.
   func evaluate(_ state: UnsafeMutablePointer<Double>, into field: UnsafeMutablePointer<Double>)
+  /// The inner product of the active coefficients of two states.
+  func product(_ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>) -> Double
 
   /// The count of numbers in which `linearize` keeps what N and its derivative need of a state.
   var linearizationCount: Int { get }
@@ -71,6 +73,11 @@ protocol FieldSystem: SpectralSystem {
   func applyAdjoint(
     at point: UnsafePointer<Double>, to cotangent: UnsafeMutablePointer<Double>,
     into result: UnsafeMutablePointer<Double>)
+}
+
+extension FieldSystem {
+  /// The root of the product with itself.
+  func norm(_ state: UnsafePointer<Double>) -> Double { product(state, state).squareRoot() }
 }
 
 /// A scheme at work on a system: its coefficients for the last step used, and its stages.
@@ -94,6 +101,7 @@ extension SteppingMethod {
 ///
 /// A step maps variables to variables: the state, and after it what a multi-step method remembers. Only the
 /// active coefficients are read and written. Linearising once serves any number of directions and cotangents.
+/// Made for a viscosity ν with L proportional to it, it is the derivative with respect to ν as well.
 protocol StepDerivative: AnyObject {
   /// How many numbers the variables are.
   var variableCount: Int { get }
@@ -105,10 +113,13 @@ protocol StepDerivative: AnyObject {
   func linearize(
     at variables: UnsafeMutablePointer<Double>, step: Double, previousStep: Double?,
     into next: UnsafeMutablePointer<Double>?)
-  /// direction ← derivative of the step · direction.
-  func applyTangent(to direction: UnsafeMutablePointer<Double>)
+  /// direction ← derivative of the step · direction, along a change of ν too.
+  func applyTangent(to direction: UnsafeMutablePointer<Double>, viscosity change: Double)
   /// cotangent ← adjoint of the derivative · cotangent.
-  func applyAdjoint(to cotangent: UnsafeMutablePointer<Double>)
+  ///
+  /// - Returns: the product of the cotangent with the derivative of the step with respect to ν; zero if it was not made
+  ///   for that.
+  func applyAdjoint(to cotangent: UnsafeMutablePointer<Double>) -> Double
 }
 
 /// Complex numbers as interleaved reals.

@@ -243,11 +243,11 @@ final class VorticitySpectrum: FieldSystem {
     return scheme == .etdrk4 ? stable : min(0.05, stable)
   }
 
-  func norm(_ state: UnsafePointer<Double>) -> Double {
-    let once = onAxis.reduce(0.0) { sum, mode in
-      sum + state[2 * mode] * state[2 * mode] + state[2 * mode + 1] * state[2 * mode + 1]
+  func product(_ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>) -> Double {
+    let once = onAxis.prefix { $0 < activeModes }.reduce(0.0) { sum, mode in
+      sum + a[2 * mode] * b[2 * mode] + a[2 * mode + 1] * b[2 * mode + 1]
     }
-    return (2 * power(state, from: 0, to: linearSymbol.count) - once).squareRoot()
+    return 2 * Double.dot(2 * activeModes, a, b) - once
   }
 
   func normBound(initial: Double, time: Double) -> Double { initial + growthRate * time }

@@ -37,6 +37,9 @@ public struct DelayedAcceptance: Sampler {
   /// That of the screening sampler, whose step size it is.
   public var customaryAcceptance: Double { screening.customaryAcceptance }
 
+  /// That of the screening sampler.
+  public var largestStepSize: Double { screening.largestStepSize }
+
   /// The points with both misfits, and the surrogate's gradients if the screening sampler uses them.
   public func evaluate(_ coordinates: Tensor<Double>) throws -> ChainPoints {
     let screened = try screening.evaluate(coordinates)

@@ -106,6 +106,32 @@ public struct GaussianReference: Sendable, Equatable {
     }
   }
 
+  /// Turns white noise ζ into the point m + ρ (ξ − m) + √(1 − ρ²) K^½ ζ, the next one of a sequence with this law.
+  ///
+  /// - Returns: `logDensity` there less that at ξ, for which the products with the directions are at hand.
+  func move(from point: UnsafePointer<Double>, correlation rho: Double, noise: UnsafeMutablePointer<Double>)
+    -> Double
+  {
+    let fresh = (1 - rho * rho).squareRoot()
+    return withPointers(mean, directions) { mean, directions in
+      var change = isPrior ? 0 : -Double.dot(count, mean, point)
+      let projections = eigenvalues.indices.map { Double.dot(support, directions + $0 * support, noise) }
+      for (index, projection) in projections.enumerated() {
+        let direction = directions + index * support
+        // ⟨v, K^½ ζ⟩ = (1 + λ)^(−½) ⟨v, ζ⟩.
+        let before = Double.dot(support, direction, point) - meanProjections[index]
+        let after = rho * before + fresh * (1 + narrowing[index]) * projection
+        change -= 0.5 * eigenvalues[index] * (after * after - before * before)
+        Double.axpy(support, narrowing[index] * projection, direction, noise)
+      }
+      Double.scale(count, fresh, noise)
+      Double.axpy(count, rho, point, noise)
+      if isPrior { return change }
+      Double.axpy(count, 1 - rho, mean, noise)
+      return change + Double.dot(count, mean, noise)
+    }
+  }
+
   /// Adds the gradient of `logDensity` at ξ: m − Σ λ ⟨v, ξ − m⟩ v.
   func addLogDensityGradient(_ point: UnsafePointer<Double>, to gradient: UnsafeMutablePointer<Double>) {
     withPointers(mean, directions) { mean, directions in

@@ -62,13 +62,22 @@ public struct InverseProblem: Sendable {
     return problem
   }
 
-  /// The forward map if it has derivatives, with respect to everything that is unknown.
-  var differentiableForward: (any DifferentiableOperator)? {
-    transform.isDifferentiable && scalar == nil ? forward as? any DifferentiableOperator : nil
+  /// A forward map that has derivatives with respect to everything that is unknown.
+  private enum Derivative {
+    case byField(any DifferentiableOperator)
+    case byFieldAndScalar(any DifferentiableParametricOperator, ScalarUnknown)
+  }
+
+  private var derivative: Derivative? {
+    guard transform.isDifferentiable else { return nil }
+    if let scalar {
+      return (scalar.family as? any DifferentiableParametricOperator).map { .byFieldAndScalar($0, scalar) }
+    }
+    return (forward as? any DifferentiableOperator).map(Derivative.byField)
   }
 
   /// Whether gradients of the misfit are to be had.
-  public var isDifferentiable: Bool { differentiableForward != nil }
+  public var isDifferentiable: Bool { derivative != nil }
 
   /// The misfit Φ of every point.
   ///
@@ -93,21 +102,31 @@ public struct InverseProblem: Sendable {
   public func misfitsAndGradients(
     of coordinates: Tensor<Double>, fields: Tensor<Double>? = nil
   ) throws -> (misfits: [Double], gradients: Tensor<Double>) {
-    guard let forward = differentiableForward else {
-      preconditionFailure("the forward map has no derivative")
-    }
-    return try separately(coordinates, fields ?? prior.makeFields(coordinates)) { _, fields in
+    guard let derivative else { preconditionFailure("the forward map has no derivative") }
+    return try separately(coordinates, fields ?? prior.makeFields(coordinates)) { coordinates, fields in
       var misfits: [Double] = []
       let inputs = transform(fields)
-      let products = try clock.measure {
-        try forward.vectorJacobianProducts(inputs) { solutions, _ in
-          let residuals = residuals(solutions)
-          misfits += residuals.map(misfit)
-          // Φ = ½|r|² with r = Γ^(−½)(O(G(w)) − y).
-          return cotangents(residuals.map(noise.whitenAdjoint), channels: solutions.shape[1])
-        }.products
+      // Φ = ½|r|² with r = Γ^(−½)(O(G(w)) − y).
+      func misfitCotangents(_ solutions: Tensor<Double>, _ range: Range<Int>) -> Tensor<Double> {
+        let residuals = residuals(solutions)
+        misfits += residuals.map(misfit)
+        return cotangents(residuals.map(noise.whitenAdjoint), channels: solutions.shape[1])
       }
-      var gradients = prior.applyAdjoint(transform.pullBack(products, at: fields))
+      var gradients: Tensor<Double>
+      switch derivative {
+      case .byField(let forward):
+        let products = try clock.measure {
+          try forward.vectorJacobianProducts(inputs, misfitCotangents).products
+        }
+        gradients = prior.applyAdjoint(transform.pullBack(products, at: fields))
+      case .byFieldAndScalar(let family, let scalar):
+        let values = scalar.values(coordinates)
+        let (_, products, ofScalar) = try clock.measure {
+          try family.vectorJacobianProducts(inputs, parameters: values, misfitCotangents)
+        }
+        gradients = prior.applyAdjoint(transform.pullBack(products, at: fields))
+        scalar.setDerivatives(ofScalar, at: values, in: &gradients)
+      }
       let count = prior.coordinateCount
       gradients.withUnsafeMutableBuffer { gradients in
         for chain in misfits.indices {
@@ -128,15 +147,24 @@ public struct InverseProblem: Sendable {
   public func linearization(
     at coordinates: Tensor<Double>
   ) throws -> (residuals: [Double], jacobian: Tensor<Double>) {
-    guard let forward = differentiableForward else {
-      preconditionFailure("the forward map has no derivative")
-    }
+    guard let derivative else { preconditionFailure("the forward map has no derivative") }
     let field = prior.makeField(coordinates).reshaped(to: [1, 1] + prior.grid)
     let units = data.indices.map { row in noise.whitenAdjoint(data.indices.map { $0 == row ? 1 : 0 }) }
-    let (solution, products) = try forward.vectorJacobianProducts(at: transform(field)) { solution in
+    func unitCotangents(_ solution: Tensor<Double>) -> Tensor<Double> {
       cotangents(units, channels: solution.shape[1])
     }
-    return (residuals(solution)[0], prior.applyAdjoint(transform.pullBack(products, at: field)))
+    switch derivative {
+    case .byField(let forward):
+      let (solution, products) = try forward.vectorJacobianProducts(at: transform(field), unitCotangents)
+      return (residuals(solution)[0], prior.applyAdjoint(transform.pullBack(products, at: field)))
+    case .byFieldAndScalar(let family, let scalar):
+      let value = scalar.value(coordinates[0])
+      let (solution, products, ofScalar) = try family.vectorJacobianProducts(
+        at: transform(field), parameter: value, unitCotangents)
+      var jacobian = prior.applyAdjoint(transform.pullBack(products, at: field))
+      scalar.setDerivatives(ofScalar, at: ofScalar.map { _ in value }, in: &jacobian)
+      return (residuals(solution)[0], jacobian)
+    }
   }
 
   /// Γ^(−½)(O(u) − y) for every solution of a batch.

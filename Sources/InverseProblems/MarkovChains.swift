@@ -341,7 +341,8 @@ extension SamplingSchedule {
         // Robbins-Monro on log β with a gain that falls as i^(−0.6), which is summable in square only.
         let gain = pow(Double(iteration + 1), -0.6)
         chains.stepSizes[chain] = min(
-          1, max(1e-6, chains.stepSizes[chain] * exp(gain * (outcome.acceptances[chain] - target))))
+          sampler.largestStepSize,
+          max(1e-6, chains.stepSizes[chain] * exp(gain * (outcome.acceptances[chain] - target))))
       }
     }
     chains.record(outcome, of: sampler.problem, isKept: !isBurnIn, thin: thin)

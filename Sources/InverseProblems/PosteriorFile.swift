@@ -286,7 +286,7 @@ public enum PosteriorFile {
       description: "share of accepted proposals after the burn-in")
     try group.addVariable(
       "step_size", over: ["chain"], chains.stepSizes,
-      description: "share of fresh noise in a proposal, after the burn-in")
+      description: "share of fresh noise in a proposal, after the burn-in; above one, over-relaxed")
 
     // In units of the prior's deviation: what the data say about every mode.
     let coordinates = problem.prior.coordinates

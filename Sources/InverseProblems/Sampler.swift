@@ -16,6 +16,9 @@ public protocol Sampler: Sendable {
   /// The acceptance rate that its step size is best tuned to.
   var customaryAcceptance: Double { get }
 
+  /// The largest step size that it takes; 1 by default.
+  var largestStepSize: Double { get }
+
   /// The points `[chain, coordinate]` with everything that `step` needs to know of them.
   func evaluate(_ coordinates: Tensor<Double>) throws -> ChainPoints
 
@@ -23,9 +26,15 @@ public protocol Sampler: Sendable {
   ///
   /// - Parameters:
   ///   - points: as `evaluate` or an earlier step left them; unchanged if something is thrown.
-  ///   - stepSizes: β in (0, 1] of every chain: the share of fresh noise in a proposal.
+  ///   - stepSizes: β of every chain, positive and no larger than `largestStepSize`: up to 1 the share of fresh noise
+  ///     in a proposal.
   ///   - randoms: a generator for every chain.
   func step(_ points: inout ChainPoints, stepSizes: [Double], randoms: inout [Philox]) throws -> StepOutcome
+}
+
+extension Sampler {
+  /// 1.
+  public var largestStepSize: Double { 1 }
 }
 
 /// The present points of several chains, with what was computed there.

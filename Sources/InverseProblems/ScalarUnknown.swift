@@ -2,14 +2,6 @@ import Foundation
 import Solvers
 import Tensors
 
-/// A forward map with a parameter of its own for every sample.
-public protocol ParametricOperator: Sendable {
-  /// The solutions for inputs `[sample, channel, ...grid]` with one parameter each.
-  ///
-  /// - Throws: as a `SolutionOperator`.
-  func solutions(_ inputs: Tensor<Double>, parameters: [Double]) throws -> Tensor<Double>
-}
-
 /// A positive parameter of the equation that is inferred beside the field, log-normal under the prior.
 ///
 /// It is median · exp(s ξ) with ξ the first coordinate of the problem's prior, a `ScalarPrior`.
@@ -37,7 +29,17 @@ public struct ScalarUnknown: Sendable {
 
   /// The values at points of the coordinate space.
   public func values(_ coordinates: Tensor<Double>) -> [Double] {
-    (0..<coordinates.shape[0]).map { median * exp(logDeviation * coordinates[$0, 0]) }
+    (0..<coordinates.shape[0]).map { value(coordinates[$0, 0]) }
+  }
+
+  /// The value where the coordinate is ξ.
+  public func value(_ coordinate: Double) -> Double { median * exp(logDeviation * coordinate) }
+
+  /// Writes the derivatives with respect to the coordinate, `[row, 0]`, given those with respect to the parameter.
+  ///
+  /// The derivative of median · exp(s ξ) is s times the value.
+  func setDerivatives(_ derivatives: [Double], at values: [Double], in jacobian: inout Tensor<Double>) {
+    for row in derivatives.indices { jacobian[row, 0] = logDeviation * values[row] * derivatives[row] }
   }
 }
 
@@ -67,7 +69,7 @@ public struct ScalarPrior: Prior {
     self.field.makeField(coordinates + 1, into: field)
   }
 
-  /// The adjoint of `makeField`: zero for the scalar.
+  /// The adjoint of `makeField`: zero for the scalar, whose derivative is the problem's to add.
   public func applyAdjoint(_ field: UnsafePointer<Double>, into coordinates: UnsafeMutablePointer<Double>) {
     coordinates[0] = 0
     self.field.applyAdjoint(field, into: coordinates + 1)

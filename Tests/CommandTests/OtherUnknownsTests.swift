@@ -168,6 +168,15 @@ import Testing
       #expect(draws["posterior/viscosity"]?.count == 2 * 8)
       let diagnostics = try #require(try json(outcome)["diagnostics"] as? [String: Any])
       #expect(diagnostics.keys.contains("log_viscosity"))
+      for sampler in [["sampler.kind=mala"], ["sampler.reference=laplace"]] {
+        let followed = try Command.run(
+          ["invert", "invert.yaml", "viscosity={median: 2e-2, log_std: 0.7}", "output=followed", "--json"]
+            + sampler + ["--overwrite"], in: folder)
+        #expect(followed.status == 0, "\(followed.messages)")
+        guard sampler == ["sampler.reference=laplace"] else { continue }
+        let mode = try #require(try json(followed)["map"] as? [String: Any])
+        #expect(try #require(mode["viscosity"] as? Double) > 0)
+      }
       try write(
         "equation: {kind: darcy}\ngrid: 17\nsamples: 1\noutput: darcy.h5\n", "darcy.yaml", in: folder)
       #expect(try Command.run(["generate", "darcy.yaml"], in: folder).status == 0)

@@ -87,6 +87,36 @@ import Testing
       mean < tooManyStandardErrors && covariance < tooManyStandardErrors, "\(kind): \(mean), \(covariance)")
   }
 
+  @Test func overRelaxedChainsHaveTheExactPosterior() throws {
+    let linear = LinearProblem()
+    let exact = try linear.exactPosterior()
+    for reference in [Kind.informedPCN.sampler(linear.problem, linear.biased), nil] {
+      let laplace = try LaplaceApproximation(of: linear.problem)
+      let sampler =
+        reference ?? PreconditionedCrankNicolson(linear.problem, reference: laplace.reference)
+      // An aim so low that the steps become as large as they may.
+      let schedule = SamplingSchedule(
+        draws: 6000, burnIn: 500, chains: 4, stepSize: 1, targetAcceptance: 0.01, seed: 8)
+      var chains = try schedule.start(sampler)
+      try schedule.run(&chains, with: sampler)
+      // A rejection takes a little off again: the aim times a gain of 500^(−0.6).
+      #expect(chains.stepSizes.allSatisfy { $0 > 1.2 && $0 <= 1.25 })
+      let history = ChainHistory(chains)
+      let (mean, covariance) = disagreement(history, mean: exact.mean, covariance: exact.covariance)
+      #expect(mean < tooManyStandardErrors && covariance < tooManyStandardErrors, "\(mean), \(covariance)")
+      guard reference == nil else { continue }
+      // The reference is the posterior, up to the end of the search for its mean: everything is accepted, and neighbours
+      // have the correlation ρ, known from 24,000 pairs to 1/√24,000.
+      #expect(history.acceptanceRates.allSatisfy { $0 > 0.999 })
+      let traces = history.keptTrace(history.quantities[2])
+      let average = traces.flatMap { $0 }.reduce(0, +) / 24_000
+      let centered = traces.map { $0.map { $0 - average } }
+      let products = centered.map { zip($0, $0.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 } }.reduce(0, +)
+      let squares = centered.map { $0.reduce(0) { $0 + $1 * $1 } }.reduce(0, +)
+      #expect(abs(products / squares + 0.25) < tooManyStandardErrors / 24_000.0.squareRoot())
+    }
+  }
+
   @Test func aLinearisedFlowIsNotSymmetric() throws {
     // What makes the test above one of adjoints too: the gradient by the transposed matrix is another one.
     let flow = try LinearisedFlow()

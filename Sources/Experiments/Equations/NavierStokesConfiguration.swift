@@ -103,11 +103,10 @@ public struct NavierStokesConfiguration: EquationConfiguration {
 
   /// The solver on `grid`² points.
   func problem(
-    grid: Int, viscosity: Double? = nil, times: [Double], timeStepping: TimeStepping
+    grid: Int, times: [Double], timeStepping: TimeStepping
   ) throws -> NavierStokes {
     try NavierStokes(
-      grid: grid, viscosity: viscosity ?? self.viscosity, times: times, forcing: solverForcing,
-      timeStepping: timeStepping,
+      grid: grid, viscosity: viscosity, times: times, forcing: solverForcing, timeStepping: timeStepping,
       dealiasing: dealiasing)
   }
 

@@ -62,7 +62,7 @@ struct ForwardMap {
     guard let training else {
       stride = 1
       grid = description.grid
-      (map, name) = try Self.classicalSolver(config, file, grid: grid, times: times, viscosity: nil)
+      (map, name) = try Self.classicalSolver(config, file, grid: grid, times: times)
       channels = Array(times.indices)
       (solver, self.training, warnings) = (nil, nil, [])
       try checkStatedGrid(config)
@@ -101,7 +101,7 @@ struct ForwardMap {
     name = "surrogate \(folder)"
     solver =
       config.sampler.kind == .delayedAcceptance
-      ? try Self.classicalSolver(config, file, grid: grid, times: times, viscosity: nil) : nil
+      ? try Self.classicalSolver(config, file, grid: grid, times: times) : nil
     self.training = try Self.cost(of: training)
     warnings = try Self.doubts(training, grid: grid)
     try checkStatedGrid(config)
@@ -130,13 +130,13 @@ struct ForwardMap {
   ///
   /// - Throws: `ConfigError` if the equation has none.
   func viscosityFamily(_ config: InvertConfig, times: [Double]) throws -> any ParametricOperator {
-    let (file, grid) = (file, grid)
-    let family = ViscosityFamily { viscosity in
-      try Self.classicalSolver(config, file, grid: grid, times: times, viscosity: viscosity).0
+    func family(of problem: some ViscousProblem) -> any ParametricOperator { ViscosityFamily(of: problem) }
+    let solver = try Self.classicalSolver(config, file, grid: grid, times: times).0
+    guard let problem = solver as? any ViscousProblem else {
+      let equation = try Self.equation(of: file).map { type(of: $0).kind.rawValue } ?? file.path
+      throw config.mistake("viscosity", "cannot be inferred: \(equation) has no viscosity")
     }
-    guard let viscosity = config.viscosity else { preconditionFailure("a viscosity that is not unknown") }
-    _ = try family.makeSolver(viscosity.median)
-    return family
+    return family(of: problem)
   }
 
   private func checkStatedGrid(_ config: InvertConfig) throws {
@@ -311,7 +311,7 @@ struct ForwardMap {
 
   /// The classical solver with the settings that the dataset states, on the given grid.
   static func classicalSolver(
-    _ config: InvertConfig, _ file: any ReadableDataset, grid: [Int], times: [Double], viscosity: Double?
+    _ config: InvertConfig, _ file: any ReadableDataset, grid: [Int], times: [Double]
   ) throws -> (any SolutionOperator, String) {
     guard let stated = try equation(of: file) else {
       throw DatasetError.wrongLayout(
@@ -324,42 +324,20 @@ struct ForwardMap {
       case .fixed(let step): TimeStepping(inData.scheme, timeStep: step)
       }
     }
-    let solver: any SolutionOperator
     switch stated {
     case let equation as NavierStokesConfiguration:
       let stepping = timeStepping(equation.timeStepping)
-      solver = try equation.problem(
-        grid: grid[0], viscosity: viscosity, times: times, timeStepping: stepping)
+      let solver = try equation.problem(grid: grid[0], times: times, timeStepping: stepping)
       return (solver, "classical solver, \(stepping.summary)")
-    case let equation as BurgersConfiguration where viscosity != nil:
+    case let equation as any SemilinearConfiguration:
       let stepping = timeStepping(equation.evolution.timeStepping)
-      solver = try Burgers(
-        grid: grid[0], viscosity: viscosity ?? equation.viscosity, times: times, timeStepping: stepping)
+      let solver = try equation.problem(grid: grid[0], times: times, timeStepping: stepping)
       return (solver, "classical solver, \(stepping.summary)")
-    case let equation as any SemilinearConfiguration where viscosity == nil:
-      let stepping = timeStepping(equation.evolution.timeStepping)
-      solver = try equation.problem(grid: grid[0], times: times, timeStepping: stepping)
-      return (solver, "classical solver, \(stepping.summary)")
-    case let equation as DarcyConfiguration where viscosity == nil:
+    case let equation as DarcyConfiguration:
       return (try equation.problem(grid: grid[0]), "classical solver, \(equation.method)")
     default:
-      throw config.mistake(
-        "viscosity", "cannot be inferred: \(type(of: stated).kind.rawValue) has no viscosity")
+      throw config.mistake("surrogate", "is solver, which \(type(of: stated).kind.rawValue) does not have")
     }
-  }
-}
-
-/// A classical solver with a viscosity of its own for every sample.
-private struct ViscosityFamily: ParametricOperator {
-  let makeSolver: @Sendable (Double) throws -> any SolutionOperator
-
-  func solutions(_ inputs: Tensor<Double>, parameters: [Double]) throws -> Tensor<Double> {
-    let parts = try parameters.enumerated().map { sample, parameter -> Tensor<Double> in
-      let solver = try makeSolver(parameter)
-      return try solver(inputs[first: sample..<sample + 1])
-    }
-    return Tensor(
-      shape: [parts.count] + parts[0].shape.dropFirst(), scalars: parts.flatMap(\.scalars))
   }
 }
 

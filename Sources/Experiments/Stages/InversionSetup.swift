@@ -114,8 +114,6 @@ struct InversionSetup {
     let reason =
       if !problem.transform.isDifferentiable {
         "a level set has none"
-      } else if problem.scalar != nil {
-        "it is not at hand where the viscosity is unknown"
       } else {
         "the \(forward.name) has none"
       }
@@ -150,7 +148,7 @@ struct InversionSetup {
       var trial = config
       trial.solverTimeStep = .fixed(step)
       let solver = try ForwardMap.classicalSolver(
-        trial, forward.file, grid: forward.grid, times: times, viscosity: nil
+        trial, forward.file, grid: forward.grid, times: times
       ).0
       do {
         let solutions = try solver(inputs)

@@ -80,6 +80,8 @@ struct InversionSummary: Encodable {
   struct Mode: Encodable {
     let misfit: Double
     let relativeL2: Double?
+    /// The viscosity there, if it is unknown.
+    let viscosity: Double?
     let iterations: Int
     let solves: Int
     let adjointSolves: Int
@@ -169,6 +171,7 @@ extension InversionSummary {
         (
           "mode (MAP)",
           (map.relativeL2.map { "relative L2 distance \(Text.number($0)), " } ?? "")
+            + (map.viscosity.map { "viscosity \(Text.number($0)), " } ?? "")
             + "misfit \(Text.number(map.misfit)), "
             + "\(map.iterations) iterations; the data inform \(map.informedDirections) directions"
         ))

@@ -224,6 +224,7 @@ public enum InvertStage {
         .init(
           misfit: laplace.misfit,
           relativeL2: truth.map { InversionSummary.relativeL2(setup.problem.transform(laplace.mode), $0) },
+          viscosity: setup.problem.scalar.map { $0.value(laplace.search.point[0]) },
           iterations: laplace.search.iterations, solves: laplace.solves,
           adjointSolves: laplace.adjointSolves, seconds: modeSeconds,
           converged: laplace.search.hasConverged,
