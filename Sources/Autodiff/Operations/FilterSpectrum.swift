@@ -208,6 +208,16 @@ struct FilterSpectrum {
   /// gradient stay in the second cache beside what they are made from.
   var tileLength: Int { min(shape.size[0], max(8, 16_384 / shape.filters)) }
 
+  /// The number of tiles of one slab, and of all slabs one after the other.
+  var tilesPerSlab: Int { (shape.size[0] + tileLength - 1) / tileLength }
+  var tiles: Int { tilesPerSlab * shape.slabs(behind: 0) }
+
+  /// Which slab a tile belongs to, and which positions along axis 0 it holds.
+  func place(ofTile index: Int) -> (slab: Int, positions: Range<Int>) {
+    let first = index % tilesPerSlab * tileLength
+    return (index / tilesPerSlab, first..<min(shape.size[0], first + tileLength))
+  }
+
   /// The floats of a tile, `[position, re/im, I/groups, O]`.
   var tileCount: Int { tileLength * 2 * shape.filters }
 

@@ -240,14 +240,6 @@ struct FourierConvolution {
   /// The number of tuples of positions of all axes but the first.
   private var slabs: Int { filterShape.slabs(behind: 0) }
 
-  /// The tiles of a filter spectrum, slab by slab.
-  private func tiles(_ filter: FilterSpectrum) -> [(slab: Int, first: Range<Int>)] {
-    let (count, length) = (filter.shape.size[0], filter.tileLength)
-    return (0..<slabs).flatMap { slab in
-      stride(from: 0, to: count, by: length).map { (slab, $0..<min(count, $0 + length)) }
-    }
-  }
-
   // MARK: - The channels
 
   private func planar(row: Int, column: Int = 1, imaginary: Int, conjugate: Bool = false) -> ck_planar {
@@ -304,12 +296,13 @@ struct FourierConvolution {
     let rows = rows
     let spectrum = analyse(u, channels: input.channels) { embed(rows, $0, $1) }
     let filter = filter(weight)
-    let (filters, tiles, slabs) = (filter.shape.filters, tiles(filter), slabs)
+    let (filters, slabs) = (filter.shape.filters, slabs)
     let mixed = spectrum.start { x in
       Tensor<Float>.filled(spectrumShape(channels: outputs)) { z in
-        parallelFor(tiles.count) { range in
+        parallelFor(filter.tiles) { range in
           withScratch(filter.tileCount) { tile in
-            for (slab, firsts) in tiles[range] {
+            for index in range {
+              let (slab, firsts) = filter.place(ofTile: index)
               filter.tile(slab: slab, positions: firsts, into: tile)
               for first in firsts {
                 let position = (first * slabs + slab) * 2 * input.samples
@@ -358,11 +351,11 @@ struct FourierConvolution {
       }
     }
     let filter = filter(weight)
-    let (filters, tiles, slabs) = (filter.shape.filters, tiles(filter), slabs)
+    let (filters, slabs) = (filter.shape.filters, slabs)
     // Chunks are runs of whole slabs, whose gradients nobody else adds to, or else of the tiles of the only one.
-    let chunks = min(slabs == 1 ? tiles.count : slabs, Self.chunkCount)
-    let tilesPerUnit = slabs == 1 ? 1 : tiles.count / slabs
-    let units = tiles.count / tilesPerUnit
+    let chunks = min(slabs == 1 ? filter.tiles : slabs, Self.chunkCount)
+    let tilesPerUnit = slabs == 1 ? 1 : filter.tilesPerSlab
+    let units = filter.tiles / tilesPerUnit
     let arrayCount = slabs == 1 ? filter.arrayShape.reduce(1, *) : 0
     var arrayTerms = Tensor<Float>(shape: [slabs == 1 ? chunks : 1] + filter.arrayShape)
     spectrum.withUnsafeMutableBuffer { x in
@@ -375,7 +368,8 @@ struct FourierConvolution {
               let (dTile, transposed) = (tile + filter.tileCount, tile + 2 * filter.tileCount)
               for chunk in range {
                 let work = units * chunk / chunks..<units * (chunk + 1) / chunks
-                for (slab, firsts) in tiles[work.lowerBound * tilesPerUnit..<work.upperBound * tilesPerUnit] {
+                for index in work.lowerBound * tilesPerUnit..<work.upperBound * tilesPerUnit {
+                  let (slab, firsts) = filter.place(ofTile: index)
                   if ofInput { filter.tile(slab: slab, positions: firsts, into: tile) }
                   for first in firsts {
                     let position = (first * slabs + slab) * 2 * input.samples

@@ -346,23 +346,15 @@ private struct XDKernel {
     ck_planar(row: row, column: column, imaginary: imaginary, conjugate: conjugate ? 1 : 0)
   }
 
-  /// The tiles of a filter spectrum, slab by slab.
-  private func tiles(_ filter: FilterSpectrum) -> [(slab: Int, positions: Range<Int>)] {
-    let length = filter.tileLength
-    return (0..<slabs).flatMap { slab in
-      stride(from: 0, to: size[0], by: length).map { (slab, $0..<min(size[0], $0 + length)) }
-    }
-  }
-
   /// Σ_i diag(L w_oi) x_i at every position.
   func mix(_ spectrum: Tensor<Float>) -> Tensor<Float> {
     let filter = FilterSpectrum(geometry, weight: weight, l: l)
-    let tiles = tiles(filter)
     return spectrum.start { x in
       .filled(spectrumShape(channels: geometry.outputs)) { z in
-        parallelFor(tiles.count) { range in
+        parallelFor(filter.tiles) { range in
           withScratch(filter.tileCount) { lw in
-            for (slab, positions) in tiles[range] {
+            for index in range {
+              let (slab, positions) = filter.place(ofTile: index)
               filter.tile(slab: slab, positions: positions, into: lw)
               for position in positions {
                 fetch(x, slab, position + 1, geometry.inputs)
@@ -507,12 +499,11 @@ private struct XDKernel {
     _ spectrum: inout Tensor<Float>, _ gradient: Tensor<Float>
   ) -> (weight: Tensor<Float>, l: [Tensor<Float>]) {
     let filter = FilterSpectrum(geometry, weight: weight, l: l)
-    let tiles = tiles(filter)
     let (matrixShape, arrayShape) = (filter.matrixShape, filter.arrayShape)
     // Chunks are runs of whole slabs, whose gradients nobody else adds to, or else of the tiles of the only one.
-    let chunks = min(slabs == 1 ? tiles.count : slabs, Self.chunkCount)
-    let tilesPerUnit = slabs == 1 ? 1 : tiles.count / slabs
-    let units = tiles.count / tilesPerUnit
+    let chunks = min(slabs == 1 ? filter.tiles : slabs, Self.chunkCount)
+    let tilesPerUnit = slabs == 1 ? 1 : filter.tilesPerSlab
+    let units = filter.tiles / tilesPerUnit
     var matrixTerms = Tensor<Float>(shape: [chunks] + matrixShape)
     var arrayTerms = Tensor<Float>(shape: [slabs == 1 ? chunks : 1] + arrayShape)
     let (matrixCount, arrayCount) = (
@@ -529,9 +520,8 @@ private struct XDKernel {
                 let (dlw, transposed) = (lw + filter.tileCount, lw + 2 * filter.tileCount)
                 for chunk in range {
                   let work = units * chunk / chunks..<units * (chunk + 1) / chunks
-                  for (slab, positions) in tiles[
-                    work.lowerBound * tilesPerUnit..<work.upperBound * tilesPerUnit]
-                  {
+                  for index in work.lowerBound * tilesPerUnit..<work.upperBound * tilesPerUnit {
+                    let (slab, positions) = filter.place(ofTile: index)
                     filter.tile(slab: slab, positions: positions, into: lw)
                     for position in positions {
                       let offset = (position - positions.lowerBound) * 2 * geometry.filters
