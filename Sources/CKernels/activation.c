@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "learning_kernels.h"
 #include "multiversion.h"
 
@@ -5,7 +7,7 @@
 
 INLINE float gelu_derivative(float x) {
   float slope;
-  gelu_with_slope(x, &slope);
+  gelu_and_slope(x, &slope);
   return slope;
 }
 

@@ -1,4 +1,5 @@
 #include <stddef.h>
+#include <string.h>
 
 #include "gelu.h"
 #include "learning_kernels.h"
@@ -32,9 +33,9 @@ enum { NARROW = 4, MOST_LANES = 16 };
 #define NAME(x) x##_avx2
 #define TARGET TARGET_AVX2
 #define LANES 8
-#define PRODUCT_ROWS 6
-#define PRODUCT_VECTORS 2
-#define DOT_ROWS 3
+#define PRODUCT_ROWS 4
+#define PRODUCT_VECTORS 3
+#define DOT_ROWS 4
 #define DOT_COLUMNS 3
 #include "matrix_template.h"
 #endif

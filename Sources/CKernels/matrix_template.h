@@ -34,7 +34,7 @@ TARGET INLINE void NAME(activate)(enum ck_activation kind, float bias, const flo
       break;
     case CK_GELU:
       if (slope)
-        for (int i = 0; i < TILE; i++) value[i] = gelu_with_slope(row[i] + bias, slope + i);
+        for (int i = 0; i < TILE; i++) value[i] = gelu_and_slope(row[i] + bias, slope + i);
       else
         for (int i = 0; i < TILE; i++) value[i] = gelu(row[i] + bias);
       break;

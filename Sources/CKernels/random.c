@@ -75,7 +75,7 @@ KERNEL(void, ck_philox_normals, (size_t pairs, const uint32_t counter[4], const 
     }
     double first[LANES], second[LANES];
     for (size_t i = 0; i < LANES; i++) {
-      double radius = sqrt(-2 * natural_logarithm(1 - uniform(a[i], b[i])));
+      double radius = __builtin_elementwise_sqrt(-2 * natural_logarithm(1 - uniform(a[i], b[i])));
       double u = uniform(c[i], d[i]);
       // The angle 2 pi u is a multiple q of a quarter turn plus at most an eighth of a turn.
       int32_t q = (int32_t)(4 * u + 0.5);

@@ -30,6 +30,18 @@ KERNEL(double, ck_dot_f64, (size_t n, const double *restrict x, const double *re
   return sum;
 }
 
+KERNEL(void, ck_dots_f64, (size_t n, const double *restrict x, const double *restrict y, const double *restrict z,
+    double *restrict out), (n, x, y, z, out)) {
+  _Pragma("clang fp reassociate(on) contract(fast)")
+  double first = 0, second = 0;
+  for (size_t i = 0; i < n; i++) {
+    first += x[i] * y[i];
+    second += x[i] * z[i];
+  }
+  out[0] = first;
+  out[1] = second;
+}
+
 KERNEL(double, ck_squared_distance_f32, (size_t n, const float *restrict x, const float *restrict y),
     (n, x, y)) {
   _Pragma("clang fp reassociate(on) contract(fast)")

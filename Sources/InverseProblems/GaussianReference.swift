@@ -115,11 +115,12 @@ public struct GaussianReference: Sendable, Equatable {
     let fresh = (1 - rho * rho).squareRoot()
     return withPointers(mean, directions) { mean, directions in
       var change = isPrior ? 0 : -Double.dot(count, mean, point)
-      let projections = eigenvalues.indices.map { Double.dot(support, directions + $0 * support, noise) }
-      for (index, projection) in projections.enumerated() {
+      // The directions are orthonormal: what is added along one does not change the products with the others.
+      for index in eigenvalues.indices {
         let direction = directions + index * support
+        let (projection, pointProjection) = Double.dots(support, direction, noise, point)
+        let before = pointProjection - meanProjections[index]
         // ⟨v, K^½ ζ⟩ = (1 + λ)^(−½) ⟨v, ζ⟩.
-        let before = Double.dot(support, direction, point) - meanProjections[index]
         let after = rho * before + fresh * (1 + narrowing[index]) * projection
         change -= 0.5 * eigenvalues[index] * (after * after - before * before)
         Double.axpy(support, narrowing[index] * projection, direction, noise)

@@ -199,6 +199,16 @@ extension Double: TensorScalar {
     ck_dot_f64(count, x, y)
   }
 
+  /// The dot products of `count` elements of `x` with `y` and with `z`, for which `x` is read once.
+  package static func dots(
+    _ count: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, _ z: UnsafePointer<Double>
+  ) -> (Double, Double) {
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: 2) { products in
+      ck_dots_f64(count, x, y, z, products.baseAddress!)
+      return (products[0], products[1])
+    }
+  }
+
   public static func squaredDistance(
     _ count: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>
   ) -> Double { ck_squared_distance_f64(count, x, y) }

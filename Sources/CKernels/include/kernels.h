@@ -44,6 +44,8 @@ void ck_scale_f64(size_t n, double a, double *x);
 /// The dot product of x and y, accumulated in double precision.
 double ck_dot_f32(size_t n, const float *x, const float *y);
 double ck_dot_f64(size_t n, const double *x, const double *y);
+/// out = the dot products of x with y and with z.
+void ck_dots_f64(size_t n, const double *x, const double *y, const double *z, double out[2]);
 
 /// The sum of (x - y)^2, accumulated in double precision.
 double ck_squared_distance_f32(size_t n, const float *x, const float *y);
