@@ -203,6 +203,30 @@ import Testing
       let step = try #require(name.split(separator: " ").last.flatMap { Double($0) }, "\(name)")
       // T = 0.5 over a power of two of at least sixteen steps.
       #expect([16.0, 32, 64, 128].contains(0.5 / step), "\(step)")
+      // A coarse solver in the place of a surrogate, alone and as what screens.
+      let coarse = try Command.run(
+        ["invert", "invert.yaml", "solver={grid: 8, error: 0.1}", "output=coarse", "--json"], in: folder)
+      #expect(coarse.status == 0, "\(coarse.messages)")
+      #expect((try json(coarse)["forward_map"] as? String)?.hasSuffix("on 8 x 8 points") == true)
+      let screened = try Command.run(
+        [
+          "invert", "invert.yaml", "solver={grid: 8, error: 0.1}", "sampler.kind=delayed-acceptance",
+          "sampler.screening_steps=3", "sampler.surrogate_samples=30", "sampler.surrogate_burn_in=10",
+          "output=screened", "--json",
+        ], in: folder)
+      #expect(screened.status == 0, "\(screened.messages)")
+      #expect((try json(screened)["screening"] as? String)?.hasSuffix("on 8 x 8 points") == true)
+      #expect((try json(screened)["forward_map"] as? String)?.contains("points") == false)
+      #expect(try json(screened)["screening_solves"] as? Int == 50 * 2 * 3)
+      for (settings, message) in [
+        ("surrogate=run solver.grid=8 sampler.kind=delayed-acceptance", "'solver.grid'"),
+        ("solver.grid=16", "must be fewer than the 16 x 16 points"), ("solver.grid=7", "even"),
+      ] {
+        let refused = try Command.run(
+          ["invert", "invert.yaml", "output=x"] + settings.split(separator: " ").map(String.init), in: folder)
+        #expect(
+          [64, 65].contains(refused.status) && refused.messages.contains(message), "\(refused.messages)")
+      }
       let both = try Command.run(
         ["invert", "invert.yaml", "solver={error: 0.02, time_step: 0.1}", "output=x"], in: folder)
       #expect(both.status == 64 && both.messages.contains("'solver.error', which chooses it"))

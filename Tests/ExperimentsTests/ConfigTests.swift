@@ -301,7 +301,7 @@ private func mistakes(_ body: () throws -> Void) -> String {
     #expect(
       mistakesOf("sampler.kind=delayed-acceptance")
         == "command line: 'sampler.kind' is delayed-acceptance; with 'surrogate: solver' it must be pcn or "
-        + "mala: a trained surrogate would have to screen")
+        + "mala, unless 'solver.grid' makes it a coarse one that can screen")
     #expect(mistakesOf("sampler.kind=mala") == "")
     #expect(mistakesOf("sampler.reference=laplace") == "")
     #expect(

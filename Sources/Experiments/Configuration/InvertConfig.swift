@@ -161,6 +161,8 @@ public struct InvertConfig: Sendable {
   public let surrogate: Surrogate
   /// The classical solver's time step, if it is to differ from that of the dataset.
   public internal(set) var solverTimeStep: SolverTimeStep
+  /// The points per axis of the classical solver that is the surrogate, if they are to be fewer than the dataset's.
+  public let solverGrid: Int?
   /// The data.
   public let observations: ObservationConfig
   /// The noise of the observations.
@@ -202,14 +204,22 @@ public struct InvertConfig: Sendable {
       throw samplerSection.stop()
     }
     if surrogate == .solver {
+      let isCoarse = section.contains("solver") && section.section("solver").contains("grid")
       samplerSection.check(
-        "kind", kind != .delayedAcceptance,
-        "with 'surrogate: solver' it must be pcn or mala: a trained surrogate would have to screen")
+        "kind", kind != .delayedAcceptance || isCoarse,
+        "with 'surrogate: solver' it must be pcn or mala, unless 'solver.grid' makes it a coarse one that can screen"
+      )
     }
     if surrogate == .solver || kind == .delayedAcceptance, section.contains("solver") {
-      solverTimeStep = InvertConfig.solverTimeStep(section.section("solver"))
+      let solver = section.section("solver")
+      solverTimeStep = InvertConfig.solverTimeStep(solver)
+      solverGrid = solver.optionalInt("grid", in: .atLeast(4))
+      solver.check(
+        "grid", solverGrid == nil || surrogate == .solver,
+        "it is for 'surrogate: solver'; here \(surrogateText) is the surrogate")
     } else {
       solverTimeStep = .asInData
+      solverGrid = nil
     }
     observations = ObservationConfig(section)
     noise = NoiseConfig(section, isTable: observations.isTable)
@@ -217,7 +227,7 @@ public struct InvertConfig: Sendable {
     truth = InvertConfig.truth(section)
     equation = InvertConfig.statedEquation(section)
     prior = Prior(section.section("prior"))
-    viscosity = InvertConfig.viscosity(section, isAllowed: surrogate == .solver)
+    viscosity = InvertConfig.viscosity(section, isAllowed: surrogate == .solver && solverGrid == nil)
     sampler = InvertConfig.sampler(kind, samplerSection)
     compares = section.bool("comparison", default: true)
     seed = section.int("seed", default: 0, in: .nonNegative)
@@ -249,7 +259,9 @@ public struct InvertConfig: Sendable {
     let section = configuration.section("viscosity")
     if !isAllowed {
       configuration.reject(
-        "viscosity", "can be inferred with 'surrogate: solver' only; a surrogate is for one viscosity")
+        "viscosity",
+        "can be inferred with 'surrogate: solver' on the dataset's grid only; a surrogate is for one viscosity"
+      )
     }
     return Viscosity(
       median: section.double("median", in: .positive),

@@ -62,9 +62,16 @@ struct ForwardMap {
     guard let training else {
       stride = 1
       grid = description.grid
-      (map, name) = try Self.classicalSolver(config, file, grid: grid, times: times)
+      let deciding = try Self.decidingSolver(config, file, grid: grid, times: times)
+      if let coarse = config.solverGrid, config.sampler.kind == .delayedAcceptance {
+        (map, name) = try Self.coarseSolver(config, file, points: coarse, seenFrom: grid, times: times)
+        solver = deciding
+      } else {
+        (map, name) = deciding
+        solver = nil
+      }
       channels = Array(times.indices)
-      (solver, self.training, warnings) = (nil, nil, [])
+      (self.training, warnings) = (nil, [])
       try checkStatedGrid(config)
       return
     }
@@ -176,6 +183,42 @@ struct ForwardMap {
       return try equation.problem(grid: grid, times: times, timeStepping: timeStepping)
     default: return nil
     }
+  }
+
+  /// The classical solver whose posterior is sampled: on the dataset's grid, or on fewer points where such a one takes
+  /// its place.
+  static func decidingSolver(
+    _ config: InvertConfig, _ file: any ReadableDataset, grid: [Int], times: [Double]
+  ) throws -> (any SolutionOperator, String) {
+    guard let coarse = config.solverGrid, config.sampler.kind != .delayedAcceptance else {
+      return try classicalSolver(config, file, grid: grid, times: times)
+    }
+    return try coarseSolver(config, file, points: coarse, seenFrom: grid, times: times)
+  }
+
+  /// The classical solver on fewer points, as a map between fields on the dataset's grid.
+  private static func coarseSolver(
+    _ config: InvertConfig, _ file: any ReadableDataset, points: Int, seenFrom grid: [Int], times: [Double]
+  ) throws -> (any SolutionOperator, String) {
+    guard file.description.axes.allSatisfy({ $0.isPeriodic ?? true }) else {
+      throw config.mistake("solver.grid", "is for periodic axes; those of \(file.path) have boundaries")
+    }
+    guard grid.allSatisfy({ points < $0 }) else {
+      throw config.mistake(
+        "solver.grid",
+        "is \(points); it must be fewer than the \(grid.map(String.init).joined(separator: " x ")) points of \(file.path)"
+      )
+    }
+    let coarse = grid.map { _ in points }
+    let (solver, name) = try classicalSolver(config, file, grid: coarse, times: times)
+    func seen(_ solver: some SolutionOperator) -> any SolutionOperator {
+      CoarsenedOperator(solver, on: coarse, seenFrom: grid)
+    }
+    func differentiable(_ solver: some DifferentiableOperator) -> any SolutionOperator {
+      CoarsenedOperator(solver, on: coarse, seenFrom: grid)
+    }
+    let map = (solver as? any DifferentiableOperator).map { differentiable($0) } ?? seen(solver)
+    return (map, "\(name), on \(coarse.map(String.init).joined(separator: " x ")) points")
   }
 
   /// What speaks against a surrogate: its training file has changed since, or had another grid.

@@ -147,9 +147,7 @@ struct InversionSetup {
     func values(_ step: Double) throws -> [Double]? {
       var trial = config
       trial.solverTimeStep = .fixed(step)
-      let solver = try ForwardMap.classicalSolver(
-        trial, forward.file, grid: forward.grid, times: times
-      ).0
+      let solver = try ForwardMap.decidingSolver(trial, forward.file, grid: forward.grid, times: times).0
       do {
         let solutions = try solver(inputs)
         return draws.indices.flatMap { noise.whiten(observation(solutions[first: $0..<$0 + 1])) }
