@@ -44,12 +44,6 @@ int ck_processor_count(void) {
   return online > 0 ? (int)online : 1;
 }
 
-static _Thread_local int is_sharing;
-
-int ck_is_sharing(void) { return is_sharing; }
-
-void ck_set_sharing(int value) { is_sharing = value; }
-
 void ck_keep_freed_memory(void) {
 #if defined(M_MMAP_THRESHOLD) && defined(M_TRIM_THRESHOLD)
   mallopt(M_MMAP_THRESHOLD, 1 << 30);

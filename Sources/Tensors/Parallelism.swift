@@ -53,13 +53,7 @@ public func parallelFor(_ count: Int, grain: Int = 1, _ body: (Range<Int>) -> Vo
     if count > 0 { body(0..<count) }
     return
   }
-  // concurrentPerform returns only when every call has, so `body` does not outlive this frame.
-  nonisolated(unsafe) let body = body
-  DispatchQueue.concurrentPerform(iterations: chunks) { chunk in
-    ck_set_sharing(1)
-    defer { ck_set_sharing(0) }
-    body(count * chunk / chunks..<count * (chunk + 1) / chunks)
-  }
+  share(chunks) { chunk in body(count * chunk / chunks..<count * (chunk + 1) / chunks) }
 }
 
 /// Calls `body` once per index, handing out indices one at a time: for work of uneven cost.
@@ -73,11 +67,8 @@ public func parallelForEach(_ count: Int, _ body: (_ index: Int, _ worker: Int) 
     for index in 0..<max(0, count) { body(index, 0) }
     return
   }
-  nonisolated(unsafe) let body = body
   let next = Atomic<Int>(0)
-  DispatchQueue.concurrentPerform(iterations: workers) { worker in
-    ck_set_sharing(1)
-    defer { ck_set_sharing(0) }
+  share(workers) { worker in
     while true {
       let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
       guard index < count else { return }
@@ -96,5 +87,34 @@ public func parallelMap<Element, Result>(
       (results.baseAddress! + index).initialize(to: transform(elements[index]))
     }
     count = elements.count
+  }
+}
+
+/// Calls `body` with every number below `shares`, each on a thread of its own, and returns when all calls have.
+///
+/// The threads of `ck_share` wait awake for the next loop for a moment, those of Dispatch have to be woken, which takes as
+/// long as a short loop. They serve one caller at a time; Dispatch serves the others.
+private func share(_ shares: Int, _ body: (Int) -> Void) {
+  withoutActuallyEscaping(body) { body in
+    var work = SharedWork(body: body)
+    let isDone = withUnsafeMutablePointer(to: &work) { work in
+      ck_share(Int32(shares), { SharedWork.call($0!, share: $1) }, work)
+    }
+    if isDone != 0 { return }
+    nonisolated(unsafe) let body = body
+    DispatchQueue.concurrentPerform(iterations: shares) { share in
+      ck_set_sharing(1)
+      defer { ck_set_sharing(0) }
+      body(share)
+    }
+  }
+}
+
+/// A closure where C passes a pointer on.
+private struct SharedWork {
+  let body: (Int) -> Void
+
+  static func call(_ work: UnsafeMutableRawPointer, share: Int32) {
+    work.assumingMemoryBound(to: SharedWork.self).pointee.body(Int(share))
   }
 }

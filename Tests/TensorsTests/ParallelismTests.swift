@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import Tensors
 import Testing
@@ -35,5 +36,28 @@ import Testing
       return ranges
     }
     #expect(ranges == [10, 20, 30, 40].map { [0..<$0, 0..<0, 1..<1] })
+  }
+
+  /// Many short loops one after another, with pauses in which the threads fall asleep, from several callers at once: none
+  /// is lost, whether the threads that wait awake serve it or others do.
+  @Test func shortLoopsFromSeveralCallers() async {
+    let saved = Parallelism.threadCount
+    defer { Parallelism.threadCount = saved }
+    Parallelism.threadCount = 3
+    await withTaskGroup(of: Int.self) { group in
+      for caller in 0..<3 {
+        group.addTask {
+          var total = 0
+          for round in 0..<2000 {
+            let sums = parallelMap([1, 10, 100]) { $0 * (round % 7) }
+            total += sums.reduce(0, +)
+            if round % (250 + caller) == 0 { usleep(2000) }
+          }
+          return total
+        }
+      }
+      let expected = (0..<2000).reduce(0) { $0 + 111 * ($1 % 7) }
+      for await total in group { #expect(total == expected) }
+    }
   }
 }

@@ -28,6 +28,14 @@ int ck_is_sharing(void);
 /// Says so to the loops inside.
 void ck_set_sharing(int value);
 
+/// Calls work(context, 0), ..., work(context, shares - 1), the first one on the calling thread, each of the others on one
+/// of its own, and returns when all have returned.
+///
+/// Threads are started when they are first needed and stay. One that has done its share waits awake for a tenth of a
+/// millisecond before it sleeps: loops follow each other closely, and to wake a thread takes as long as many of them.
+/// Returns 0 and has called nothing where the threads are busy for another caller or cannot be had.
+int ck_share(int shares, void (*work)(void *context, int share), void *context);
+
 /// Asks the C library to keep large freed blocks instead of returning them to the system.
 ///
 /// Without it every large tensor is a fresh mapping whose pages fault on first use.
