@@ -1,4 +1,3 @@
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -75,6 +74,7 @@ KERNEL(void, ck_philox_normals, (size_t pairs, const uint32_t counter[4], const 
     }
     double first[LANES], second[LANES];
     for (size_t i = 0; i < LANES; i++) {
+      // Not sqrt, whose error code keeps the loop from being vectorised.
       double radius = __builtin_elementwise_sqrt(-2 * natural_logarithm(1 - uniform(a[i], b[i])));
       double u = uniform(c[i], d[i]);
       // The angle 2 pi u is a multiple q of a quarter turn plus at most an eighth of a turn.

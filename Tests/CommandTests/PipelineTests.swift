@@ -158,12 +158,13 @@ import Testing
       let gradient = try Command.run(
         ["invert", "invert.yaml", "surrogate=run", "sampler.kind=mala", "output=gradient"], in: folder)
       #expect(gradient.status == 0, "\(gradient.messages)")
+      let delayedAcceptance = [
+        "sampler.kind=delayed-acceptance", "sampler.screening_steps=3", "sampler.surrogate_samples=30",
+        "sampler.surrogate_burn_in=10",
+      ]
       let corrected = try Command.run(
-        [
-          "invert", "invert.yaml", "surrogate=run", "sampler.kind=delayed-acceptance",
-          "sampler.screening_steps=3", "sampler.surrogate_samples=30", "sampler.surrogate_burn_in=10",
-          "output=corrected", "--json",
-        ], in: folder)
+        ["invert", "invert.yaml", "surrogate=run", "output=corrected", "--json"] + delayedAcceptance,
+        in: folder)
       #expect(corrected.status == 0, "\(corrected.messages)")
       #expect(try json(corrected)["screening_solves"] as? Int == 50 * 2 * 3)
       #expect(try json(corrected)["converged"] as? Bool == false)
@@ -209,11 +210,8 @@ import Testing
       #expect(coarse.status == 0, "\(coarse.messages)")
       #expect((try json(coarse)["forward_map"] as? String)?.hasSuffix("on 8 x 8 points") == true)
       let screened = try Command.run(
-        [
-          "invert", "invert.yaml", "solver={grid: 8, error: 0.1}", "sampler.kind=delayed-acceptance",
-          "sampler.screening_steps=3", "sampler.surrogate_samples=30", "sampler.surrogate_burn_in=10",
-          "output=screened", "--json",
-        ], in: folder)
+        ["invert", "invert.yaml", "solver={grid: 8, error: 0.1}", "output=screened", "--json"]
+          + delayedAcceptance, in: folder)
       #expect(screened.status == 0, "\(screened.messages)")
       #expect((try json(screened)["screening"] as? String)?.hasSuffix("on 8 x 8 points") == true)
       #expect((try json(screened)["forward_map"] as? String)?.contains("points") == false)
