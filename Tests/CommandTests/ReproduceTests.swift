@@ -26,9 +26,9 @@ import Testing
 
   @Test func everyModelWithThePublishedNumberBesideIt() throws {
     try Samples.withFolder { folder in
-      let names = ["fno-256", "fno2020-256", "cnn-256", "xd-256"]
+      let names = ["fno-256", "fno2020-256", "cnn-256", "xd-256", "xd-modern-256"]
       let outcome = try Command.run(
-        arguments("fno-256,fno2020-256,cnn-256,xd-256", 5, ["--json"]), in: folder)
+        arguments(names.joined(separator: ","), 5, ["--json"]), in: folder)
       #expect(outcome.status == 0, "\(outcome.messages)")
       #expect(outcome.messages.contains("reproduce burgers, scale small, into table"))
       #expect(outcome.messages.contains(" in all; interrupted, the same command goes on where it was\n"))
@@ -38,7 +38,9 @@ import Testing
       let rows = try #require(document["rows"] as? [[String: Any]])
       #expect(rows.compactMap { $0["name"] as? String } == names)
       let published = rows.map { ($0["published"] as? [String: Any])?["value"] as? Double }
-      #expect(published == [0.0018, 0.0149, nil, nil])
+      #expect(published == [0.0018, 0.0149, nil, nil, nil])
+      // A row that no paper has says so, and one of which there is only a figure.
+      #expect(rows.map { $0["published"] == nil } == [false, false, false, false, true])
       for row in rows {
         let name = try #require(row["name"] as? String)
         // The numbers are those of the run folder, its evaluation and its manifest.
@@ -65,7 +67,10 @@ import Testing
       #expect(config.contains("activation: relu") && config.contains("normalization: batch"))
       let text = try String(contentsOfFile: "\(folder)/table/table.md", encoding: .utf8)
       #expect(text.contains("| xd-256 | XD from that CNN | ") && text.contains(" | figure only | 5 | 8 | "))
+      #expect(text.contains("| xd-modern-256 | XD, modern: GELU, no normalisation | "))
+      #expect(text.contains(" | ours | 5 | 8 | "))
       #expect(text.contains("`fno2020-256`: Li et al., ICLR 2021, table"))
+      #expect(text.contains("`xd-modern-256`: no paper has this row"))
     }
   }
 
@@ -209,6 +214,19 @@ import Testing
       for row in rows { #expect(outcome.output.contains("\n  \(row) ")) }
       #expect(outcome.output.contains(": \(work), about "))
       #expect(try names(in: folder) == before)
+    }
+  }
+
+  /// Rows that are ours are made only when they are asked for.
+  @Test func thePublishedRowsAreDoneUnlessOthersAreChosen() throws {
+    try Samples.withFolder { folder in
+      let outcome = try Command.run(
+        [
+          "reproduce", "burgers", "--plan", "model.width=2", "model.modes=2", "model.projection_width=2",
+          "model.layers=1", "batch_size=1",
+        ], in: folder)
+      #expect(outcome.status == 0, "\(outcome.messages)")
+      #expect(outcome.output.contains("\n  xd-256 ") && !outcome.output.contains("xd-modern"))
     }
   }
 

@@ -70,14 +70,15 @@ struct FourierConvolution {
 
   /// Whether this way is faster than the direct one, for a batch of several samples.
   ///
-  /// By the number of operations, where one of a Fourier transform takes as long as 16 of a large matrix
-  /// product, and one of a small complex product as long as two: measured on Zen 4, and far from critical. It
-  /// does not depend on the number of samples, so a sample's result does not depend on its batch.
+  /// By the number of operations, where one of a Fourier transform takes as long as some of a large matrix product: 5
+  /// as measured with AVX2 and twice that with AVX-512, which FFTW does not use, so 8 for both; and one of a small
+  /// complex product as long as two. It does not depend on the number of samples, so a sample's result does not
+  /// depend on its batch.
   var isFaster: Bool {
     let filters = Double(groupInputs * outputs)
     let direct = 2 * Double(outputGrid.reduce(1, *) * geometry.kernel.reduce(1, *)) * filters
     let transforms = 2.5 * Double(points) * log2(Double(points)) * Double(input.channels + outputs)
-    return 16 * transforms + 16 * Double(positions) * filters < 0.7 * direct
+    return 8 * transforms + 16 * Double(positions) * filters < direct
   }
 
   // MARK: - Fields and grids

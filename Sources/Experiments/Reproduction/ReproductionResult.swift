@@ -43,7 +43,8 @@ struct ReproductionResult: Encodable {
     /// The seconds of all epochs.
     let trainingSeconds: Double
     let relativeL2: RelativeL2
-    let published: ReproductionTable.Published
+    /// What was published, absent for a row that is ours.
+    let published: ReproductionTable.Published?
     /// The run folder.
     let run: String
     let provenance: Provenance
@@ -142,7 +143,7 @@ struct ReproductionResult: Encodable {
       [
         row.name, row.model,
         "\(Text.number(row.relativeL2.mean, digits: 3)) ± \(Text.number(row.relativeL2.standardDeviation, digits: 2))",
-        row.published.value.map { Text.number($0) } ?? "figure only", "\(row.epochs)",
+        row.published.map { $0.value.map { Text.number($0) } ?? "figure only" } ?? "ours", "\(row.epochs)",
         "\(row.trainingSamples)", "\(row.parameters)", Progress.clock(row.trainingSeconds),
       ]
     }
@@ -171,7 +172,7 @@ struct ReproductionResult: Encodable {
 
       ## Published numbers
 
-      \(list(rows.map { "`\($0.name)`: \($0.published.source)" }))
+      \(list(rows.map { "`\($0.name)`: \($0.published?.source ?? "no paper has this row")" }))
 
       ## Where this differs from the papers
 

@@ -39,8 +39,9 @@ public enum ReproductionTable: String, CaseIterable, Sendable {
     var smallSettings: [String] = []
     /// The points per axis.
     let points: Int
-    /// What was published, by the scale, since a smaller table may be another published one.
-    let published: @Sendable (Scale) -> Published
+    /// What was published, by the scale, since a smaller table may be another published one; nil for a row that is
+    /// ours.
+    let published: @Sendable (Scale) -> Published?
   }
 
   /// The papers, as the tables cite them.
@@ -76,9 +77,11 @@ public enum ReproductionTable: String, CaseIterable, Sendable {
     }
   }
 
-  /// The names of the rows that are done at a scale unless others are chosen.
+  /// The names of the rows that are done at a scale unless others are chosen: the published ones.
   func chosenRows(_ scale: Scale) -> [String] {
-    rows.filter { scale == .paper || self != .burgers || [256, 1024].contains($0.points) }.map(\.name)
+    let published = rows.filter { $0.published(scale) != nil }
+    return published.filter { scale == .paper || self != .burgers || [256, 1024].contains($0.points) }.map(
+      \.name)
   }
 
   /// What every row of the table has in common beside the papers, or has not.
@@ -117,6 +120,9 @@ public enum ReproductionTable: String, CaseIterable, Sendable {
   /// The layers of the first paper, on top of the modern configuration.
   private static let first = ["model.activation=relu", "model.normalization=batch", "schedule.epochs=100"]
 
+  /// The layers of the modern networks, on top of a configuration of the first paper.
+  private static let modern = ["model.activation=gelu", "model.normalization=none"]
+
   private static func burgersRows(_ points: Int) -> [Row] {
     let first: [Int: Double] = [
       256: 0.0149, 512: 0.0158, 1024: 0.0160, 2048: 0.0146, 4096: 0.0142, 8192: 0.0139,
@@ -148,6 +154,10 @@ public enum ReproductionTable: String, CaseIterable, Sendable {
       Row(
         name: "xd-\(points)", model: "XD from that CNN", config: "burgers-xd", settings: [], points: points
       ) { _ in figure },
+      Row(
+        name: "xd-modern-\(points)", model: "XD, modern: GELU, no normalisation", config: "burgers-xd",
+        settings: Self.modern, points: points
+      ) { _ in nil },
     ]
   }
 
