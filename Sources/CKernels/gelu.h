@@ -9,7 +9,7 @@
 /// x Phi(x), and its derivative Phi(x) + x phi(x) where `slope` is not NULL.
 ///
 /// Phi(x) - 1/2 and Phi(x) + x phi(x) - 1/2 are odd: x p(x^2) / q(x^2) and x d(x^2) / q(x^2) with one q for both, so that
-/// there is one division and no exponential. Fitted together by Lawson's weighted least squares to 3e-8 on
+/// there is one division and no exponential. Fitted together (`scripts/fit-gelu`) to 3e-8 on
 /// |x| <= 5.65; further out the first is +-1/2 to 4e-8, the second to 2.6e-7. What rounding adds makes it
 /// 3e-7 max(1, |x|) for the value and 3e-7 for the derivative, where PyTorch's error function leaves 1.7e-7 and 3e-7. The
 /// error of a value far on the negative side is that of 1/2, as with the error function, not a small part of the value.

@@ -80,8 +80,8 @@ public enum ReproductionTable: String, CaseIterable, Sendable {
   /// The names of the rows that are done at a scale unless others are chosen: the published ones.
   func chosenRows(_ scale: Scale) -> [String] {
     let published = rows.filter { $0.published(scale) != nil }
-    return published.filter { scale == .paper || self != .burgers || [256, 1024].contains($0.points) }.map(
-      \.name)
+    return published.filter { scale == .paper || self != .burgers || [256, 1024].contains($0.points) }
+      .map(\.name)
   }
 
   /// What every row of the table has in common beside the papers, or has not.
