@@ -103,11 +103,14 @@ public struct PeriodicGaussianField: Sendable {
 
   /// One field of shape `grid`.
   public func sample(using random: inout Philox) -> Tensor<Double> {
+    let drawn = random.normal(shape: [modes.count, 2])
     var coefficients: [Double] = []
-    coefficients.reserveCapacity(2 * modes.count)
-    for mode in modes {
-      let (cosine, sine) = (random.nextNormal(), random.nextNormal())
-      if mode.position >= 0 { coefficients += [cosine, sine] }
+    coefficients.reserveCapacity(drawn.count)
+    drawn.withUnsafeBuffer { drawn in
+      for (index, mode) in modes.enumerated() where mode.position >= 0 {
+        coefficients.append(drawn[2 * index])
+        coefficients.append(drawn[2 * index + 1])
+      }
     }
     return Tensor(shape: grid) { field in synthesize(coefficients, into: field.baseAddress!) }
   }
@@ -347,10 +350,9 @@ public struct NeumannGaussianField: Sendable {
 
   /// One field of shape `grid`.
   public func sample(using random: inout Philox) -> Tensor<Double> {
-    var coefficients: [Double] = []
-    for mode in modes {
-      let value = random.nextNormal()
-      if mode.position >= 0 { coefficients.append(value) }
+    let drawn = random.normal(shape: [modes.count])
+    let coefficients = drawn.withUnsafeBuffer { drawn in
+      zip(modes, drawn).compactMap { mode, value in mode.position >= 0 ? value : nil }
     }
     return Tensor(shape: grid) { field in synthesize(coefficients, into: field.baseAddress!) }
   }
