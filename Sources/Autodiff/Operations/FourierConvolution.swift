@@ -71,8 +71,8 @@ struct FourierConvolution {
   /// Whether this way is faster than the direct one, for a batch of several samples.
   ///
   /// By the number of operations, where one of a Fourier transform takes as long as some of a large matrix product: 5
-  /// as measured with AVX2 and twice that with AVX-512, which FFTW does not use, so 8 for both; and one of a small
-  /// complex product as long as two. It does not depend on the number of samples, so a sample's result does not
+  /// as measured with AVX2, and perhaps twice that with AVX-512, which FFTW does not use, so 8 for both; and one of a
+  /// small complex product as long as two. It does not depend on the number of samples, so a sample's result does not
   /// depend on its batch.
   var isFaster: Bool {
     let filters = Double(groupInputs * outputs)
