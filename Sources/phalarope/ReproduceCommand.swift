@@ -10,8 +10,9 @@ struct ReproduceCommand: ParsableCommand {
     abstract: "Make a published table anew: data, trainings, and the published numbers beside ours.",
     discussion: """
       Tables: burgers (FNO, modern and of 2020, CNN and XD on 256 to 8192 points), darcy (the same on 85 x 85 points), \
-      navier-stokes (FNO-2D and FNO-3D from ten frames to the next, viscosity 1e-3). It says first what it will do and \
-      about how long that takes; interrupted or killed, the same command goes on where it was.
+      navier-stokes (FNO-2D and FNO-3D from ten frames to the next, viscosity 1e-3). Rows that were never published, \
+      xd-modern-256 to xd-modern-8192, XD with the modern FNO's layers, are done if --only names them. It says first \
+      what it will do and about how long that takes; interrupted or killed, the same command goes on where it was.
 
         phalarope reproduce burgers
         phalarope reproduce burgers --scale paper --only fno-1024,xd-1024 epochs=100
@@ -22,8 +23,8 @@ struct ReproduceCommand: ParsableCommand {
       the data's configuration are written generate.samples=500.
 
       The folder, by default reproduce/TABLE-SCALE, gets table.md, table.json, the data, and a run folder for every \
-      row, with its report. Rows that are there stay in the table. A row whose training fails is named there with the \
-      reason; the others are done, and the exit status is 65.
+      row, with its report. Rows that are there stay in the table; other settings for them are refused. A row whose \
+      training fails is named there with the reason; the others are done, and the exit status is 65.
 
       The shipped configurations are looked for beside the program; PHALAROPE_CONFIGS in the environment names another \
       folder of them.

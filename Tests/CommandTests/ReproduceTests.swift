@@ -126,6 +126,13 @@ import Testing
       let wider = try Command.run(command(["model.width=8"]), in: folder)
       #expect(wider.status == 73)
       #expect(wider.messages.contains("\(name)/fno-256: was started with model.width = 6, not 8"))
+      // Half of the epochs for other ones in all would be neither training.
+      let steps = max(1, Int((Double(50 * stopped.epochs) / 500).rounded()))
+      let longer = try Command.run(
+        command(["epochs=\(stopped.epochs + 1)", "schedule.epochs=\(steps)"]), in: folder)
+      #expect(longer.status == 73)
+      let epochs = "was started with epochs = \(stopped.epochs), not \(stopped.epochs + 1)"
+      #expect(longer.messages.contains("\(name)/fno-256: \(epochs)"), "\(longer.messages)")
       let scale = try Command.run(command(["--scale", "paper"]), in: folder)
       #expect(scale.status == 73)
       #expect(scale.messages.contains("\(name): holds the table burgers at scale small"))

@@ -81,12 +81,14 @@ public enum TrainStage {
     try console.result(summary, text: text(summary))
   }
 
-  /// Makes sure that a run folder that exists can be continued with a configuration, without touching it.
+  /// Makes sure that a run folder that exists can be continued to what the configuration gives at once, without
+  /// touching it: with the same number of epochs, which schedules of the learning rate may depend on.
   ///
   /// - Throws: `OutputError` that names a setting that differs.
   static func requireContinuable(_ config: TrainConfig) throws {
     try RunFolder.requireAvailable(
-      config.output, policy: .resume, configuration: config.resolvedYAML, changeable: changeable)
+      config.output, policy: .resume, configuration: config.resolvedYAML,
+      changeable: changeable.subtracting(["epochs"]))
   }
 
   /// The trainer as the last checkpoint has it.
