@@ -366,9 +366,9 @@ func escaped(_ text: String) -> String {
   return result
 }
 
-/// About how wide a text is in a sans-serif font of the given size.
+/// How wide a text may be: in a sans-serif font of the given size, about, or in the strokes of a PNG.
 func textWidth(_ text: String, size: Double) -> Double {
-  text.reduce(0) { width, character in
+  let width = text.reduce(0) { width, character in
     switch character {
     case "i", "l", "j", "t", "f", "I", ".", ",", ":", "'", "|", " ", "(", ")", "⁻", "¹", "²", "³":
       width + 0.32
@@ -377,5 +377,6 @@ func textWidth(_ text: String, size: Double) -> Double {
     case "0"..."9": width + 0.64
     default: width + 0.56
     }
-  } * size
+  }
+  return max(width * size, StrokeFont.width(of: text, size: size))
 }
