@@ -126,7 +126,7 @@ import Testing
       let wider = try Command.run(command(["model.width=8"]), in: folder)
       #expect(wider.status == 73)
       #expect(wider.messages.contains("\(name)/fno-256: was started with model.width = 6, not 8"))
-      // Half of the epochs for other ones in all would be neither training.
+      // Nor is a row of so many epochs continued to more, even with the schedule it has.
       let steps = max(1, Int((Double(50 * stopped.epochs) / 500).rounded()))
       let longer = try Command.run(
         command(["epochs=\(stopped.epochs + 1)", "schedule.epochs=\(steps)"]), in: folder)

@@ -155,6 +155,20 @@ func isWellFormed(_ text: String) -> Bool { XMLParser(data: Data(text.utf8)).par
     #expect(abs(Int(half.image(scale: 1)[0, 0].red) - 128) <= 1)
   }
 
+  /// In the letters of PNG files, which are wider than those of a page.
+  @Test func aReferencesNameEndsWithinTheChart() {
+    var chart = LineChart(
+      title: "", x: .init("draw"), y: .init("misfit"), series: [.init("", x: [0, 1], y: [0, 30])])
+    chart.references = [.init("expected at the truth: 24.5", at: 24.5)]
+    let image = chart.drawing().image(scale: 1)
+    // The margin on the right, above the labels of the axis.
+    for column in Int(chart.width) - 13..<Int(chart.width) {
+      for row in 0..<Int(chart.height) - 45 {
+        #expect(image[column, row] == RGB(255, 255, 255), "column \(column), row \(row)")
+      }
+    }
+  }
+
   @Test func numbersLieBeside() {
     let lines = SamplePage.curves.csv().split(separator: "\n")
     #expect(lines.count == 1 + 400 + 1)

@@ -81,8 +81,8 @@ public enum TrainStage {
     try console.result(summary, text: text(summary))
   }
 
-  /// Makes sure that a run folder that exists can be continued to what the configuration gives at once, without
-  /// touching it: with the same number of epochs, which schedules of the learning rate may depend on.
+  /// Makes sure that a run folder that exists can be continued with a configuration, without touching it, and ends as
+  /// if it had not been interrupted: the number of epochs, on which schedules may depend, has to be the same.
   ///
   /// - Throws: `OutputError` that names a setting that differs.
   static func requireContinuable(_ config: TrainConfig) throws {
