@@ -14,10 +14,16 @@ import Testing
     let periodic = appendCoordinates(Variable(randomTensor([1, 2, 4], sample: 2)), .periodic).value
     #expect((0..<4).map { periodic[0, 2, $0] } == [0, 0.25, 0.5, 0.75])
     #expect(appendCoordinates(u, .none).value == u.value)
+    let ones = appendCoordinates(u, .inclusive, ones: true).value
+    #expect(ones.shape == [2, 4, 3, 5])
+    #expect(ones[1, 2, 2, 3] == 0.75 && ones[0, 3, 0, 0] == 1 && ones[1, 3, 2, 4] == 1)
+    #expect(appendCoordinates(u, .none, ones: true).shape == [2, 2, 3, 5])
   }
 
   @Test func gradient() {
     let u = Parameter(randomTensor([2, 2, 3, 5], sample: 1))
-    #expect(gradientDisagreements([u], step: 0.5) { appendCoordinates($0(u), .inclusive) }[0] < 1e-4)
+    for ones in [false, true] {
+      #expect(gradientDisagreements([u], step: 0.5) { appendCoordinates($0(u), .inclusive, ones: ones) }[0] < 1e-4)
+    }
   }
 }

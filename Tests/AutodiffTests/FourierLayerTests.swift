@@ -11,18 +11,23 @@ import Testing
     /// The channels of the input and of every layer.
     let channels: [Int]
     let activations: [Activation]
+    /// The channels of a field that a lifting makes the first layer's input of.
+    var field: Int?
 
-    var testDescription: String { "\(channels) channels on \(grid), \(activations)" }
+    var testDescription: String {
+      "\(field.map { "\($0) to " } ?? "")\(channels) channels on \(grid), \(activations)"
+    }
 
-    /// The input, then every layer's matrices, W and b.
+    /// The input, every layer's matrices, W and b, and the lifting.
     var values: [Tensor<Float>] {
-      var values = [randomTensor([3, channels[0]] + grid, sample: 1)]
+      var values = [randomTensor([3, field ?? channels[0]] + grid, sample: 1)]
       for (inputs, outputs) in zip(channels, channels.dropFirst()) {
         let shape = modes.dropLast().map { 2 * $0 } + modes.suffix(1) + [2, inputs, outputs]
         for shape in [shape, [outputs, inputs], [outputs]] {
           values.append(randomTensor(shape, sample: 1 + values.count))
         }
       }
+      if let field { values.append(randomTensor([channels[0], field], sample: 1 + values.count)) }
       return values
     }
 
@@ -34,9 +39,16 @@ import Testing
       }
     }
 
+    /// All at once.
+    func fused(_ p: [Variable]) -> Variable {
+      fourierLayers(p[0], lifting: field == nil ? nil : p[p.count - 1], variables(p))
+    }
+
     /// Layer by layer, each from its parts.
     func parts(_ p: [Variable]) -> Variable {
-      activations.indices.reduce(p[0]) { u, index in
+      let noBias = Variable(Tensor(shape: [channels[0]]))
+      let input = field == nil ? p[0] : pointwiseLinear(p[0], weight: p[p.count - 1], bias: noBias)
+      return activations.indices.reduce(input) { u, index in
         activation(
           add(
             spectralConvolution(u, weight: p[3 * index + 1]),
@@ -54,6 +66,8 @@ import Testing
     Stack(grid: [49], modes: [6], channels: [2, 3, 4], activations: [.identity, .gelu]),
     Stack(grid: [12, 16], modes: [3, 5], channels: [20, 20, 20], activations: [.gelu, .identity]),
     Stack(grid: [5, 6, 48], modes: [2, 2, 3], channels: [2, 3, 2], activations: [.relu, .gelu]),
+    Stack(grid: [64], modes: [7], channels: [17, 17, 5], activations: [.gelu, .identity], field: 3),
+    Stack(grid: [12, 15], modes: [3, 5], channels: [6, 7, 6], activations: [.relu, .gelu], field: 6),
   ]
 
   /// The result and, of the parameters that are trained, the gradients.
@@ -69,7 +83,7 @@ import Testing
   }
 
   @Test(arguments: stacks) func equalsItsParts(stack: Stack) throws {
-    let fused = run(stack) { fourierLayers($0[0], stack.variables($0)) }
+    let fused = run(stack) { stack.fused($0) }
     let parts = run(stack) { stack.parts($0) }
     for (left, right) in zip(fused, parts) {
       // The order of sums, up to three layers.
@@ -78,34 +92,39 @@ import Testing
   }
 
   /// The input alone, one layer alone, one parameter alone: their gradients are the same as among all.
-  @Test(arguments: stacks.suffix(4), [[0], [1, 2, 3], [2], [4, 5], [6], [0, 4]])
-  func partsMayBeFrozen(stack: Stack, trained: [Int]) {
-    let all = run(stack) { fourierLayers($0[0], stack.variables($0)) }
-    let some = run(stack, trained: trained.contains) { fourierLayers($0[0], stack.variables($0)) }
+  @Test(arguments: stacks.suffix(6), [[0], [1, 2, 3], [2], [4, 5], [6], [0, 4]])
+  func partsMayBeFrozen(stack: Stack, trained: [Int]) { checkAlone(stack, trained) }
+
+  @Test(arguments: stacks.suffix(2), [[7], [2, 7], [0, 7]])
+  func theLiftingMayBeTrainedAlone(stack: Stack, trained: [Int]) { checkAlone(stack, trained) }
+
+  private func checkAlone(_ stack: Stack, _ trained: [Int]) {
+    let all = run(stack) { stack.fused($0) }
+    let some = run(stack, trained: trained.contains) { stack.fused($0) }
     #expect(some[0] == all[0])
     for index in stack.values.indices {
       #expect(some[1 + index] == (trained.contains(index) ? all[1 + index] : nil))
     }
   }
 
-  @Test(arguments: [stacks[3], stacks[5]]) func predictionsAreTheSame(stack: Stack) {
+  @Test(arguments: [stacks[3], stacks[5], stacks[7]]) func predictionsAreTheSame(stack: Stack) {
     let values = stack.values.map { Variable($0) }
-    let recorded = run(stack) { fourierLayers($0[0], stack.variables($0)) }
-    #expect(fourierLayers(values[0], stack.variables(values)).value == recorded[0])
+    let recorded = run(stack) { stack.fused($0) }
+    #expect(stack.fused(values).value == recorded[0])
   }
 
-  @Test(arguments: [stacks[0], stacks[5]]) func gradient(stack: Stack) {
+  @Test(arguments: [stacks[0], stacks[5], stacks[7]]) func gradient(stack: Stack) {
     let parameters = stack.values.map { Parameter($0) }
     let errors = gradientDisagreements(parameters, step: 3e-3) { tape in
       let variables = parameters.map { tape($0) }
-      return fourierLayers(variables[0], stack.variables(variables))
+      return stack.fused(variables)
     }
     #expect(errors.allSatisfy { $0 < 2e-3 }, "\(errors)")  // the curvature of GELU at step 3e-3
   }
 
-  @Test(arguments: [stacks[3], stacks[5], stacks[6]]) func doesNotDependOnTheNumberOfThreads(stack: Stack) {
+  @Test(arguments: [stacks[3], stacks[5], stacks[6], stacks[8]]) func doesNotDependOnTheNumberOfThreads(stack: Stack) {
     let results = withThreadCounts([1, 2, 3]) {
-      run(stack) { fourierLayers($0[0], stack.variables($0)) }
+      run(stack) { stack.fused($0) }
     }
     #expect(results[0] == results[1])
     #expect(results[0] == results[2])

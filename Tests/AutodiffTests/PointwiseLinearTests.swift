@@ -26,6 +26,18 @@ import Testing
     #expect(errors.allSatisfy { $0 < 1e-4 }, "\(errors)")
   }
 
+  @Test func aJoinedBiasMeetsAChannelOfOnes() {
+    let noBias = Variable(Tensor(shape: [7]))
+    let joined = pointwiseLinear(
+      appendCoordinates(Variable(u.value), .none, ones: true),
+      weight: joinBias(weight: Variable(weight.value), bias: Variable(bias.value)), bias: noBias)
+    let y = pointwiseLinear(
+      Variable(u.value), weight: Variable(weight.value), bias: Variable(bias.value))
+    #expect(relativeError(joined.value, y.value) < 1e-6)  // the order of five terms
+    let errors = gradientDisagreements([weight, bias], step: 0.5) { joinBias(weight: $0(weight), bias: $0(bias)) }
+    #expect(errors.allSatisfy { $0 < 1e-4 }, "\(errors)")  // linear
+  }
+
   @Test func gradientsDoNotDependOnTheNumberOfThreads() {
     let weights = randomTensor([3, 7, 5, 6], sample: 4)
     let results = withThreadCounts([1, 2, 3]) {

@@ -68,6 +68,18 @@ import Testing
     #expect(errors.allSatisfy { $0 < 3e-3 }, "\(errors)")
   }
 
+  /// The lifting is joined with the first layer; padding cuts the lifting's bias off, too.
+  @Test(arguments: small)
+  func equalsItsParts(configuration: FNO.Configuration) {
+    let model = FNO(configuration, seed: 1)
+    let u = Variable(randomTensor([2, 1] + (configuration.dimensions == 1 ? [12] : [7, 8]), sample: 1))
+    var v = model.lifting(appendCoordinates(u, configuration.coordinates), on: .inference)
+    v = pad(v, by: configuration.padding)
+    for layer in model.layers { v = layer(v, on: .inference) }
+    v = model.projection(crop(v, by: configuration.padding), on: .inference)
+    #expect(relativeError(model(u, on: .inference).value, v.value) < 3e-6)  // the order of sums, four layers
+  }
+
   @Test func gradientsDoNotDependOnTheNumberOfThreads() {
     let u = randomTensor([5, 1, 12, 14], sample: 1)
     let results = withThreadCounts([1, 2, 3]) {

@@ -24,22 +24,23 @@ public enum Coordinates: String, Codable, Sendable, CaseIterable {
   }
 }
 
-/// The field with one more channel per axis behind its own, which holds the coordinate along that axis.
+/// The field with one more channel per axis behind its own, which holds the coordinate along that axis, and behind
+/// those a channel of ones where `ones` asks for it.
 ///
-/// `[sample, C, ...grid]` to `[sample, C + axes, ...grid]`.
-public func appendCoordinates(_ u: Variable, _ coordinates: Coordinates) -> Variable {
-  if coordinates == .none { return u }
+/// `[sample, C, ...grid]` to `[sample, C + axes, ...grid]`, or `[sample, C + axes + 1, ...grid]`.
+public func appendCoordinates(_ u: Variable, _ coordinates: Coordinates, ones: Bool = false) -> Variable {
+  if coordinates == .none && !ones { return u }
   let input = FieldShape(u.shape)
-  let (points, sampleCount) = (input.points, input.sampleCount)
-  let extra = coordinateChannels(input.grid, coordinates)
+  let sampleCount = input.sampleCount
+  let extra = coordinateChannels(input.grid, coordinates, ones: ones)
   let stride = sampleCount + extra.count
   let value = withPointers(u.value, extra) { u, channels in
-    Tensor<Float>.filled(input.shape(channels: input.channels + input.grid.count)) { result in
+    Tensor<Float>.filled(input.shape(channels: input.channels + extra.shape[0])) { result in
       parallelFor(input.samples) { samples in
         for sample in samples {
           let target = result + sample * stride
           target.update(from: u + sample * sampleCount, count: sampleCount)
-          (target + sampleCount).update(from: channels, count: input.grid.count * points)
+          (target + sampleCount).update(from: channels, count: extra.count)
         }
       }
     }
@@ -60,11 +61,13 @@ public func appendCoordinates(_ u: Variable, _ coordinates: Coordinates) -> Vari
   }
 }
 
-/// `[axis, ...grid]`: at every point its coordinate along each axis.
-private func coordinateChannels(_ grid: [Int], _ coordinates: Coordinates) -> Tensor<Float> {
+/// `[axis, ...grid]`: at every point its coordinate along each axis, and behind them ones.
+private func coordinateChannels(_ grid: [Int], _ coordinates: Coordinates, ones: Bool) -> Tensor<Float> {
   let points = grid.reduce(1, *)
-  return Tensor<Float>.filled([grid.count] + grid) { channels in
-    for axis in grid.indices {
+  let axes = coordinates == .none ? 0 : grid.count
+  return Tensor<Float>.filled([axes + (ones ? 1 : 0)] + grid) { channels in
+    if ones { (channels + axes * points).update(repeating: 1, count: points) }
+    for axis in 0..<axes {
       let (length, inner) = (grid[axis], grid[(axis + 1)...].reduce(1, *))
       for start in stride(from: 0, to: points, by: inner) {
         let value = coordinates.value(start / inner % length, of: length)

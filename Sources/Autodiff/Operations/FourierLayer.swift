@@ -38,10 +38,18 @@ public struct FourierLayerVariables {
 /// Fused: between two mixings of the modes, which join the samples, every sample goes through all that there is while
 /// it is in the cache. Forward that is the way back to the grid, the skip connection, the activation and the next
 /// layer's transform; backward the same from the gradient of one layer's modes to that of the layer before it.
-public func fourierLayers(_ u: Variable, _ layers: [FourierLayerVariables]) -> Variable {
-  let stack = FourierStack(input: FieldShape(u.shape), layers, inputGradient: u.needsGradient)
+///
+/// - Parameter lifting: a matrix `[I, C]`, C at most I: the layers act on `lifting` times the C channels of u. It is
+///   joined with the first layer, so that the I channels are never made; a bias is a column for a channel of ones.
+public func fourierLayers(
+  _ u: Variable, lifting: Variable? = nil, _ layers: [FourierLayerVariables]
+) -> Variable {
+  let stack = FourierStack(
+    input: FieldShape(u.shape), lifting: lifting.map { Lifting(matrix: $0.value, needsGradient: $0.needsGradient) },
+    layers, inputGradient: u.needsGradient)
   let (value, traces) = stack.forward(u.value)
-  return Variable(value, from: [u] + layers.flatMap(\.all)) { (gradient: consuming Tensor<Float>) in
+  let inputs = [u] + (lifting.map { [$0] } ?? []) + layers.flatMap(\.all)
+  return Variable(value, from: inputs) { (gradient: consuming Tensor<Float>) in
     stack.adjoint(gradient, traces)
   }
 }
@@ -55,34 +63,55 @@ private struct FourierStack {
     let skipWeight: Tensor<Float>
     let skipBias: Tensor<Float>
     let activation: Activation
+    /// What makes this layer's input of the field, if anything does.
+    let lifting: Lifting?
+    /// What the skip connection multiplies the field by: W, or W P.
+    let fieldWeight: Tensor<Float>
     let weightNeedsGradient: Bool
     let skipNeedsGradient: Bool
-    /// Whether anything before this layer, or in it, needs a gradient; and before it alone.
+    /// Whether anything before this layer, or in it, needs a gradient; and before it alone; and the field.
     let needsGradient: Bool
     let inputNeedsGradient: Bool
+    let fieldNeedsGradient: Bool
+
+    /// The channels of the field.
+    var channels: Int { fieldWeight.shape[1] }
+    /// The numbers of one sample of the field.
+    var fieldCount: Int { channels * kernel.input.points }
+    /// Whether the gradients of what `fieldWeight` is made of are wanted, or that of b.
+    var needsTerms: Bool { skipNeedsGradient || lifting?.needsGradient ?? false }
 
     /// The numbers of one sample in what the layer gives.
     var outputCount: Int { kernel.outputs * kernel.input.points }
-    /// The gradients of W and b.
-    var skipCount: Int { kernel.outputs * (kernel.inputs + 1) }
+    /// The gradients of `fieldWeight` and b.
+    var skipCount: Int { kernel.outputs * (channels + 1) }
   }
 
   /// What the way back needs from a layer's way forward.
   struct Trace {
-    /// The input, for the gradient of W.
-    let input: Tensor<Float>?
+    /// The field, for the gradient of what it is multiplied by.
+    let field: Tensor<Float>?
     /// The modes of the input, for the gradients of the modes' matrices.
     let spectrum: Tensor<Float>?
+    /// The modes of the field, for the gradient of the lifting.
+    let fieldSpectrum: Tensor<Float>?
     /// The derivative of the activation; for `relu` its value, which is positive where the derivative is one.
     let derivative: Tensor<Float>?
   }
 
   let layers: [Layer]
 
-  init(input: FieldShape, _ layers: [FourierLayerVariables], inputGradient: Bool) {
-    var shape = input
-    var needsGradient = inputGradient
-    self.layers = layers.map { layer in
+  init(
+    input: FieldShape, lifting: Lifting?, _ layers: [FourierLayerVariables], inputGradient: Bool
+  ) {
+    if let lifting {
+      precondition(
+        lifting.inputs == input.channels && lifting.inputs <= lifting.outputs,
+        "lifting \(lifting.matrix.shape) of \(input.channels) channels")
+    }
+    var shape = lifting.map { FieldShape(input.shape(channels: $0.outputs)) } ?? input
+    var needsGradient = inputGradient || lifting?.needsGradient ?? false
+    self.layers = layers.enumerated().map { index, layer in
       let kernel = SpectralKernel(input: shape, weight: layer.weight.shape)
       precondition(
         layer.skipWeight.shape == [kernel.outputs, kernel.inputs] && layer.skipBias.shape == [kernel.outputs],
@@ -92,10 +121,13 @@ private struct FourierStack {
       needsGradient = needsGradient || layer.all.contains(where: \.needsGradient)
       return Layer(
         kernel: kernel, weight: layer.weight.value, skipWeight: layer.skipWeight.value,
-        skipBias: layer.skipBias.value, activation: layer.activation,
+        skipBias: layer.skipBias.value, activation: layer.activation, lifting: index == 0 ? lifting : nil,
+        fieldWeight: index == 0 && lifting != nil
+          ? lifting!.composed(with: layer.skipWeight.value) : layer.skipWeight.value,
         weightNeedsGradient: layer.weight.needsGradient,
         skipNeedsGradient: layer.skipWeight.needsGradient || layer.skipBias.needsGradient,
-        needsGradient: needsGradient, inputNeedsGradient: inputNeedsGradient)
+        needsGradient: needsGradient, inputNeedsGradient: inputNeedsGradient,
+        fieldNeedsGradient: index == 0 ? inputGradient : inputNeedsGradient)
     }
   }
 
@@ -103,13 +135,19 @@ private struct FourierStack {
 
   func forward(_ u: Tensor<Float>) -> (value: Tensor<Float>, traces: [Trace]) {
     var value = u
-    var spectrum = layers[0].kernel.analyse(.forward, u, channels: layers[0].kernel.inputs)
+    var spectrum = layers[0].kernel.analyse(.forward, u, channels: layers[0].channels)
     var traces: [Trace] = []
     for (index, layer) in layers.enumerated() {
+      var fieldSpectrum: Tensor<Float>?
+      if let lifting = layer.lifting {
+        fieldSpectrum = lifting.needsGradient ? spectrum : nil
+        spectrum = lifting.lift(spectrum)
+      }
       let result = finish(index, value, layer.kernel.mix(spectrum, layer.weight))
       traces.append(
         Trace(
-          input: layer.skipNeedsGradient ? value : nil, spectrum: layer.weightNeedsGradient ? spectrum : nil,
+          field: layer.needsTerms ? value : nil, spectrum: layer.weightNeedsGradient ? spectrum : nil,
+          fieldSpectrum: fieldSpectrum,
           derivative: layer.activation == .relu && layer.needsGradient ? result.value : result.slope))
       (value, spectrum) = (result.value, result.spectrum)
     }
@@ -142,16 +180,16 @@ private struct FourierStack {
     slope: UnsafeMutablePointer<Float>?, next: SpectralKernel?, spectrum: UnsafeMutablePointer<Float>
   ) {
     let (kernel, points, outputs) = (layer.kernel, layer.kernel.input.points, layer.kernel.outputs)
-    withPointers(u, mixed, layer.skipWeight, layer.skipBias) { u, mixed, skipWeight, skipBias in
+    withPointers(u, mixed, layer.fieldWeight, layer.skipBias) { u, mixed, fieldWeight, skipBias in
       kernel.forEachSample(next) { sample, scratch in
-        let (source, target) = (sample * kernel.input.sampleCount, sample * layer.outputCount)
+        let (source, target) = (sample * layer.fieldCount, sample * layer.outputCount)
         kernel.synthesise(
           .forward, sample, channels: outputs, mixed, into: value + target, scratch: scratch
         ) { range in
           let start = target + range.lowerBound
           MatrixKernels.product(
             rows: outputs, columns: range.count,
-            ck_factors(inner: kernel.inputs, skipWeight, u + source + range.lowerBound, bStride: points),
+            ck_factors(inner: layer.channels, fieldWeight, u + source + range.lowerBound, bStride: points),
             finish: layer.activation.finish(adding: true, bias: skipBias, slope: slope.map { $0 + start }),
             into: value + start, stride: points)
         }
@@ -163,28 +201,43 @@ private struct FourierStack {
 
   // MARK: - Backward
 
-  /// The gradients of the input and of every layer's modes' matrices, W and b.
+  /// The gradients of the input, of the lifting if there is one, and of every layer's modes' matrices, W and b.
   func adjoint(_ gradient: consuming Tensor<Float>, _ traces: [Trace]) -> [Tensor<Float>?] {
     var gradients: [[Tensor<Float>?]] = []
+    var liftingGradient: Tensor<Float>?
     var step = enterLast(gradient, traces)
     for (index, layer) in layers.enumerated().reversed() {
       guard layer.needsGradient else {
         gradients.append([nil, nil, nil])
         continue
       }
-      let terms = layer.skipNeedsGradient ? step.terms : nil
+      let fieldWeight = layer.needsTerms ? sumOverFirstAxis(step.terms, shape: layer.fieldWeight.shape) : nil
+      let skip = layer.skipNeedsGradient ? fieldWeight : nil
       gradients.append([
         traces[index].spectrum.map { layer.kernel.weightGradient($0, step.modes) },
-        terms.map { sumOverFirstAxis($0, shape: layer.skipWeight.shape) },
-        terms.map { sumOverFirstAxis($0, shape: layer.skipBias.shape, from: layer.skipWeight.count) },
+        skip.map { layer.lifting?.skipGradient($0) ?? $0 },
+        skip.map { _ in
+          sumOverFirstAxis(step.terms, shape: layer.skipBias.shape, from: layer.fieldWeight.count)
+        },
       ])
       guard layer.inputNeedsGradient else { continue }
-      step = goBack(index, step.sums, layer.kernel.mixAdjoint(step.modes, layer.weight), traces)
+      var modes = layer.kernel.mixAdjoint(step.modes, layer.weight)
+      if let lifting = layer.lifting {
+        if let fieldWeight, let spectrum = traces[index].fieldSpectrum {
+          liftingGradient = lifting.gradient(
+            composed: fieldWeight, skipWeight: layer.skipWeight, spectrum: spectrum, lifted: modes)
+        }
+        guard layer.fieldNeedsGradient else { continue }
+        modes = lifting.liftAdjoint(modes)
+      }
+      step = goBack(index, step.sums, modes, traces)
     }
-    return [layers[0].inputNeedsGradient ? step.sums : nil] + gradients.reversed().flatMap(\.self)
+    return [layers[0].fieldNeedsGradient ? step.sums : nil] + (layers[0].lifting == nil ? [] : [liftingGradient])
+      + gradients.reversed().flatMap(\.self)
   }
 
-  /// The gradients of a layer's sums, which its activation takes, of its mixed modes, and of W and b by samples.
+  /// The gradients of a layer's sums, which its activation takes, of its mixed modes, and, by samples, of what the field
+  /// is multiplied by and of b.
   private typealias Step = (sums: Tensor<Float>, modes: Tensor<Float>, terms: Tensor<Float>)
 
   /// From the gradient of the result through the last activation, in place.
@@ -195,7 +248,7 @@ private struct FourierStack {
     sums.withUnsafeMutableBuffer { sums in
       let sums = sums.baseAddress!
       withTargets(of: layer, &modes, &terms) { modes, terms in
-        withPointers(trace.derivative ?? layer.weight, trace.input ?? layer.weight) { derivative, u in
+        withPointers(trace.derivative ?? layer.weight, trace.field ?? layer.weight) { derivative, u in
           layer.kernel.forEachSample(nil) { sample, scratch in
             let own = sums + sample * layer.outputCount
             layer.activation.adjoint(
@@ -208,8 +261,8 @@ private struct FourierStack {
     return (sums, modes, terms)
   }
 
-  /// From the gradients of a layer's sums and of its input's modes to those of the layer before it, or of the stack's
-  /// input in the place of sums.
+  /// From the gradients of a layer's sums and of its field's modes to those of the layer before it, or of the field in the
+  /// place of sums.
   private func goBack(
     _ index: Int, _ sums: Tensor<Float>, _ spectrum: Tensor<Float>, _ traces: [Trace]
   ) -> Step {
@@ -218,22 +271,22 @@ private struct FourierStack {
     let trace = index > 0 ? traces[index - 1] : nil
     let derivative = trace?.derivative
     var (modes, terms) = (Tensor<Float>(shape: [0]), Tensor<Float>(shape: [0]))
-    let result = Tensor<Float>.filled(kernel.input.shape(channels: kernel.inputs)) { result in
+    let result = Tensor<Float>.filled(kernel.input.shape(channels: layer.channels)) { result in
       withTargets(of: previous, &modes, &terms) { modes, terms in
         withPointers(
-          sums, spectrum, layer.skipWeight, derivative ?? layer.weight, trace?.input ?? layer.weight
-        ) { sums, spectrum, skipWeight, derivative, u in
+          sums, spectrum, layer.fieldWeight, derivative ?? layer.weight, trace?.field ?? layer.weight
+        ) { sums, spectrum, fieldWeight, derivative, u in
           kernel.forEachSample(previous?.kernel) { sample, scratch in
-            let target = sample * kernel.input.sampleCount
+            let target = sample * layer.fieldCount
             kernel.synthesise(
-              .adjoint, sample, channels: kernel.inputs, spectrum, into: result + target, scratch: scratch
+              .adjoint, sample, channels: layer.channels, spectrum, into: result + target, scratch: scratch
             ) { range in
               let (source, start) = (sample * layer.outputCount + range.lowerBound, target + range.lowerBound)
               let factor = previous?.activation == .gelu ? derivative + start : nil
               MatrixKernels.product(
-                rows: kernel.inputs, columns: range.count,
+                rows: layer.channels, columns: range.count,
                 ck_factors(
-                  inner: kernel.outputs, transposed: skipWeight, stride: kernel.inputs, sums + source,
+                  inner: kernel.outputs, transposed: fieldWeight, stride: layer.channels, sums + source,
                   bStride: points),
                 finish: ck_finish(kind: CK_IDENTITY, adds: 1, bias: nil, factor: factor, slope: nil),
                 into: result + start, stride: points)
@@ -250,29 +303,31 @@ private struct FourierStack {
     return (result, modes, terms)
   }
 
-  /// From the gradient of a layer's sums at one sample to those of W and b and of its mixed modes.
+  /// From the gradient of a layer's sums at one sample to those of what the field is multiplied by, of b and of its mixed
+  /// modes.
   private func enter(
     _ layer: Layer, _ sample: Int, _ u: UnsafePointer<Float>, sums: UnsafePointer<Float>,
     _ modes: UnsafeMutablePointer<Float>, _ terms: UnsafeMutablePointer<Float>,
     _ scratch: UnsafeMutablePointer<Float>
   ) {
     let kernel = layer.kernel
-    if layer.skipNeedsGradient {
+    if layer.needsTerms {
       linearGradient(
-        inputs: kernel.inputs, outputs: kernel.outputs, points: kernel.input.points,
-        u + sample * kernel.input.sampleCount, sums, terms + sample * layer.skipCount)
+        inputs: layer.channels, outputs: kernel.outputs, points: kernel.input.points,
+        u + sample * layer.fieldCount, sums, terms + sample * layer.skipCount)
     }
     kernel.analyse(.adjoint, sample, channels: kernel.outputs, sums, into: modes, scratch: scratch)
   }
 
-  /// Makes the places for the gradients of a layer's mixed modes and of its W and b by samples, none without a layer.
+  /// Makes the places for the gradients of a layer's mixed modes and, by samples, of what its field is multiplied by and of
+  /// b; none without a layer.
   private func withTargets(
     of layer: Layer?, _ modes: inout Tensor<Float>, _ terms: inout Tensor<Float>,
     _ body: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>) -> Void
   ) {
     var all = Tensor<Float>(shape: [0])
     modes = .filled(layer.map { $0.kernel.spectrumShape(channels: $0.kernel.outputs) } ?? [0]) { modes in
-      let rows = layer.map { $0.skipNeedsGradient ? $0.kernel.input.samples : 0 } ?? 0
+      let rows = layer.map { $0.needsTerms ? $0.kernel.input.samples : 0 } ?? 0
       all = .filled([rows, layer?.skipCount ?? 0]) { terms in body(modes, terms) }
     }
     terms = all

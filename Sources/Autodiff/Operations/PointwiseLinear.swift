@@ -55,6 +55,36 @@ public func pointwiseLinear(_ u: Variable, weight: Variable, bias: Variable) -> 
   }
 }
 
+/// The matrix `[O, I + 1]` of a weight `[O, I]` and, in its last column, a bias `[O]`: W u + b for a field whose last channel
+/// is one.
+public func joinBias(weight: Variable, bias: Variable) -> Variable {
+  let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+  precondition(bias.shape == [outputs], "bias \(bias.shape) of a weight \(weight.shape)")
+  let value = withPointers(weight.value, bias.value) { w, b in
+    Tensor<Float>.filled([outputs, inputs + 1]) { matrix in
+      for output in 0..<outputs {
+        (matrix + output * (inputs + 1)).update(from: w + output * inputs, count: inputs)
+        matrix[output * (inputs + 1) + inputs] = b[output]
+      }
+    }
+  }
+  return Variable(value, from: [weight, bias]) { gradient in
+    let gradient = gradient
+    return gradient.start { gradient in
+      [
+        Tensor<Float>.filled([outputs, inputs]) { dw in
+          for output in 0..<outputs {
+            (dw + output * inputs).update(from: gradient + output * (inputs + 1), count: inputs)
+          }
+        },
+        Tensor<Float>.filled([outputs]) { db in
+          for output in 0..<outputs { db[output] = gradient[output * (inputs + 1) + inputs] }
+        },
+      ]
+    }
+  }
+}
+
 /// Per sample, the gradients of a pointwise linear map's weight and, behind it, bias.
 private func linearGradientTerms(
   of u: Tensor<Float>, _ gradient: Tensor<Float>, outputs: Int

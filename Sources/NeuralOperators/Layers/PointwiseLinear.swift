@@ -16,6 +16,9 @@ public struct PointwiseLinear: Module {
     bias = initializer.linear([outputs], fanIn: inputs)
   }
 
+  /// [W | b], which acts on fields with a channel of ones behind their own.
+  func matrix(on tape: Tape) -> Variable { joinBias(weight: tape(weight), bias: tape(bias)) }
+
   /// W u + b.
   public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
     pointwiseLinear(u, weight: tape(weight), bias: tape(bias))

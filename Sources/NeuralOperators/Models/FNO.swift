@@ -190,13 +190,22 @@ public struct FNO: Module {
     precondition(
       u.shape.count == configuration.dimensions + 2 && u.shape[1] == configuration.inputChannels,
       "an FNO for \(configuration.inputChannels) channels in \(configuration.dimensions)-d got \(u.shape)")
-    var v = lifting(appendCoordinates(u, configuration.coordinates), on: tape)
-    v = pad(v, by: configuration.padding)
     let variables = layers.compactMap { $0.variables(on: tape) }
-    if variables.count == layers.count {
-      v = fourierLayers(v, variables)
+    var v: Variable
+    if variables.count == layers.count, let lifting = lifting as? PointwiseLinear,
+      lifting.weight.value.shape[1] < configuration.width
+    {
+      let field = appendCoordinates(u, configuration.coordinates, ones: true)
+      v = fourierLayers(
+        pad(field, by: configuration.padding), lifting: lifting.matrix(on: tape), variables)
     } else {
-      for layer in layers { v = layer(v, on: tape) }
+      v = lifting(appendCoordinates(u, configuration.coordinates), on: tape)
+      v = pad(v, by: configuration.padding)
+      if variables.count == layers.count {
+        v = fourierLayers(v, variables)
+      } else {
+        for layer in layers { v = layer(v, on: tape) }
+      }
     }
     return projection(crop(v, by: configuration.padding), on: tape)
   }
