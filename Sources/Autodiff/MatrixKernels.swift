@@ -29,22 +29,18 @@ enum MatrixKernels {
 }
 
 extension ck_factors {
-  /// A, row-major with rows `stride` apart, times B with rows `bStride` apart; to every row of B is added `sign` times
-  /// a row of those that start at `mirror` and run backwards.
+  /// A, row-major with rows `stride` apart, times B with rows `bStride` apart.
   init(
-    inner: Int, _ a: UnsafePointer<Float>, stride: Int? = nil, _ b: UnsafePointer<Float>, bStride: Int,
-    mirror: UnsafePointer<Float>? = nil, sign: Float = 0
+    inner: Int, _ a: UnsafePointer<Float>, stride: Int? = nil, _ b: UnsafePointer<Float>, bStride: Int
   ) {
-    self.init(
-      inner: inner, a: a, row: stride ?? inner, column: 1, b: b, b_row: bStride, mirror: mirror, sign: sign)
+    self.init(inner: inner, a: a, row: stride ?? inner, column: 1, b: b, b_row: bStride)
   }
 
   /// Aᵀ, where A is row-major with rows `stride` apart, times B.
   init(
     inner: Int, transposed a: UnsafePointer<Float>, stride: Int, _ b: UnsafePointer<Float>, bStride: Int
   ) {
-    self.init(
-      inner: inner, a: a, row: 1, column: stride, b: b, b_row: bStride, mirror: nil, sign: 0)
+    self.init(inner: inner, a: a, row: 1, column: stride, b: b, b_row: bStride)
   }
 }
 

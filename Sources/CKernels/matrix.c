@@ -13,6 +13,67 @@
 
 /// The longest sums between two visits of the result: a packed tile of this many rows stays in the cache.
 enum { MAXIMUM_INNER = 384 };
+/// The floats of the tiles that are packed at once, most of the first cache: rows of fields lie far apart, on pages of their
+/// own, so that a visit should be long.
+enum { PANEL = 6144 };
+
+/// The floats that tiles of packed rows need.
+#define PACKED(tile) (MAXIMUM_INNER * (tile) > PANEL ? MAXIMUM_INNER * (tile) : PANEL)
+
+/// How many tiles of so many rows are packed at once.
+static size_t tiles_at_once(size_t rows, size_t tile) {
+  size_t tiles = PANEL / ((rows > 0 ? rows : 1) * tile);
+  return tiles > 0 ? tiles : 1;
+}
+
+// A cosine is the same and a sine opposite as far from the one end of an axis of n points as from the other; as far from the
+// middle, cosines of even frequencies and sines of odd ones are the same, the others opposite. So rows are
+// added and subtracted first, two or, where n is even, four of them, and half or a quarter of the products is left. The frequency 0
+// takes no products.
+
+/// The frequencies that meet the same sums and differences of rows.
+struct part {
+  /// The points that have such a row: so many from the first on.
+  size_t first, points;
+  size_t frequencies;
+  /// Cosines or sines of the first of these frequencies from point 0 on, and how far those of the next are.
+  const float *factors;
+  size_t factor_row;
+  /// The row of the sums that belongs to the first frequency, and the distance to the next.
+  size_t target, step;
+};
+
+/// The parts of an axis, of which an odd number of points leaves two empty, and the number of points that are not images of others.
+static size_t parts_of(const struct ck_axis *axis, struct part parts[4]) {
+  size_t n = axis->points, m = axis->m, half = n / 2 + 1, quarter = n / 4;
+  const float *cosines = axis->cosines, *sines = axis->sines;
+  if (n % 2) {
+    parts[0] = (struct part){0, half, m, cosines + half, half, 1, 1};
+    parts[1] = (struct part){0, 0, 0, cosines, half, 0, 1};
+    parts[2] = (struct part){1, half - 1, m, sines, half, m + 1, 1};
+    parts[3] = (struct part){0, 0, 0, sines, half, 0, 1};
+    return half;
+  }
+  size_t between = n % 4 ? quarter + 1 : quarter;  // the points that are not as far from the middle as from an end
+  parts[0] = (struct part){0, quarter + 1, m / 2, cosines + 2 * half, 2 * half, 2, 2};
+  parts[1] = (struct part){0, between, (m + 1) / 2, cosines + half, 2 * half, 1, 2};
+  parts[2] = (struct part){1, quarter, (m + 1) / 2, sines, 2 * half, m + 1, 2};
+  parts[3] = (struct part){1, between > 1 ? between - 1 : 0, m / 2, sines + half, 2 * half, m + 2, 2};
+  return quarter + 1;
+}
+
+/// How many points of a part there are from `first` to `last`.
+static size_t points_between(const struct part *part, size_t first, size_t last) {
+  size_t end = part->first + part->points;
+  if (first < part->first) first = part->first;
+  if (last > end) last = end;
+  return last > first ? last - first : 0;
+}
+
+/// Which rows are folded with that of a point: none, the one as far from the other end, the one as far from the middle, or both and
+/// their image.
+enum fold { FOLD_NOTHING, FOLD_ENDS, FOLD_MIDDLE, FOLD_BOTH };
+
 /// Inner products pack so many rows of y and so many points of them at a time: 36 KiB, that stay in the cache. Rows of
 /// fields lie a power of two apart and would push each other out of it.
 enum { DOT_PANEL = 32, DOT_LENGTH = 288 };
@@ -60,9 +121,8 @@ enum { NARROW = 4, MOST_LANES = 16 };
 struct matrix_kernels {
   void (*product)(size_t rows, size_t columns, int count, const struct ck_factors *factors, int continues,
                   const struct ck_finish *finish, float *c, size_t c_row);
-  void (*mirrored_product)(size_t rows, size_t columns, const struct ck_factors *even,
-                           const struct ck_factors *odd, int continues, float *c, float *mirror,
-                           size_t c_row);
+  void (*sum_axis)(const struct ck_axis *axis, const float *from, float *to);
+  void (*expand_axis)(const struct ck_axis *axis, const float *from, float *to);
   void (*inner_products)(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
                          const float *y, size_t y_row, int adds, float *c, size_t c_row);
   void (*perceptron)(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row, float *y,
@@ -72,7 +132,7 @@ struct matrix_kernels {
 };
 
 #define KERNELS(set)                                                                            \
-  {product_##set, mirrored_product_##set, inner_products_##set, perceptron_##set, perceptron_adjoint_##set}
+  {product_##set, sum_axis_##set, expand_axis_##set, inner_products_##set, perceptron_##set, perceptron_adjoint_##set}
 
 static const struct matrix_kernels baseline = KERNELS(baseline);
 #ifdef SEVERAL_INSTRUCTION_SETS
@@ -98,7 +158,6 @@ static struct ck_factors part_of(struct ck_factors factors, size_t done, size_t 
   factors.inner = rest < most ? rest : most;
   factors.a += done * factors.column;
   factors.b += done * factors.b_row;
-  if (factors.mirror) factors.mirror -= done * factors.b_row;
   return factors;
 }
 
@@ -135,21 +194,12 @@ void ck_product(size_t rows, size_t columns, size_t count, const struct ck_facto
   ck_product_using(CK_AVX512, rows, columns, count, factors, finish, c, c_row);
 }
 
-void ck_mirrored_product_using(enum ck_instructions most, size_t rows, size_t columns,
-                               const struct ck_factors *even, const struct ck_factors *odd, float *c,
-                               float *mirror, size_t c_row) {
-  const struct matrix_kernels *use = kernels(most);
-  // Half of what one visit of the result can take of either.
-  enum { most_inner = MAXIMUM_INNER / 2 };
-  for (size_t done = 0; done == 0 || done < even->inner || done < odd->inner; done += most_inner) {
-    struct ck_factors e = part_of(*even, done, most_inner), o = part_of(*odd, done, most_inner);
-    use->mirrored_product(rows, columns, &e, &o, done > 0, c, mirror, c_row);
-  }
+void ck_sum_axis_using(enum ck_instructions most, const struct ck_axis *axis, const float *from, float *to) {
+  kernels(most)->sum_axis(axis, from, to);
 }
 
-void ck_mirrored_product(size_t rows, size_t columns, const struct ck_factors *even, const struct ck_factors *odd,
-                         float *c, float *mirror, size_t c_row) {
-  ck_mirrored_product_using(CK_AVX512, rows, columns, even, odd, c, mirror, c_row);
+void ck_expand_axis_using(enum ck_instructions most, const struct ck_axis *axis, const float *from, float *to) {
+  kernels(most)->expand_axis(axis, from, to);
 }
 
 void ck_inner_products_using(enum ck_instructions most, size_t rows, size_t columns, size_t length,

@@ -78,12 +78,14 @@ struct NAME(tile) {
   size_t start;
 };
 
-/// Where the sums of a block begin, or NULL for zeros, and where they go; rows are so far apart.
+/// Where the sums of a block begin, or NULL for zeros, and where they go; rows are so far apart. A bias per row is added, and
+/// what goes is multiplied by factors that lie as the result does, if these are not NULL.
 struct NAME(sums) {
   const float *before;
   size_t before_row;
   float *to;
   size_t to_row;
+  const float *bias, *factor;
 };
 
 /// One block of rows of a tile: from the rows of B to sums.
@@ -95,6 +97,10 @@ TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, size_t 
     UNROLL for (int v = 0; v < vectors; v++)
       sum[r][v] = sums.before ? NAME(load)(sums.before + r * sums.before_row + v * LANES) : NAME(all)(0);
   }
+  if (sums.bias)
+    UNROLL for (int r = 0; r < rows; r++) {
+      UNROLL for (int v = 0; v < vectors; v++) sum[r][v] += sums.bias[r];
+    }
   for (int s = 0; s < count; s++) {
     const struct ck_factors *factor = factors + s;
     const float *b = tile.packed ? tile.packed : factor->b + tile.start;
@@ -102,6 +108,10 @@ TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, size_t 
                      factor->column, b, tile.packed ? TILE : factor->b_row, sum);
     if (tile.packed) tile.packed += factor->inner * TILE;
   }
+  if (sums.factor)
+    UNROLL for (int r = 0; r < rows; r++) {
+      UNROLL for (int v = 0; v < vectors; v++) sum[r][v] *= NAME(load)(sums.factor + r * sums.to_row + v * LANES);
+    }
   UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int v = 0; v < vectors; v++) NAME(store)(sums.to + r * sums.to_row + v * LANES, sum[r][v]);
   }
@@ -171,30 +181,16 @@ TARGET INLINE void NAME(fetch)(const float *from, size_t count) {
   for (size_t i = 0; i < count; i += 16) __builtin_prefetch(from + i);
 }
 
-/// `width` columns of B, from `start` on, as rows of a tile.
-TARGET INLINE void NAME(pack)(const struct ck_factors *factor, size_t start, size_t width, float *packed) {
-  size_t inner = factor->inner, b_row = factor->b_row, whole = (width + LANES - 1) / LANES * LANES;
+/// `width` columns of B, from `start` on, as rows of tiles that are `tile` floats apart.
+TARGET INLINE void NAME(pack)(const struct ck_factors *factor, size_t start, size_t width, float *packed, size_t tile) {
+  size_t inner = factor->inner, b_row = factor->b_row;
   for (size_t k = 0; k < inner; k++, packed += TILE) {
     // What is between a row and the end of the last one may be read too.
     const float *row = factor->b + start + k * b_row;
-    size_t readable = (inner - 1 - k) * b_row + width;
-    if (width == TILE) NAME(fetch)(row + TILE, TILE);
-    if (!factor->mirror) {
-      NAME(read_row)(row, width, readable, packed);
-      continue;
-    }
-    const float *mirror = factor->mirror + start - k * b_row;
-    if (width == TILE) NAME(fetch)(mirror + TILE, TILE);
-    _Alignas(64) float ends[2][TILE];
-    if (whole > readable || whole > k * b_row + width) {
-      NAME(read_row)(row, width, width, ends[0]);
-      NAME(read_row)(mirror, width, width, ends[1]);
-      row = ends[0];
-      mirror = ends[1];
-    }
-    UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++)
-      if (v * LANES < (int)width)
-        NAME(store)(packed + v * LANES, NAME(load)(row + v * LANES) + factor->sign * NAME(load)(mirror + v * LANES));
+    size_t done = 0, readable = (inner - 1 - k) * b_row + width;
+    float *to = packed;
+    for (; done + TILE <= width; done += TILE, to += tile) NAME(read_row)(row + done, TILE, TILE, to);
+    if (done < width) NAME(read_row)(row + done, width - done, readable - done, to);
   }
 }
 
@@ -232,41 +228,49 @@ TARGET INLINE void NAME(finish_row)(const struct ck_finish *finish, size_t r, si
 
 TARGET static void NAME(product)(size_t rows, size_t columns, int count, const struct ck_factors *factors,
                                  int continues, const struct ck_finish *finish, float *c, size_t c_row) {
-  _Alignas(64) float packed[MAXIMUM_INNER * TILE];
+  _Alignas(64) float packed[PACKED(TILE)];
   _Alignas(64) float block[PRODUCT_ROWS * TILE];
   // Blocks of nearly equal heights, so that none has too few sums in flight.
-  size_t blocks = (rows + PRODUCT_ROWS - 1) / PRODUCT_ROWS;
+  size_t blocks = (rows + PRODUCT_ROWS - 1) / PRODUCT_ROWS, inner = 0;
+  for (int s = 0; s < count; s++) inner += factors[s].inner;
   // A row or two of the result do not repay packing.
   int packs = rows > 2;
-  for (int s = 0; s < count; s++) packs |= factors[s].mirror != NULL;
-  for (size_t start = 0; start < columns; start += TILE) {
-    size_t width = columns - start < TILE ? columns - start : TILE;
-    int vectors = (int)((width + LANES - 1) / LANES);
-    struct NAME(tile) tile = {packs || width % LANES ? packed : NULL, start};
-    if (tile.packed) {
+  size_t panel = packs ? tiles_at_once(inner, TILE) * TILE : TILE;
+  for (size_t first = 0; first < columns; first += panel) {
+    size_t end = columns - first < panel ? columns : first + panel;
+    int packed_here = packs || (end - first) % LANES;
+    if (packed_here) {
       float *rest = packed;
       for (int s = 0; s < count; s++) {
-        NAME(pack)(factors + s, start, width, rest);
+        NAME(pack)(factors + s, first, end - first, rest, inner * TILE);
         rest += factors[s].inner * TILE;
       }
     }
     for (size_t b = 0; b < blocks; b++) {
       size_t r = rows * b / blocks;
       int height = (int)(rows * (b + 1) / blocks - r);
-      float *target = c + r * c_row + start;
-      struct NAME(sums) sums = {continues ? target : NULL, c_row, block, TILE};
-      if (width % LANES == 0 && !finish) {
-        sums.to = target;
-        sums.to_row = c_row;
-        for (int i = 0; i < height; i++) NAME(fetch)(target + i * c_row + TILE, TILE);
-      } else if (width % LANES && continues) {
-        sums.before = block;
-        sums.before_row = TILE;
-        for (int i = 0; i < height; i++) NAME(read_row)(target + i * c_row, width, width, block + i * TILE);
+      const float *source = packed;
+      for (size_t start = first; start < end; start += TILE, source += inner * TILE) {
+        size_t width = end - start < TILE ? end - start : TILE;
+        int vectors = (int)((width + LANES - 1) / LANES);
+        float *target = c + r * c_row + start;
+        struct NAME(tile) tile = {packed_here ? source : NULL, start};
+        struct NAME(sums) sums = {continues ? target : NULL, c_row, block, TILE, NULL, NULL};
+        if (width % LANES == 0 && (!finish || finish->kind == CK_IDENTITY)) {
+          sums.to = target;
+          sums.to_row = c_row;
+          if (finish && finish->bias) sums.bias = finish->bias + r;
+          if (finish && finish->factor) sums.factor = finish->factor + (target - c);
+          for (int i = 0; i < height; i++) NAME(fetch)(target + i * c_row + TILE, TILE);
+        } else if (width % LANES && continues) {
+          sums.before = block;
+          sums.before_row = TILE;
+          for (int i = 0; i < height; i++) NAME(read_row)(target + i * c_row, width, width, block + i * TILE);
+        }
+        NAME(product_height)(height, vectors, r, count, factors, tile, sums);
+        for (int i = 0; i < height && sums.to == block; i++)
+          NAME(finish_row)(finish, r + i, c_row, start, width, block + i * TILE, c);
       }
-      NAME(product_height)(height, vectors, r, count, factors, tile, sums);
-      for (int i = 0; i < height && sums.to == block; i++)
-        NAME(finish_row)(finish, r + i, c_row, start, width, block + i * TILE, c);
     }
   }
 }
@@ -274,19 +278,19 @@ TARGET static void NAME(product)(size_t rows, size_t columns, int count, const s
 /// W1 u for rows of hidden channels at a tile of points that NAME(pack) packed.
 TARGET INLINE void NAME(hidden_rows)(const struct ck_perceptron *p, int rows, int vectors, size_t first_row,
                                      const float *packed, float *block) {
-  struct ck_factors factors = {p->inputs, p->hidden_weight, p->inputs, 1, NULL, 0, NULL, 0};
+  struct ck_factors factors = {p->inputs, p->hidden_weight, p->inputs, 1, NULL, 0};
   NAME(product_height)(rows, vectors, first_row, 1, &factors, (struct NAME(tile)){packed, 0},
-                       (struct NAME(sums)){NULL, 0, block, TILE});
+                       (struct NAME(sums)){NULL, 0, block, TILE, NULL, NULL});
 }
 
 TARGET static void NAME(perceptron)(const struct ck_perceptron *p, size_t columns, const float *u, size_t u_row,
                                     float *y, size_t y_row) {
   _Alignas(64) float packed[MAXIMUM_INNER * TILE], block[PRODUCT_ROWS * TILE], sum[NARROW][TILE];
-  struct ck_factors source = {p->inputs, NULL, 0, 0, u, u_row, NULL, 0};
+  struct ck_factors source = {p->inputs, NULL, 0, 0, u, u_row};
   for (size_t start = 0; start < columns; start += TILE) {
     size_t width = columns - start < TILE ? columns - start : TILE;
     int vectors = (int)((width + LANES - 1) / LANES);
-    NAME(pack)(&source, start, width, packed);
+    NAME(pack)(&source, start, width, packed, 0);
     for (size_t o = 0; o < p->outputs; o++)
       for (int i = 0; i < TILE; i++) sum[o][i] = p->bias[o];
     for (size_t r = 0; r < p->hidden; r += PRODUCT_ROWS) {
@@ -313,11 +317,11 @@ TARGET INLINE void NAME(slope_of_value)(enum ck_activation kind, const float *ro
 TARGET static void NAME(perceptron_adjoint)(const struct ck_perceptron *p, size_t columns, const float *u,
                                             size_t u_row, const float *dy, size_t dy_row, float *dz, float *sums) {
   _Alignas(64) float packed[MAXIMUM_INNER * TILE], block[PRODUCT_ROWS * TILE], result[NARROW][TILE], slope[TILE];
-  struct ck_factors source = {p->inputs, NULL, 0, 0, u, u_row, NULL, 0};
+  struct ck_factors source = {p->inputs, NULL, 0, 0, u, u_row};
   for (size_t start = 0; start < columns; start += TILE) {
     size_t width = columns - start < TILE ? columns - start : TILE;
     int vectors = (int)((width + LANES - 1) / LANES);
-    NAME(pack)(&source, start, width, packed);
+    NAME(pack)(&source, start, width, packed, 0);
     // Zeros behind the last point: they add nothing to the sums.
     for (size_t o = 0; o < p->outputs; o++) NAME(read_row)(dy + o * dy_row + start, width, width, result[o]);
     for (size_t r = 0; r < p->hidden; r += PRODUCT_ROWS) {
@@ -349,84 +353,6 @@ TARGET static void NAME(perceptron_adjoint)(const struct ck_perceptron *p, size_
         }
         NAME(store)(sum, total);
         NAME(write_row)(slope, width, dz + (r + h) * columns + start);
-      }
-    }
-  }
-}
-
-/// Rows of both results of a mirrored product, sums and differences, straight to where they belong.
-TARGET INLINE void NAME(mirrored_rows)(const int rows, const int vectors, size_t first_row,
-                                       const struct ck_factors *even, const struct ck_factors *odd,
-                                       const float *packed, int continues, size_t width, float *c, float *mirror,
-                                       size_t c_row) {
-  NAME(vector) sum[2][PRODUCT_ROWS][PRODUCT_VECTORS];
-  UNROLL for (int r = 0; r < rows; r++) {
-    UNROLL for (int v = 0; v < vectors; v++) sum[0][r][v] = sum[1][r][v] = NAME(all)(0);
-  }
-  NAME(accumulate)(rows, vectors, even->inner, even->a + first_row * even->row, even->row, even->column, packed, TILE,
-                   sum[0]);
-  NAME(accumulate)(rows, vectors, odd->inner, odd->a + first_row * odd->row, odd->row, odd->column,
-                   packed + even->inner * TILE, TILE, sum[1]);
-  if (!continues && width % LANES == 0) {
-    UNROLL for (int r = 0; r < rows; r++) {
-      UNROLL for (int v = 0; v < vectors; v++) {
-        NAME(store)(c + r * c_row + v * LANES, sum[0][r][v] + sum[1][r][v]);
-        NAME(store)(mirror - r * c_row + v * LANES, sum[0][r][v] - sum[1][r][v]);
-      }
-    }
-    return;
-  }
-  UNROLL for (int r = 0; r < rows; r++) {
-    _Alignas(64) float row[2][TILE];
-    UNROLL for (int v = 0; v < vectors; v++) {
-      NAME(store)(row[0] + v * LANES, sum[0][r][v] + sum[1][r][v]);
-      NAME(store)(row[1] + v * LANES, sum[0][r][v] - sum[1][r][v]);
-    }
-    if (continues) {
-      _Alignas(64) float before[2][TILE];
-      NAME(read_row)(c + r * c_row, width, width, before[0]);
-      NAME(read_row)(mirror - r * c_row, width, width, before[1]);
-      UNROLL for (int v = 0; v < vectors; v++) {
-        NAME(store)(row[0] + v * LANES, NAME(load)(before[0] + v * LANES) + NAME(load)(row[0] + v * LANES));
-        NAME(store)(row[1] + v * LANES, NAME(load)(before[1] + v * LANES) + NAME(load)(row[1] + v * LANES));
-      }
-    }
-    NAME(write_row)(row[0], width, c + r * c_row);
-    NAME(write_row)(row[1], width, mirror - r * c_row);
-  }
-}
-
-TARGET INLINE void NAME(mirrored_block)(const int rows, int vectors, size_t first_row, const struct ck_factors *even,
-                                        const struct ck_factors *odd, const float *packed, int continues,
-                                        size_t width, float *c, float *mirror, size_t c_row) {
-  switch (vectors) {
-    case 1: NAME(mirrored_rows)(rows, 1, first_row, even, odd, packed, continues, width, c, mirror, c_row); break;
-    case 2: NAME(mirrored_rows)(rows, 2, first_row, even, odd, packed, continues, width, c, mirror, c_row); break;
-#if PRODUCT_VECTORS > 2
-    default: NAME(mirrored_rows)(rows, 3, first_row, even, odd, packed, continues, width, c, mirror, c_row); break;
-#endif
-  }
-}
-
-TARGET static void NAME(mirrored_product)(size_t rows, size_t columns, const struct ck_factors *even,
-                                          const struct ck_factors *odd, int continues, float *c, float *mirror,
-                                          size_t c_row) {
-  _Alignas(64) float packed[MAXIMUM_INNER * TILE];
-  enum { height = PRODUCT_ROWS / 2 };
-  for (size_t start = 0; start < columns; start += TILE) {
-    size_t width = columns - start < TILE ? columns - start : TILE;
-    int vectors = (int)((width + LANES - 1) / LANES);
-    NAME(pack)(even, start, width, packed);
-    NAME(pack)(odd, start, width, packed + even->inner * TILE);
-    for (size_t r = 0; r < rows; r += height) {
-      float *to = c + r * c_row + start, *back = mirror - r * c_row + start;
-      switch (rows - r < height ? rows - r : height) {
-        case 1: NAME(mirrored_block)(1, vectors, r, even, odd, packed, continues, width, to, back, c_row); break;
-        case 2: NAME(mirrored_block)(2, vectors, r, even, odd, packed, continues, width, to, back, c_row); break;
-        case 3: NAME(mirrored_block)(3, vectors, r, even, odd, packed, continues, width, to, back, c_row); break;
-#if PRODUCT_ROWS > 6
-        case 4: NAME(mirrored_block)(4, vectors, r, even, odd, packed, continues, width, to, back, c_row); break;
-#endif
       }
     }
   }
@@ -541,6 +467,8 @@ TARGET static void NAME(inner_products)(size_t rows, size_t columns, size_t leng
     }
   }
 }
+
+#include "axes_template.h"
 
 #undef TILE
 #undef NAME

@@ -191,33 +191,6 @@ KERNEL(void, ck_gather_modes, (size_t m, size_t channels, const float *restrict 
     }
 }
 
-static void sum_axis(const struct ck_axis *axis, const float *from, float *to) {
-  size_t points = axis->points, m = axis->m, row = axis->row, half = points / 2 + 1, pairs = (points - 1) / 2;
-  for (size_t outer = 0; outer < axis->outer; outer++, from += points * row, to += (2 * m + 1) * row) {
-    const float *last = from + (points - 1) * row;
-    // The first point and, of an even number, the middle one are pairs with themselves.
-    struct ck_factors even[] = {{1, axis->cosines, half, 1, from, row, NULL, 0},
-                                {pairs, axis->cosines + 1, half, 1, from + row, row, last, 1},
-                                {1, axis->cosines + half - 1, half, 1, from + (half - 1) * row, row, NULL, 0}};
-    ck_product(m + 1, row, points % 2 == 0 ? 3 : 2, even, NULL, to, row);
-    struct ck_factors odd = {pairs, axis->sines, pairs, 1, from + row, row, last, -1};
-    ck_product(m, row, 1, &odd, NULL, to + (m + 1) * row, row);
-  }
-}
-
-static void expand_axis(const struct ck_axis *axis, const float *from, float *to) {
-  size_t points = axis->points, m = axis->m, row = axis->row, half = points / 2 + 1, pairs = (points - 1) / 2;
-  for (size_t outer = 0; outer < axis->outer; outer++, from += (2 * m + 1) * row, to += points * row) {
-    struct ck_factors even = {m + 1, axis->cosines, 1, half, from, row, NULL, 0};
-    struct ck_factors odd = {m, axis->sines, 1, pairs, from + (m + 1) * row, row, NULL, 0};
-    ck_product(1, row, 1, &even, NULL, to, row);
-    even.a = axis->cosines + half - 1;
-    if (points % 2 == 0) ck_product(1, row, 1, &even, NULL, to + (half - 1) * row, row);
-    even.a = axis->cosines + 1;
-    ck_mirrored_product(pairs, row, &even, &odd, to + row, to + (points - 1) * row, row);
-  }
-}
-
 static size_t points_of(const struct ck_axis *axis) { return axis->outer * axis->points * axis->row; }
 
 static size_t sums_of(const struct ck_axis *axis) { return axis->outer * (2 * axis->m + 1) * axis->row; }
@@ -232,8 +205,8 @@ void ck_sum_axes(size_t channels, size_t count, const struct ck_axis *axes, cons
   const struct ck_axis *last = axes + count - 1;
   for (; channels > 0; channels--, from += points_of(axes), to += sums_of(last)) {
     if (channels > 1) fetch_channel(from + points_of(axes), points_of(axes));
-    if (count == 2) sum_axis(axes, from, between);
-    sum_axis(last, count == 2 ? between : from, to);
+    if (count == 2) ck_sum_axis_using(CK_AVX512, axes, from, between);
+    ck_sum_axis_using(CK_AVX512, last, count == 2 ? between : from, to);
   }
 }
 
@@ -242,8 +215,8 @@ void ck_expand_axes(size_t channels, size_t count, const struct ck_axis *axes, c
   const struct ck_axis *last = axes + count - 1;
   for (; channels > 0; channels--, from += sums_of(last), to += points_of(axes)) {
     if (channels > 1) fetch_channel(to + points_of(axes), points_of(axes));
-    expand_axis(last, from, count == 2 ? between : to);
-    if (count == 2) expand_axis(axes, between, to);
+    ck_expand_axis_using(CK_AVX512, last, from, count == 2 ? between : to);
+    if (count == 2) ck_expand_axis_using(CK_AVX512, axes, between, to);
   }
 }
 

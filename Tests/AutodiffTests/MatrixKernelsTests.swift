@@ -33,11 +33,9 @@ import Testing
           e.withUnsafeBufferPointer { e in
             let factors = [
               ck_factors(
-                inner: first, a: a.baseAddress, row: aStride, column: 1, b: b.baseAddress, b_row: bStride,
-                mirror: nil, sign: 0),
+                inner: first, a: a.baseAddress, row: aStride, column: 1, b: b.baseAddress, b_row: bStride),
               ck_factors(
-                inner: second, a: d.baseAddress, row: 1, column: rows, b: e.baseAddress, b_row: columns,
-                mirror: nil, sign: 0),
+                inner: second, a: d.baseAddress, row: 1, column: rows, b: e.baseAddress, b_row: columns),
             ]
             ck_product_using(
               instructions, rows, columns, second > 0 ? 2 : 1, factors, nil, &c, cStride)
@@ -57,77 +55,52 @@ import Testing
     }
   }
 
-  /// Pairs of rows from both ends, added and subtracted, on top of what is there.
-  @Test(arguments: instructions, [(1, 3, 2), (2, 48, 31), (5, 64, 31), (13, 20, 42), (9, 100, 500)])
-  func mirroredFactors(instructions: ck_instructions, size: (Int, Int, Int)) {
-    let (rows, columns, pairs) = size
-    let (a, b, before) = (noise(rows * pairs, 0), noise(2 * pairs * columns, 1), noise(rows * columns, 2))
-    for sign in [Float(1), -1] {
-      var c = before
-      a.withUnsafeBufferPointer { a in
-        b.withUnsafeBufferPointer { b in
-          let start = b.baseAddress!
-          let factors = [
-            ck_factors(
-              inner: pairs, a: a.baseAddress, row: pairs, column: 1, b: start, b_row: columns,
-              mirror: start + (2 * pairs - 1) * columns, sign: sign)
-          ]
-          var finish = ck_finish(kind: CK_IDENTITY, adds: 1, bias: nil, factor: nil, slope: nil)
-          ck_product_using(instructions, rows, columns, 1, factors, &finish, &c, columns)
-        }
+  /// Axes of (points, frequencies, row, outer): odd lengths, even ones with and without a middle of each half, more points or
+  /// frequencies than one visit takes, rows around the sizes of vectors and tiles.
+  @Test(
+    arguments: instructions,
+    [
+      (1, 0, 3, 2), (2, 1, 8, 1), (3, 1, 1, 2), (4, 2, 20, 3), (5, 2, 25, 1), (6, 3, 48, 2), (8, 1, 101, 1),
+      (64, 12, 64, 2), (85, 12, 85, 1), (94, 12, 50, 1), (801, 7, 26, 1), (812, 9, 49, 1), (810, 400, 9, 1), (397, 198, 5, 2),
+    ])
+  func axes(instructions: ck_instructions, size: (Int, Int, Int, Int)) {
+    let (n, m, row, outer) = size
+    let (half, sums) = (n / 2 + 1, 2 * m + 1)
+    func angle(_ f: Int, _ i: Int) -> Double { 2 * Double.pi * Double(f * i % n) / Double(n) }
+    let cosines = (0...m).flatMap { f in (0..<half).map { Float(cos(angle(f, $0))) } }
+    let sines = (0..<m).flatMap { f in (0..<half).map { Float(sin(angle(f + 1, $0))) } }
+    let (points, folded) = (noise(outer * n * row, 0), noise(outer * sums * row, 1))
+    var (added, expanded) = (
+      [Float](repeating: 7, count: folded.count + 1), [Float](repeating: 7, count: points.count + 1))
+    cosines.withUnsafeBufferPointer { cosines in
+      sines.withUnsafeBufferPointer { sines in
+        var axis = ck_axis(
+          outer: outer, points: n, m: m, row: row, cosines: cosines.baseAddress, sines: sines.baseAddress)
+        ck_sum_axis_using(instructions, &axis, points, &added)
+        ck_expand_axis_using(instructions, &axis, folded, &expanded)
       }
-      for row in 0..<rows {
-        for column in 0..<columns {
-          let sum = (0..<pairs).reduce(Double(before[row * columns + column])) {
-            let pair =
-              Double(b[$1 * columns + column])
-              + Double(sign) * Double(b[(2 * pairs - 1 - $1) * columns + column])
-            return $0 + Double(a[row * pairs + $1]) * pair
+    }
+    /// What belongs to the sum `index` and the point i.
+    func factor(_ index: Int, _ i: Int) -> Double {
+      index <= m ? cos(angle(index, i)) : sin(angle(index - m, i))
+    }
+    for first in 0..<outer {
+      for column in Set([0, row / 2, row - 1]) {
+        for index in 0..<sums {
+          let sum = (0..<n).reduce(0.0) {
+            $0 + factor(index, $1) * Double(points[(first * n + $1) * row + column])
           }
-          #expect(abs(Double(c[row * columns + column]) - sum) <= 2 * tolerance(pairs))
+          #expect(abs(Double(added[(first * sums + index) * row + column]) - sum) <= tolerance(n))
         }
-      }
-    }
-  }
-
-  @Test(arguments: instructions, [(1, 3, 2, 1), (31, 64, 13, 12), (7, 50, 4, 0), (10, 33, 300, 299)])
-  func mirroredProducts(instructions: ck_instructions, size: (Int, Int, Int, Int)) {
-    let (rows, columns, even, odd) = size
-    let (a, b) = (noise(rows * even, 0), noise(even * columns, 1))
-    let (d, e) = (noise(max(1, rows * odd), 2), noise(max(1, odd * columns), 3))
-    var c = [Float](repeating: 7, count: 2 * rows * columns)
-    a.withUnsafeBufferPointer { a in
-      b.withUnsafeBufferPointer { b in
-        d.withUnsafeBufferPointer { d in
-          e.withUnsafeBufferPointer { e in
-            var evens = ck_factors(
-              inner: even, a: a.baseAddress, row: even, column: 1, b: b.baseAddress, b_row: columns,
-              mirror: nil, sign: 0)
-            var odds = ck_factors(
-              inner: odd, a: d.baseAddress, row: odd, column: 1, b: e.baseAddress, b_row: columns,
-              mirror: nil, sign: 0)
-            c.withUnsafeMutableBufferPointer { c in
-              ck_mirrored_product_using(
-                instructions, rows, columns, &evens, &odds, c.baseAddress,
-                c.baseAddress! + (2 * rows - 1) * columns, columns)
-            }
+        for i in 0..<n {
+          let sum = (0..<sums).reduce(0.0) {
+            $0 + factor($1, i) * Double(folded[(first * sums + $1) * row + column])
           }
+          #expect(abs(Double(expanded[(first * n + i) * row + column]) - sum) <= tolerance(sums + 1))
         }
       }
     }
-    for row in 0..<rows {
-      for column in 0..<columns {
-        let evens = (0..<even).reduce(0.0) {
-          $0 + Double(a[row * even + $1]) * Double(b[$1 * columns + column])
-        }
-        let odds = (0..<odd).reduce(0.0) {
-          $0 + Double(d[row * odd + $1]) * Double(e[$1 * columns + column])
-        }
-        let (sum, difference) = (c[row * columns + column], c[(2 * rows - 1 - row) * columns + column])
-        #expect(abs(Double(sum) - (evens + odds)) <= tolerance(even + odd))
-        #expect(abs(Double(difference) - (evens - odds)) <= tolerance(even + odd))
-      }
-    }
+    #expect(added[folded.count] == 7 && expanded[points.count] == 7, "nothing behind the end is touched")
   }
 
   @Test(arguments: instructions, [CK_IDENTITY, CK_RELU, CK_GELU])
@@ -142,8 +115,7 @@ import Testing
         bias.withUnsafeBufferPointer { bias in
           let factors = [
             ck_factors(
-              inner: inner, a: a.baseAddress, row: inner, column: 1, b: b.baseAddress, b_row: columns,
-              mirror: nil, sign: 0)
+              inner: inner, a: a.baseAddress, row: inner, column: 1, b: b.baseAddress, b_row: columns)
           ]
           slope.withUnsafeMutableBufferPointer { slope in
             var finish = ck_finish(

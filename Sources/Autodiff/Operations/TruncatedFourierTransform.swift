@@ -41,7 +41,7 @@ public final class TruncatedFourierTransform: Sendable {
     let modes: Int
     /// `[m + 1, points/2 + 1]`: cos(2πfi/points).
     let cosines: Tensor<Float>
-    /// `[m, (points − 1)/2]`: sin(2πfi/points) for i = 1, ….
+    /// `[m, points/2 + 1]`: sin(2πfi/points) for f = 1, ….
     let sines: Tensor<Float>
     /// The cosine and sine sums of the axes before it.
     let outer: Int
@@ -152,7 +152,7 @@ public final class TruncatedFourierTransform: Sendable {
   }
 
   private static func leadingAxis(points: Int, modes: Int, outer: Int, inner: Int) -> LeadingAxis {
-    let (half, pairs) = (points / 2 + 1, (points - 1) / 2)
+    let half = points / 2 + 1
     return LeadingAxis(
       points: points, modes: modes,
       cosines: .filled([modes + 1, half]) { matrix in
@@ -160,9 +160,9 @@ public final class TruncatedFourierTransform: Sendable {
           for i in 0..<half { matrix[f * half + i] = Float(unitRoot(f * i, points).0) }
         }
       },
-      sines: .filled([modes, pairs]) { matrix in
+      sines: .filled([modes, half]) { matrix in
         for f in 0..<modes {
-          for i in 0..<pairs { matrix[f * pairs + i] = Float(unitRoot((f + 1) * (i + 1), points).1) }
+          for i in 0..<half { matrix[f * half + i] = Float(unitRoot((f + 1) * i, points).1) }
         }
       },
       outer: outer, inner: inner)

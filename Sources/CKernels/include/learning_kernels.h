@@ -19,17 +19,12 @@ void ck_activation_adjoint(enum ck_activation kind, size_t n, const float *z, fl
 
 /// A product A B in a sum of products: A is `rows` by `inner`, its element (r, k) at a[r row + k column]; B is
 /// `inner` by `columns`, its rows contiguous and b_row apart.
-///
-/// With a mirror, row k of B is what is at b + k b_row plus sign times what is at mirror - k b_row: a row and the one as
-/// far from the other end, which have the same cosine and opposite sines.
 struct ck_factors {
   size_t inner;
   const float *a;
   size_t row, column;
   const float *b;
   size_t b_row;
-  const float *mirror;
-  float sign;
 };
 
 /// What becomes of a sum of products S: activation(S + bias) times the factor; what C holds is part of S if `adds` is
@@ -50,11 +45,6 @@ struct ck_finish {
 /// C must not overlap the factors. finish may be null: C is the sum itself then.
 void ck_product(size_t rows, size_t columns, size_t count, const struct ck_factors *factors,
                 const struct ck_finish *finish, float *c, size_t c_row);
-
-/// Row r of C = E_r + O_r and the row at mirror - r c_row = E_r - O_r, with the products E of the even and O of the odd
-/// factors: the way back from cosines and sines.
-void ck_mirrored_product(size_t rows, size_t columns, const struct ck_factors *even, const struct ck_factors *odd,
-                         float *c, float *mirror, size_t c_row);
 
 /// c[i c_row + j] = the inner product of row i of x and row j of y, `length` points; added to what is there if
 /// `adds` is not 0.
@@ -89,9 +79,6 @@ void ck_perceptron_adjoint(const struct ck_perceptron *perceptron, size_t column
 void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, size_t count,
                       const struct ck_factors *factors, const struct ck_finish *finish, float *c,
                       size_t c_row);
-void ck_mirrored_product_using(enum ck_instructions most, size_t rows, size_t columns,
-                               const struct ck_factors *even, const struct ck_factors *odd, float *c,
-                               float *mirror, size_t c_row);
 void ck_inner_products_using(enum ck_instructions most, size_t rows, size_t columns, size_t length,
                              const float *x, size_t x_row, const float *y, size_t y_row, int adds, float *c,
                              size_t c_row);
@@ -141,11 +128,16 @@ void ck_fold_axis(size_t m, size_t count, const float *modes, float *folded);
 /// [outer][2 m + 1][row].
 ///
 /// First with cosines [m + 1][points / 2 + 1] of the frequencies 0...m at the first half of the points, then with sines
-/// [m][(points - 1) / 2] of 1...m at the points behind the first.
+/// [m][points / 2 + 1] of 1...m.
 struct ck_axis {
   size_t outer, points, m, row;
   const float *cosines, *sines;
 };
+
+/// The sums of an array with the cosines and sines of an axis, and the transpose of that, with no more than the given
+/// instructions.
+void ck_sum_axis_using(enum ck_instructions most, const struct ck_axis *axis, const float *from, float *to);
+void ck_expand_axis_using(enum ck_instructions most, const struct ck_axis *axis, const float *from, float *to);
 
 /// The sums of `channels` arrays with the cosines and sines of one axis or two, whose `row` is the other's points.
 ///

@@ -1,0 +1,320 @@
+// The sums of rows with the cosines and sines of an axis, and the way back, for one instruction set; included by
+// matrix_template.h. `parts_of` in matrix.c says which rows are added and subtracted first.
+
+typedef float NAME(half) __attribute__((ext_vector_type(LANES / 2)));
+
+/// The first `width` numbers of a row, added to what is there if `continues`, and nothing behind them.
+TARGET static __attribute__((noinline)) void NAME(write_part)(const float *row, size_t width, int continues, float *to) {
+  for (size_t j = 0; j < width; j++) to[j] = continues ? to[j] + row[j] : row[j];
+}
+
+/// All lanes, or the first half of them.
+TARGET INLINE void NAME(store_or_half)(float *to, NAME(vector) v, int half) {
+  if (!half) {
+    NAME(store)(to, v);
+    return;
+  }
+#if LANES == 16
+  NAME(half) first = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+#elif LANES == 8
+  NAME(half) first = __builtin_shufflevector(v, v, 0, 1, 2, 3);
+#else
+  NAME(half) first = __builtin_shufflevector(v, v, 0, 1);
+#endif
+  memcpy(to, &first, sizeof first);
+}
+
+/// The rows of one point and those as far from the ends and the middle, at one tile of `vectors`, folded into one row of each
+/// part that has the point and added to `total`.
+///
+/// `rows` are those of i, n - i, n/2 - i and n/2 + i, of which the last two are there for an even n.
+TARGET INLINE void NAME(fold_point)(enum fold fold, const int vectors, const float *const rows[4], float *const to[4],
+                                    NAME(vector) total[PRODUCT_VECTORS]) {
+  UNROLL for (int v = 0; v < vectors; v++) {
+    const int j = v * LANES;
+    NAME(vector) a = NAME(load)(rows[0] + j), b, c, d, sum = a;
+    switch (fold) {
+      case FOLD_NOTHING: break;
+      case FOLD_ENDS:
+        d = NAME(load)(rows[1] + j);
+        sum = a + d;
+        NAME(store)(to[2] + j, a - d);
+        break;
+      case FOLD_MIDDLE:
+        b = NAME(load)(rows[2] + j);
+        sum = a + b;
+        NAME(store)(to[1] + j, a - b);
+        break;
+      case FOLD_BOTH:
+        d = NAME(load)(rows[1] + j);
+        b = NAME(load)(rows[2] + j);
+        c = NAME(load)(rows[3] + j);
+        sum = (a + d) + (b + c);
+        NAME(store)(to[1] + j, (a + d) - (b + c));
+        NAME(store)(to[2] + j, (a - d) + (b - c));
+        NAME(store)(to[3] + j, (a - d) - (b - c));
+    }
+    NAME(store)(to[0] + j, sum);
+    total[v] += sum;
+  }
+}
+
+/// Rows of which whole vectors may be read: copies of `width` numbers where those would reach behind `end`.
+TARGET static __attribute__((noinline)) void NAME(copy_ends)(const float *rows[4], size_t width, const float *end,
+                                                             float copies[4][TILE]) {
+  for (int r = 0; r < 4; r++) {
+    if (rows[r] + TILE <= end || rows[r] + width > end) continue;
+    memcpy(copies[r], rows[r], width * sizeof **rows);
+    rows[r] = copies[r];
+  }
+}
+
+/// The points from `first` to `last`, which are all folded in the same way, at one tile of a field of n rows.
+TARGET INLINE void NAME(fold_points)(enum fold fold, const int vectors, size_t n, size_t row, size_t first, size_t last,
+                                     size_t width, const float *from, const float *end, float *to[4],
+                                     NAME(vector) total[PRODUCT_VECTORS]) {
+  _Alignas(64) float copies[4][TILE];
+  for (size_t i = first; i < last; i++) {
+    const float *rows[4] = {from + i * row, from + (i > 0 ? n - i : 0) * row, from + (n / 2 - i) * row,
+                            from + (n / 2 + i) * row};
+    if (rows[1] + TILE > end || rows[3] + TILE > end) NAME(copy_ends)(rows, width, end, copies);
+    NAME(fold_point)(fold, vectors, rows, to, total);
+    to[0] += TILE;
+    if (fold == FOLD_MIDDLE || fold == FOLD_BOTH) to[1] += TILE;
+    if (fold == FOLD_ENDS || fold == FOLD_BOTH) to[2] += TILE;
+    if (fold == FOLD_BOTH) to[3] += TILE;
+  }
+}
+
+/// The points from `first` to `last` at one tile, folded: the rows of a part from packed + place[p] on. Gives their sum.
+TARGET INLINE void NAME(fold_tile)(const int vectors, size_t n, size_t row, size_t first, size_t last, size_t width,
+                                   const float *from, const float *end, float *packed, const size_t place[4],
+                                   float *total) {
+  float *to[4];
+  UNROLL for (int p = 0; p < 4; p++) to[p] = packed + place[p];
+  NAME(vector) sum[PRODUCT_VECTORS];
+  UNROLL for (int v = 0; v < vectors; v++) sum[v] = NAME(all)(0);
+  // Point 0 is its own image from end to end, the one at a quarter about the middle.
+  size_t start = first == 0 ? 1 : first, rest = n % 4 == 0 && last > n / 4 ? n / 4 : last;
+  if (n % 2) {
+    if (first == 0) NAME(fold_points)(FOLD_NOTHING, vectors, n, row, 0, 1, width, from, end, to, sum);
+    NAME(fold_points)(FOLD_ENDS, vectors, n, row, start, last, width, from, end, to, sum);
+  } else {
+    if (first == 0) NAME(fold_points)(FOLD_MIDDLE, vectors, n, row, 0, 1, width, from, end, to, sum);
+    NAME(fold_points)(FOLD_BOTH, vectors, n, row, start, rest, width, from, end, to, sum);
+    NAME(fold_points)(FOLD_ENDS, vectors, n, row, rest, last, width, from, end, to, sum);
+  }
+  UNROLL for (int v = 0; v < vectors; v++) NAME(store)(total + v * LANES, sum[v]);
+}
+
+/// What the points from `first` to `last` add to the sums at one tile.
+TARGET INLINE void NAME(sum_tile)(int vectors, const struct ck_axis *axis, const struct part parts[4], size_t first,
+                                  size_t last, size_t width, const float *from, const float *end, float *packed,
+                                  float *to) {
+  _Alignas(64) float block[PRODUCT_ROWS * TILE];
+  size_t n = axis->points, row = axis->row, place[4], next = 0;
+  for (int p = 0; p < 4; p++) {
+    place[p] = next;
+    next += points_between(parts + p, first, last) * TILE;
+  }
+  switch (vectors) {
+    case 1: NAME(fold_tile)(1, n, row, first, last, width, from, end, packed, place, block); break;
+    case 2: NAME(fold_tile)(2, n, row, first, last, width, from, end, packed, place, block); break;
+#if PRODUCT_VECTORS > 2
+    default: NAME(fold_tile)(3, n, row, first, last, width, from, end, packed, place, block); break;
+#endif
+  }
+  int plain = width % LANES == 0 && first == 0;
+  NAME(write_part)(block, width, first > 0, to);
+  for (int p = 0; p < 4; p++) {
+    const struct part *part = parts + p;
+    size_t before = first > part->first ? first : part->first, c_row = part->step * row;
+    struct ck_factors factors = {points_between(part, first, last), part->factors + before, part->factor_row, 1, NULL, 0};
+    size_t blocks = (part->frequencies + PRODUCT_ROWS - 1) / PRODUCT_ROWS;
+    for (size_t b = 0; b < blocks; b++) {
+      size_t r = part->frequencies * b / blocks;
+      int height = (int)(part->frequencies * (b + 1) / blocks - r);
+      float *target = to + part->target * row + r * c_row;
+      struct NAME(sums) sums = {NULL, 0, plain ? target : block, plain ? c_row : TILE, NULL, NULL};
+      NAME(product_height)(height, vectors, r, 1, &factors, (struct NAME(tile)){packed + place[p], 0}, sums);
+      for (int i = 0; i < height && !plain; i++)
+        NAME(write_part)(block + i * TILE, width, first > 0, target + i * c_row);
+    }
+  }
+}
+
+TARGET static void NAME(sum_axis)(const struct ck_axis *axis, const float *from, float *to) {
+  _Alignas(64) float packed[MAXIMUM_INNER * TILE];
+  struct part parts[4];
+  size_t row = axis->row, points = parts_of(axis, parts);
+  for (size_t outer = 0; outer < axis->outer; outer++, from += axis->points * row, to += (2 * axis->m + 1) * row)
+    for (size_t start = 0; start < row; start += TILE) {
+      size_t width = row - start < TILE ? row - start : TILE;
+      int vectors = (int)((width + LANES - 1) / LANES);
+      for (size_t first = 0; first < points; first += MAXIMUM_INNER / 4) {
+        size_t last = points - first < MAXIMUM_INNER / 4 ? points : first + MAXIMUM_INNER / 4;
+        NAME(sum_tile)(vectors, axis, parts, first, last, width, from + start, from + axis->points * row, packed,
+                       to + start);
+      }
+    }
+}
+
+/// Where the rows go that are made of the sums of one tile.
+struct NAME(points) {
+  float *to;
+  size_t row, width;
+  int continues;
+};
+
+/// One row of a tile; `plain` if it goes to where nothing is yet, and has whole vectors but for half of one.
+TARGET INLINE void NAME(write_point)(const int plain, const int vectors, struct NAME(points) points, size_t i,
+                                     const NAME(vector) *value) {
+  float *to = points.to + i * points.row;
+  _Alignas(64) float row[TILE];
+  UNROLL for (int v = 0; v < vectors; v++) {
+    if (plain)
+      NAME(store_or_half)(to + v * LANES, value[v], v == vectors - 1 && points.width < (size_t)vectors * LANES);
+    else
+      NAME(store)(row + v * LANES, value[v]);
+  }
+  if (!plain) NAME(write_part)(row, points.width, points.continues, to);
+}
+
+/// The terms up to `terms` at `items` points from i on, added to the sums of each of `count` parts.
+TARGET INLINE void NAME(expand_terms)(const int count, const int items, const int vectors, const struct part *parts,
+                                      size_t i, size_t term, size_t terms, const float *const *tiles,
+                                      NAME(vector) sum[PRODUCT_ROWS][PRODUCT_VECTORS]) {
+  const float *tile[4], *factors[4];
+  size_t factor_row = parts[0].factor_row;
+  UNROLL for (int p = 0; p < count; p++) {
+    tile[p] = tiles[p] + term * TILE;
+    factors[p] = parts[p].factors + term * factor_row + i;
+  }
+  for (; term < terms; term++)
+    UNROLL for (int p = 0; p < count; p++) {
+      NAME(vector) b[PRODUCT_VECTORS];
+      UNROLL for (int v = 0; v < vectors; v++) b[v] = NAME(load)(tile[p] + v * LANES);
+      UNROLL for (int item = 0; item < items; item++) {
+        UNROLL for (int v = 0; v < vectors; v++) sum[p * items + item][v] += factors[p][item] * b[v];
+      }
+      tile[p] += TILE;
+      factors[p] += factor_row;
+    }
+}
+
+/// The rows of `items` points from i on, and those as far from the ends and the middle, at one tile.
+///
+/// constant is what the frequency 0 adds everywhere.
+TARGET INLINE void NAME(expand_rows)(const int plain, const int count, const int items, const int vectors, size_t n,
+                                     const struct part *parts, size_t i, const size_t *terms,
+                                     const float *const *tiles, const float *constant, struct NAME(points) points) {
+  NAME(vector) sum[PRODUCT_ROWS][PRODUCT_VECTORS];
+  UNROLL for (int r = 0; r < count * items; r++) {
+    UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = r < items ? NAME(load)(constant + v * LANES) : NAME(all)(0);
+  }
+  // All parts in turn, so that enough sums are in flight; then what some have more.
+  size_t common = terms[0];
+  UNROLL for (int p = 1; p < count; p++) common = terms[p] < common ? terms[p] : common;
+  NAME(expand_terms)(count, items, vectors, parts, i, 0, common, tiles, sum);
+  UNROLL for (int p = 0; p < count; p++)
+    NAME(expand_terms)(1, items, vectors, parts + p, i, common, terms[p], tiles + p, sum + p * items);
+  UNROLL for (int item = 0; item < items; item++) {
+    size_t place = i + item;
+    NAME(vector) row[4][PRODUCT_VECTORS];
+    UNROLL for (int v = 0; v < vectors; v++) {
+      if (count == 2) {
+        row[0][v] = sum[item][v] + sum[items + item][v];
+        row[1][v] = sum[item][v] - sum[items + item][v];
+      } else {
+        NAME(vector) even = sum[item][v] + sum[items + item][v], odd = sum[2 * items + item][v] + sum[3 * items + item][v];
+        row[0][v] = even + odd;
+        row[1][v] = even - odd;
+        even = sum[item][v] - sum[items + item][v];
+        odd = sum[2 * items + item][v] - sum[3 * items + item][v];
+        row[2][v] = even + odd;
+        row[3][v] = even - odd;
+      }
+    }
+    // Points that are their own image are written once.
+    NAME(write_point)(plain, vectors, points, place, row[0]);
+    if (place > 0) NAME(write_point)(plain, vectors, points, n - place, row[1]);
+    if (count == 2 || n / 2 - place == place) continue;
+    NAME(write_point)(plain, vectors, points, n / 2 - place, row[2]);
+    if (place > 0) NAME(write_point)(plain, vectors, points, n / 2 + place, row[3]);
+  }
+}
+
+/// All rows at one tile.
+TARGET INLINE void NAME(expand_points)(const int plain, const int count, const int vectors, size_t n,
+                                       const struct part *parts, size_t point_count, const size_t *terms,
+                                       const float *const *tiles, const float *constant, struct NAME(points) points) {
+  enum { rows = PRODUCT_ROWS };
+  const int items = rows / count;
+  size_t i = 0;
+  for (; i + items <= point_count; i += items)
+    NAME(expand_rows)(plain, count, items, vectors, n, parts, i, terms, tiles, constant, points);
+  for (; i < point_count; i++)
+    NAME(expand_rows)(plain, count, 1, vectors, n, parts, i, terms, tiles, constant, points);
+}
+
+TARGET INLINE void NAME(expand_tile)(const int plain, const int count, size_t n, const struct part *parts,
+                                     size_t point_count, const size_t *terms, const float *const *tiles,
+                                     const float *constant, struct NAME(points) points) {
+  switch ((points.width + LANES - 1) / LANES) {
+    case 1: NAME(expand_points)(plain, count, 1, n, parts, point_count, terms, tiles, constant, points); break;
+    case 2: NAME(expand_points)(plain, count, 2, n, parts, point_count, terms, tiles, constant, points); break;
+#if PRODUCT_VECTORS > 2
+    default: NAME(expand_points)(plain, count, 3, n, parts, point_count, terms, tiles, constant, points); break;
+#endif
+  }
+}
+
+/// What the terms from `first` to `last` of each of `count` parts add at one tile.
+TARGET INLINE void NAME(expand_visit)(const int count, const struct ck_axis *axis, const struct part *parts,
+                                      size_t point_count, size_t first, size_t last, size_t start, size_t width,
+                                      const float *from, float *packed, float *to) {
+  size_t row = axis->row, terms[4];
+  const float *tiles[4], *constant = packed;
+  struct part rest[4];
+  struct ck_factors factors = {1, NULL, 0, 0, from, row};
+  if (first == 0)
+    NAME(pack)(&factors, start, width, packed, 0);
+  else
+    memset(packed, 0, TILE * sizeof *packed);
+  packed += TILE;
+  for (int p = 0; p < count; p++) {
+    rest[p] = parts[p];
+    rest[p].factors += first * parts[p].factor_row;
+    size_t end = parts[p].frequencies < last ? parts[p].frequencies : last;
+    terms[p] = end > first ? end - first : 0;
+    factors = (struct ck_factors){terms[p], NULL, 0, 0, from + (parts[p].target + first * parts[p].step) * row,
+                                  parts[p].step * row};
+    NAME(pack)(&factors, start, width, packed, 0);
+    tiles[p] = packed;
+    packed += terms[p] * TILE;
+  }
+  struct NAME(points) points = {to + start, row, width, first > 0};
+  if (first == 0 && width % (LANES / 2) == 0)
+    NAME(expand_tile)(1, count, axis->points, rest, point_count, terms, tiles, constant, points);
+  else
+    NAME(expand_tile)(0, count, axis->points, rest, point_count, terms, tiles, constant, points);
+}
+
+TARGET static void NAME(expand_axis)(const struct ck_axis *axis, const float *from, float *to) {
+  _Alignas(64) float packed[(1 + MAXIMUM_INNER) * TILE];
+  struct part parts[4];
+  size_t row = axis->row, sums = 2 * axis->m + 1, points = parts_of(axis, parts), most = 1;
+  const struct part two[2] = {parts[0], parts[2]};
+  for (int p = 0; p < 4; p++) most = parts[p].frequencies > most ? parts[p].frequencies : most;
+  for (size_t outer = 0; outer < axis->outer; outer++, from += sums * row, to += axis->points * row)
+    for (size_t start = 0; start < row; start += TILE) {
+      size_t width = row - start < TILE ? row - start : TILE;
+      for (size_t first = 0; first < most; first += MAXIMUM_INNER / 4) {
+        size_t last = most - first < MAXIMUM_INNER / 4 ? most : first + MAXIMUM_INNER / 4;
+        if (axis->points % 2 == 0)
+          NAME(expand_visit)(4, axis, parts, points, first, last, start, width, from, packed, to);
+        else
+          NAME(expand_visit)(2, axis, two, points, first, last, start, width, from, packed, to);
+      }
+    }
+}
