@@ -318,3 +318,77 @@ TARGET static void NAME(expand_axis)(const struct ck_axis *axis, const float *fr
       }
     }
 }
+
+/// The lanes in the opposite order.
+TARGET INLINE NAME(vector) NAME(reversed)(NAME(vector) v) {
+#if LANES == 16
+  return __builtin_shufflevector(v, v, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+#elif LANES == 8
+  return __builtin_shufflevector(v, v, 7, 6, 5, 4, 3, 2, 1, 0);
+#else
+  return __builtin_shufflevector(v, v, 3, 2, 1, 0);
+#endif
+}
+
+/// One tile of the first and the third quarter of a row, and as many points of the second and the fourth, which come
+/// backwards and end where the pointers point; whole vectors if `whole`, else `width` numbers.
+TARGET INLINE void NAME(expand_row)(const int whole, const int vectors, const struct part parts[4], const size_t terms[2],
+                                    const float *const tiles[4], size_t width, float *first, float *second, float *third,
+                                    float *fourth) {
+  NAME(vector) sum[PRODUCT_ROWS][PRODUCT_VECTORS];
+  UNROLL for (int p = 0; p < 4; p++) {
+    UNROLL for (int v = 0; v < vectors; v++) sum[p][v] = NAME(all)(0);
+  }
+  NAME(expand_terms)(4, 1, vectors, parts, 0, 0, terms[1], tiles, sum);
+  UNROLL for (int p = 0; p < 4; p += 2)
+    NAME(expand_terms)(1, 1, vectors, parts + p, 0, terms[1], terms[0], tiles + p, sum + p);
+  UNROLL for (int v = 0; v < vectors; v++) {
+    const int j = v * LANES;
+    NAME(vector) cosine = sum[0][v] + sum[1][v], sine = sum[2][v] + sum[3][v];
+    NAME(vector) middle_cosine = sum[0][v] - sum[1][v], middle_sine = sum[2][v] - sum[3][v];
+    NAME(vector) rows[4] = {cosine + sine, middle_cosine - middle_sine, middle_cosine + middle_sine, cosine - sine};
+    if (whole) {
+      NAME(store)(first + j, rows[0]);
+      NAME(store)(second - j - (LANES - 1), NAME(reversed)(rows[1]));
+      NAME(store)(third + j, rows[2]);
+      NAME(store)(fourth - j - (LANES - 1), NAME(reversed)(rows[3]));
+      continue;
+    }
+    for (int i = 0; i < LANES && j + i < (int)width; i++) {
+      first[j + i] = rows[0][i];
+      second[-j - i] = rows[1][i];
+      third[j + i] = rows[2][i];
+      fourth[-j - i] = rows[3][i];
+    }
+  }
+}
+
+TARGET static void NAME(expand_quarters)(size_t channels, const struct ck_quarters *quarters, const float *sums,
+                                         size_t start, size_t count, float *packed, float *field) {
+  size_t m = quarters->m, even = (m + 1) / 2, n = quarters->length;
+  size_t terms[2] = {even, m - even};
+  for (size_t done = 0; done < count; done += TILE) {
+    size_t width = count - done < TILE ? count - done : TILE, j = start + done;
+    struct ck_factors cosines = {m, NULL, 0, 0, quarters->cosines, n}, sines = {m, NULL, 0, 0, quarters->sines, n};
+    NAME(pack)(&cosines, j, width, packed, 0);
+    NAME(pack)(&sines, j, width, packed + m * TILE, 0);
+    const float *tiles[4] = {packed, packed + even * TILE, packed + m * TILE, packed + (m + even) * TILE};
+    for (size_t channel = 0; channel < channels; channel++) {
+      const float *a = sums + channel * 2 * m;
+      float *row = field + channel * 4 * n;
+      struct part parts[4] = {{.factors = a, .factor_row = 1},
+                              {.factors = a + even, .factor_row = 1},
+                              {.factors = a + m, .factor_row = 1},
+                              {.factors = a + m + even, .factor_row = 1}};
+      float *first = row + j, *second = row + 2 * n - 1 - j, *third = row + 2 * n + j, *fourth = row + 4 * n - 1 - j;
+      if (width == TILE)
+        NAME(expand_row)(1, PRODUCT_VECTORS, parts, terms, tiles, width, first, second, third, fourth);
+      else if (width == LANES)
+        NAME(expand_row)(1, 1, parts, terms, tiles, width, first, second, third, fourth);
+      else if (width == 2 * LANES)
+        NAME(expand_row)(1, 2, parts, terms, tiles, width, first, second, third, fourth);
+      else
+        NAME(expand_row)(0, PRODUCT_VECTORS, parts, terms, tiles, width, first, second, third, fourth);
+    }
+  }
+}

@@ -9,8 +9,6 @@
 // the result in registers, stream the long rows through the first-level cache, and finish a block (bias,
 // activation) before it leaves it.
 
-#define UNROLL _Pragma("clang loop unroll(full)")
-
 /// The longest sums between two visits of the result: a packed tile of this many rows stays in the cache.
 enum { MAXIMUM_INNER = 384 };
 /// The floats of the tiles that are packed at once, most of the first cache: rows of fields lie far apart, on pages of their
@@ -123,6 +121,8 @@ struct matrix_kernels {
                   const struct ck_finish *finish, float *c, size_t c_row);
   void (*sum_axis)(const struct ck_axis *axis, const float *from, float *to);
   void (*expand_axis)(const struct ck_axis *axis, const float *from, float *to);
+  void (*expand_quarters)(size_t channels, const struct ck_quarters *quarters, const float *sums, size_t start,
+                          size_t count, float *packed, float *field);
   void (*inner_products)(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
                          const float *y, size_t y_row, int adds, float *c, size_t c_row);
   void (*perceptron)(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row, float *y,
@@ -131,8 +131,9 @@ struct matrix_kernels {
                              const float *dy, size_t dy_row, float *dz, float *sums);
 };
 
-#define KERNELS(set)                                                                            \
-  {product_##set, sum_axis_##set, expand_axis_##set, inner_products_##set, perceptron_##set, perceptron_adjoint_##set}
+#define KERNELS(set)                                                                                    \
+  {product_##set,         sum_axis_##set,   expand_axis_##set,      expand_quarters_##set, \
+   inner_products_##set, perceptron_##set, perceptron_adjoint_##set}
 
 static const struct matrix_kernels baseline = KERNELS(baseline);
 #ifdef SEVERAL_INSTRUCTION_SETS
@@ -200,6 +201,11 @@ void ck_sum_axis_using(enum ck_instructions most, const struct ck_axis *axis, co
 
 void ck_expand_axis_using(enum ck_instructions most, const struct ck_axis *axis, const float *from, float *to) {
   kernels(most)->expand_axis(axis, from, to);
+}
+
+void ck_expand_quarters_using(enum ck_instructions most, size_t channels, const struct ck_quarters *quarters,
+                              const float *sums, size_t start, size_t count, float *packed, float *field) {
+  kernels(most)->expand_quarters(channels, quarters, sums, start, count, packed, field);
 }
 
 void ck_inner_products_using(enum ck_instructions most, size_t rows, size_t columns, size_t length,

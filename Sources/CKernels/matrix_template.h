@@ -5,7 +5,7 @@
 
 #define TILE (PRODUCT_VECTORS * LANES)
 
-typedef float NAME(vector) __attribute__((vector_size(LANES * 4)));
+typedef float NAME(vector) __attribute__((ext_vector_type(LANES)));
 
 TARGET INLINE NAME(vector) NAME(load)(const float *p) {
   NAME(vector) v;
@@ -17,6 +17,38 @@ TARGET INLINE void NAME(store)(float *p, NAME(vector) v) { memcpy(p, &v, sizeof 
 
 TARGET INLINE NAME(vector) NAME(all)(float x) {
   return x - (NAME(vector)){0};
+}
+
+/// sum = sum s + coefficient for all vectors of a tile.
+TARGET INLINE void NAME(horner)(const NAME(vector) * s, float coefficient, NAME(vector) * sum) {
+  UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) sum[v] = sum[v] * s[v] + coefficient;
+}
+
+/// value = GELU of row + bias, and slope = its derivative there if it is wanted: gelu.h's for all vectors of a tile in
+/// turn, as those of one wait for each other.
+TARGET INLINE void NAME(gelu)(float bias, const float *row, float *value, float *slope) {
+  NAME(vector) x[PRODUCT_VECTORS], c[PRODUCT_VECTORS], s[PRODUCT_VECTORS];
+  NAME(vector) q[PRODUCT_VECTORS], p[PRODUCT_VECTORS], d[PRODUCT_VECTORS];
+  const NAME(vector) low = NAME(all)(-gelu_end), high = NAME(all)(gelu_end);
+  UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) {
+    NAME(vector) z = NAME(load)(row + v * LANES) + bias;
+    x[v] = z < low ? low : z;
+    c[v] = x[v] > high ? high : x[v];
+    s[v] = c[v] * c[v];
+    q[v] = NAME(all)(gelu_q[0]);
+    p[v] = NAME(all)(gelu_p[0]);
+    d[v] = NAME(all)(gelu_d[0]);
+  }
+  UNROLL for (int i = 1; i < GELU_Q; i++) {
+    NAME(horner)(s, gelu_q[i], q);
+    if (i < GELU_P) NAME(horner)(s, gelu_p[i], p);
+  }
+  UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) c[v] /= q[v];
+  if (slope) {
+    UNROLL for (int i = 1; i < GELU_D; i++) NAME(horner)(s, gelu_d[i], d);
+    UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) NAME(store)(slope + v * LANES, c[v] * d[v] + 0.5f);
+  }
+  UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) NAME(store)(value + v * LANES, x[v] * (c[v] * p[v] + 0.5f));
 }
 
 /// value = the activation of row + bias, and slope = its derivative there if it is wanted; value may be row.
@@ -34,9 +66,9 @@ TARGET INLINE void NAME(activate)(enum ck_activation kind, float bias, const flo
       break;
     case CK_GELU:
       if (slope)
-        for (int i = 0; i < TILE; i++) value[i] = gelu_and_slope(row[i] + bias, slope + i);
+        NAME(gelu)(bias, row, value, slope);
       else
-        for (int i = 0; i < TILE; i++) value[i] = gelu(row[i] + bias);
+        NAME(gelu)(bias, row, value, NULL);
       break;
   }
 }
@@ -296,13 +328,16 @@ TARGET static void NAME(perceptron)(const struct ck_perceptron *p, size_t column
     for (size_t r = 0; r < p->hidden; r += PRODUCT_ROWS) {
       int height = p->hidden - r < PRODUCT_ROWS ? (int)(p->hidden - r) : PRODUCT_ROWS;
       NAME(hidden_rows)(p, height, vectors, r, packed, block);
-      for (int h = 0; h < height; h++) {
-        float *row = block + h * TILE;
-        NAME(activate)(p->activation, p->hidden_bias[r + h], row, row, NULL);
-        for (size_t o = 0; o < p->outputs; o++) {
-          float weight = p->weight[o * p->hidden + r + h];
-          for (int i = 0; i < TILE; i++) sum[o][i] += weight * row[i];
+      for (int h = 0; h < height; h++)
+        NAME(activate)(p->activation, p->hidden_bias[r + h], block + h * TILE, block + h * TILE, NULL);
+      for (size_t o = 0; o < p->outputs; o++) {
+        NAME(vector) total[PRODUCT_VECTORS];
+        UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) total[v] = NAME(load)(sum[o] + v * LANES);
+        for (int h = 0; h < height; h++) {
+          NAME(vector) weight = NAME(all)(p->weight[o * p->hidden + r + h]);
+          UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) total[v] += weight * NAME(load)(block + h * TILE + v * LANES);
         }
+        UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) NAME(store)(sum[o] + v * LANES, total[v]);
       }
     }
     for (size_t o = 0; o < p->outputs; o++) NAME(write_row)(sum[o], width, y + o * y_row + start);
@@ -314,9 +349,37 @@ TARGET INLINE void NAME(slope_of_value)(enum ck_activation kind, const float *ro
   for (int i = 0; i < TILE; i++) slope[i] = kind == CK_IDENTITY || row[i] > 0 ? 1.0f : 0.0f;
 }
 
+/// The gradient of one hidden channel's sums at a tile of `vectors`, from that of the results, and what it adds to the sums of
+/// ck_perceptron_adjoint; slope and gradient may be the same.
+TARGET INLINE void NAME(hidden_gradient)(const int vectors, const struct ck_perceptron *p, size_t channel, const float *row,
+                                         const float *slope, float result[NARROW][TILE], float *sum, float *gradient) {
+  NAME(vector) g[PRODUCT_VECTORS], total;
+  UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) g[v] = NAME(all)(0);
+  for (size_t o = 0; o < p->outputs; o++) {
+    NAME(vector) weight = NAME(all)(p->weight[o * p->hidden + channel]);
+    total = NAME(load)(sum + (1 + o) * MOST_LANES);
+    UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) {
+      if (v >= vectors) break;
+      NAME(vector) value = NAME(load)(result[o] + v * LANES);
+      g[v] += weight * value;
+      total += value * NAME(load)(row + v * LANES);
+    }
+    NAME(store)(sum + (1 + o) * MOST_LANES, total);
+  }
+  total = NAME(load)(sum);
+  UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) {
+    if (v >= vectors) break;
+    g[v] *= NAME(load)(slope + v * LANES);
+    total += g[v];
+    NAME(store)(gradient + v * LANES, g[v]);
+  }
+  NAME(store)(sum, total);
+}
+
 TARGET static void NAME(perceptron_adjoint)(const struct ck_perceptron *p, size_t columns, const float *u,
                                             size_t u_row, const float *dy, size_t dy_row, float *dz, float *sums) {
-  _Alignas(64) float packed[MAXIMUM_INNER * TILE], block[PRODUCT_ROWS * TILE], result[NARROW][TILE], slope[TILE];
+  _Alignas(64) float packed[MAXIMUM_INNER * TILE], block[PRODUCT_ROWS * TILE], slope[PRODUCT_ROWS * TILE];
+  _Alignas(64) float result[NARROW][TILE];
   struct ck_factors source = {p->inputs, NULL, 0, 0, u, u_row};
   for (size_t start = 0; start < columns; start += TILE) {
     size_t width = columns - start < TILE ? columns - start : TILE;
@@ -328,31 +391,20 @@ TARGET static void NAME(perceptron_adjoint)(const struct ck_perceptron *p, size_
       int height = p->hidden - r < PRODUCT_ROWS ? (int)(p->hidden - r) : PRODUCT_ROWS;
       NAME(hidden_rows)(p, height, vectors, r, packed, block);
       for (int h = 0; h < height; h++) {
-        float *row = block + h * TILE, *sum = sums + (r + h) * (1 + p->outputs) * MOST_LANES;
-        NAME(activate)(p->activation, p->hidden_bias[r + h], row, row, slope);
-        if (p->activation != CK_GELU) NAME(slope_of_value)(p->activation, row, slope);
-        NAME(vector) gradient[PRODUCT_VECTORS];
-        UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) gradient[v] = NAME(all)(0);
-        for (size_t o = 0; o < p->outputs; o++) {
-          float weight = p->weight[o * p->hidden + r + h];
-          NAME(vector) total = NAME(load)(sum + (1 + o) * MOST_LANES);
-          UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) {
-            if (v >= vectors) break;
-            NAME(vector) value = NAME(load)(result[o] + v * LANES);
-            gradient[v] += weight * value;
-            total += value * NAME(load)(row + v * LANES);
-          }
-          NAME(store)(sum + (1 + o) * MOST_LANES, total);
+        float *row = block + h * TILE;
+        NAME(activate)(p->activation, p->hidden_bias[r + h], row, row, slope + h * TILE);
+        if (p->activation != CK_GELU) NAME(slope_of_value)(p->activation, row, slope + h * TILE);
+      }
+      for (int h = 0; h < height; h++) {
+        const float *row = block + h * TILE;
+        float *rates = slope + h * TILE, *sum = sums + (r + h) * (1 + p->outputs) * MOST_LANES;
+        float *to = dz + (r + h) * columns + start;
+        if (width == TILE) {
+          NAME(hidden_gradient)(PRODUCT_VECTORS, p, r + h, row, rates, result, sum, to);
+        } else {
+          NAME(hidden_gradient)(vectors, p, r + h, row, rates, result, sum, rates);
+          NAME(write_row)(rates, width, to);
         }
-        NAME(vector) total = NAME(load)(sum);
-        UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) {
-          if (v >= vectors) break;
-          gradient[v] *= NAME(load)(slope + v * LANES);
-          NAME(store)(slope + v * LANES, gradient[v]);
-          total += gradient[v];
-        }
-        NAME(store)(sum, total);
-        NAME(write_row)(slope, width, dz + (r + h) * columns + start);
       }
     }
   }

@@ -237,32 +237,6 @@ KERNEL(void, ck_fold_quarters, (size_t quarter, const float *restrict x, float *
   }
 }
 
-KERNEL(void, ck_unfold_quarters, (size_t start, size_t count, size_t quarter, const float *restrict parts,
-    size_t part_row, float *restrict x),
-    (start, count, quarter, parts, part_row, x)) {
-  float *restrict first = x + start, *restrict second = x + 2 * quarter - 1 - start,
-                  *restrict third = x + 2 * quarter + start, *restrict fourth = x + 4 * quarter - 1 - start;
-  // The same places of the next channel.
-  for (size_t j = 0; j < count; j += 16) {
-    const float *next = x + 4 * quarter;
-    __builtin_prefetch(next + start + j);
-    __builtin_prefetch(next + 2 * quarter - 1 - start - j);
-    __builtin_prefetch(next + 2 * quarter + start + j);
-    __builtin_prefetch(next + 4 * quarter - 1 - start - j);
-  }
-  const float *restrict odd_cosines = parts + part_row, *restrict even_sines = parts + 2 * part_row,
-                        *restrict odd_sines = parts + 3 * part_row;
-  for (size_t j = 0; j < count; j++) {
-    size_t back = -j;
-    float sum = parts[j] + odd_cosines[j], middle_sum = parts[j] - odd_cosines[j];
-    float difference = even_sines[j] + odd_sines[j], middle_difference = even_sines[j] - odd_sines[j];
-    first[j] = sum + difference;
-    fourth[back] = sum - difference;
-    third[j] = middle_sum + middle_difference;
-    second[back] = middle_sum - middle_difference;
-  }
-}
-
 void ck_scatter_turned(size_t m, size_t channels, const float *sums, const float *turns, size_t stride,
                        float *modes) {
   for (size_t k = 0; k < m; k++) {

@@ -4,6 +4,7 @@
 #include "kernels.h"
 
 #define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("clang loop unroll(full)")
 
 // A kernel is written once:
 //

@@ -103,6 +103,45 @@ import Testing
     #expect(added[folded.count] == 7 && expanded[points.count] == 7, "nothing behind the end is touched")
   }
 
+  /// (m, quarter, first point, points): none or all of a quarter, tiles that are whole and not.
+  @Test(
+    arguments: instructions,
+    [(1, 1, 0, 1), (2, 5, 1, 3), (7, 16, 0, 16), (16, 256, 192, 64), (5, 100, 10, 77), (200, 128, 0, 128)])
+  func quarters(instructions: ck_instructions, size: (Int, Int, Int, Int)) {
+    let (m, quarter, start, count) = size
+    let channels = 3
+    let frequencies = Array(stride(from: 0, to: m, by: 2)) + Array(stride(from: 1, to: m, by: 2))
+    func angle(_ f: Int, _ i: Int) -> Double { 2 * Double.pi * Double(f) * (Double(i) + 0.5) / Double(4 * quarter) }
+    let cosines = frequencies.flatMap { f in (0..<quarter).map { Float(cos(angle(f, $0))) } }
+    let sines = frequencies.flatMap { f in (0..<quarter).map { Float(sin(angle(f, $0))) } }
+    let sums = noise(channels * 2 * m, 0)
+    var field = [Float](repeating: 7, count: channels * 4 * quarter)
+    var packed = [Float](repeating: 0, count: 2 * m * 48)
+    cosines.withUnsafeBufferPointer { cosines in
+      sines.withUnsafeBufferPointer { sines in
+        var kernel = ck_quarters(
+          m: m, length: quarter, cosines: cosines.baseAddress, sines: sines.baseAddress)
+        ck_expand_quarters_using(instructions, channels, &kernel, sums, start, count, &packed, &field)
+      }
+    }
+    for channel in 0..<channels {
+      for i in 0..<4 * quarter {
+        let inQuarter = i / quarter % 2 == 0 ? i % quarter : quarter - 1 - i % quarter
+        let value = Double(field[channel * 4 * quarter + i])
+        guard inQuarter >= start && inQuarter < start + count else {
+          #expect(value == 7, "nothing else is touched")
+          continue
+        }
+        let sum = frequencies.enumerated().reduce(0.0) { sum, next in
+          let (index, f) = next
+          return sum + Double(sums[channel * 2 * m + index]) * cos(angle(f, i))
+            + Double(sums[channel * 2 * m + m + index]) * sin(angle(f, i))
+        }
+        #expect(abs(value - sum) <= tolerance(2 * m + 1))
+      }
+    }
+  }
+
   @Test(arguments: instructions, [CK_IDENTITY, CK_RELU, CK_GELU])
   func finishes(instructions: ck_instructions, kind: ck_activation) {
     let (rows, columns, inner) = (11, 101, 6)

@@ -210,9 +210,9 @@ public final class TruncatedFourierTransform: Sendable {
 
   /// The floats of scratch memory that one sample of `channels` needs.
   func scratchCount(channels: Int) -> Int {
-    if let quarters {
+    if quarters != nil {
       return channels * 2 * columnModes
-        + max(Self.channelsAtOnce * columns, 4 * channels * min(quarters.length, Self.pointsAtOnce))
+        + max(Self.channelsAtOnce * columns, 2 * columnModes * Self.widestTile)
     }
     return sumCount(channels) + 2 * modeBufferCount(channels) + betweenCount
   }
@@ -230,6 +230,8 @@ public final class TruncatedFourierTransform: Sendable {
   /// next finds them in the cache.
   private static let channelsAtOnce = 16
   private static let pointsAtOnce = 192
+  /// What `ck_expand_quarters_using` packs at once, at most.
+  private static let widestTile = 48
 
   /// From the field of one sample `[channel, ...grid]` to its modes in the spectrum of a batch.
   ///
@@ -361,27 +363,16 @@ public final class TruncatedFourierTransform: Sendable {
     into field: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>,
     finish: (_ points: Range<Int>) -> Void
   ) {
-    let kept = 2 * columnModes
-    let parts = scratch + channels * kept
     withPointers(
       quarters.cosines, quarters.sines,
       direction == .forward ? quarters.synthesisTurns : quarters.analysisTurns
     ) { cosines, sines, turns in
       ck_gather_turned(columnModes, channels, spectrum, stride, turns, scratch)
+      var kernel = ck_quarters(m: columnModes, length: quarters.length, cosines: cosines, sines: sines)
       for start in Swift.stride(from: 0, to: quarters.length, by: Self.pointsAtOnce) {
         let count = min(Self.pointsAtOnce, quarters.length - start)
-        forEachPart(quarters, cosines, sines) { part, frequencies, matrix in
-          MatrixKernels.product(
-            rows: channels, columns: count,
-            ck_factors(
-              inner: frequencies.count, scratch + frequencies.lowerBound, stride: kept, matrix + start,
-              bStride: quarters.length), into: parts + part * channels * count)
-        }
-        for channel in 0..<channels {
-          ck_unfold_quarters(
-            start, count, quarters.length, parts + channel * count, channels * count,
-            field + channel * columns)
-        }
+        ck_expand_quarters_using(
+          CK_AVX512, channels, &kernel, scratch, start, count, scratch + channels * 2 * columnModes, field)
         let half = columns / 2
         for first in [start, half - start - count, half + start, columns - start - count] {
           finish(first..<first + count)

@@ -153,9 +153,17 @@ void ck_expand_axes(size_t channels, size_t count, const struct ck_axis *axes, c
 /// with the same factor: parts[4][quarter] for even and odd frequencies of cosines, then of sines.
 void ck_fold_quarters(size_t quarter, const float *x, float *parts);
 
-/// The transpose of ck_fold_quarters for the points from `start` on of every quarter, where those of the second and the
-/// last count backwards from its end; the four parts are part_row apart.
-void ck_unfold_quarters(size_t start, size_t count, size_t quarter, const float *parts, size_t part_row, float *x);
+/// Cosines and sines about the middles of the quarters of a row, [m][length] each, the even frequencies before the odd ones.
+struct ck_quarters {
+  size_t m, length;
+  const float *cosines, *sines;
+};
+
+/// The transpose of ck_fold_quarters and of products with cosines and sines: sums [channels][2 m] of cosines and sines become the
+/// points of `channels` rows from `start` on of every quarter, `count` of them, where those of the second and the last count
+/// backwards from its end. `packed` has room for 2 m times 48 floats.
+void ck_expand_quarters_using(enum ck_instructions most, size_t channels, const struct ck_quarters *quarters,
+                              const float *sums, size_t start, size_t count, float *packed, float *field);
 
 /// The modes of sums with cosines A and sines B about half a point before the first one:
 /// re = A c + B s, im = A s - B c with turns[k] = (c, s), scattered as by ck_scatter_modes.
