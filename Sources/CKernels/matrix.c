@@ -72,9 +72,12 @@ static size_t points_between(const struct part *part, size_t first, size_t last)
 /// their image.
 enum fold { FOLD_NOTHING, FOLD_ENDS, FOLD_MIDDLE, FOLD_BOTH };
 
-/// Inner products pack so many rows of y and so many points of them at a time: 36 KiB, that stay in the cache. Rows of
-/// fields lie a power of two apart and would push each other out of it.
-enum { DOT_PANEL = 32, DOT_LENGTH = 288 };
+/// Inner products pack so many rows of y and so many points of them at a time: 132 KiB, that stay in the second cache, where
+/// rows of fields lie a power of two apart and would push each other out. Adding up the lanes at the end of a piece costs as much
+/// as some hundred points.
+enum { DOT_PANEL = 32, DOT_LENGTH = 1056 };
+
+typedef float four __attribute__((ext_vector_type(4)));
 
 /// The most outputs of a perceptron whose hidden values go nowhere, and the numbers in which each of its sums is kept.
 enum { NARROW = 4, MOST_LANES = 16 };

@@ -410,27 +410,39 @@ TARGET static void NAME(perceptron_adjoint)(const struct ck_perceptron *p, size_
   }
 }
 
-/// The sums of neighbouring lanes, first those of v, then those of w.
+/// In every four lanes the sums of neighbours, two of v's and then two of w's.
 TARGET INLINE NAME(vector) NAME(pairs)(NAME(vector) v, NAME(vector) w) {
 #if LANES == 16
-  return __builtin_shufflevector(v, w, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
-       + __builtin_shufflevector(v, w, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+  return __builtin_shufflevector(v, w, 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30)
+       + __builtin_shufflevector(v, w, 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31);
 #elif LANES == 8
-  return __builtin_shufflevector(v, w, 0, 2, 4, 6, 8, 10, 12, 14)
-       + __builtin_shufflevector(v, w, 1, 3, 5, 7, 9, 11, 13, 15);
+  return __builtin_shufflevector(v, w, 0, 2, 8, 10, 4, 6, 12, 14)
+       + __builtin_shufflevector(v, w, 1, 3, 9, 11, 5, 7, 13, 15);
 #else
   return __builtin_shufflevector(v, w, 0, 2, 4, 6) + __builtin_shufflevector(v, w, 1, 3, 5, 7);
 #endif
 }
 
-/// sums[i] = the sum of the lanes of v[i], for `count` vectors, which are used up.
+/// The sum of every fourth lane.
+TARGET INLINE four NAME(fourths)(NAME(vector) v) {
+#if LANES == 16
+  return (__builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7))
+       + (__builtin_shufflevector(v, v, 8, 9, 10, 11) + __builtin_shufflevector(v, v, 12, 13, 14, 15));
+#elif LANES == 8
+  return __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+#else
+  return v;
+#endif
+}
+
+/// sums[i] = the sum of the lanes of v[i], for `count` vectors, which are used up; there is room for a multiple of four.
 TARGET INLINE void NAME(totals)(const int count, NAME(vector) *v, float *sums) {
-  int n = count;
-  UNROLL for (int lanes = LANES; lanes > 1; lanes /= 2) {
-    UNROLL for (int i = 0; i < (n + 1) / 2; i++) v[i] = NAME(pairs)(v[2 * i], v[2 * i + 1 < n ? 2 * i + 1 : 2 * i]);
-    n = (n + 1) / 2;
+  const int half = (count + 1) / 2, quarter = (half + 1) / 2;
+  UNROLL for (int i = 0; i < half; i++) v[i] = NAME(pairs)(v[2 * i], v[2 * i + 1 < count ? 2 * i + 1 : 2 * i]);
+  UNROLL for (int i = 0; i < quarter; i++) {
+    four total = NAME(fourths)(NAME(pairs)(v[2 * i], v[2 * i + 1 < half ? 2 * i + 1 : 2 * i]));
+    memcpy(sums + 4 * i, &total, sizeof total);
   }
-  UNROLL for (int i = 0; i < n; i++) NAME(store)(sums + i * LANES, v[i]);
 }
 
 /// c[i][j] = or += the inner products of `rows` rows of x with `columns` rows of y, whole vectors.
@@ -447,7 +459,7 @@ TARGET INLINE void NAME(dot_block)(const int rows, const int columns, size_t len
       UNROLL for (int j = 0; j < columns; j++) sum[i * columns + j] += a * b[j];
     }
   }
-  float totals[DOT_ROWS * DOT_COLUMNS + LANES];
+  float totals[DOT_ROWS * DOT_COLUMNS + 4];
   NAME(totals)(rows * columns, sum, totals);
   UNROLL for (int i = 0; i < rows; i++) {
     UNROLL for (int j = 0; j < columns; j++) {
