@@ -10,9 +10,9 @@ enum MatrixKernels {
   ) {
     withUnsafePointer(to: factors) { factors in
       if var finish {
-        ck_product(rows, columns, 1, factors, &finish, c, stride ?? columns)
+        ck_product(rows, columns, factors, &finish, c, stride ?? columns)
       } else {
-        ck_product(rows, columns, 1, factors, nil, c, stride ?? columns)
+        ck_product(rows, columns, factors, nil, c, stride ?? columns)
       }
     }
   }

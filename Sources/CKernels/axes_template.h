@@ -129,14 +129,16 @@ TARGET INLINE void NAME(sum_tile)(int vectors, const struct ck_axis *axis, const
   for (int p = 0; p < 4; p++) {
     const struct part *part = parts + p;
     size_t before = first > part->first ? first : part->first, c_row = part->step * row;
-    struct ck_factors factors = {points_between(part, first, last), part->factors + before, part->factor_row, 1, NULL, 0};
     size_t blocks = (part->frequencies + PRODUCT_ROWS - 1) / PRODUCT_ROWS;
     for (size_t b = 0; b < blocks; b++) {
       size_t r = part->frequencies * b / blocks;
       int height = (int)(part->frequencies * (b + 1) / blocks - r);
       float *target = to + part->target * row + r * c_row;
-      struct NAME(sums) sums = {NULL, 0, plain ? target : block, plain ? c_row : TILE, NULL, NULL};
-      NAME(product_height)(height, vectors, r, 1, &factors, (struct NAME(tile)){packed + place[p], 0}, sums);
+      struct NAME(block) sums = {
+          .inner = points_between(part, first, last), .a = part->factors + before + r * part->factor_row,
+          .row = part->factor_row, .column = 1, .b = packed + place[p], .b_row = TILE, .tiles = 1,
+          .to = plain ? target : block, .to_row = plain ? c_row : TILE, .kind = CK_IDENTITY};
+      NAME(product_block)(height, vectors, &sums);
       for (int i = 0; i < height && !plain; i++)
         NAME(write_part)(block + i * TILE, width, first > 0, target + i * c_row);
     }

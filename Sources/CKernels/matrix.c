@@ -120,7 +120,7 @@ enum { NARROW = 4, MOST_LANES = 16 };
 
 /// The functions for one instruction set.
 struct matrix_kernels {
-  void (*product)(size_t rows, size_t columns, int count, const struct ck_factors *factors, int continues,
+  void (*product)(size_t rows, size_t columns, const struct ck_factors *factors, int continues,
                   const struct ck_finish *finish, float *c, size_t c_row);
   void (*sum_axis)(const struct ck_axis *axis, const float *from, float *to);
   void (*expand_axis)(const struct ck_axis *axis, const float *from, float *to);
@@ -155,47 +155,24 @@ static const struct matrix_kernels *kernels(enum ck_instructions most) {
   return &baseline;
 }
 
-/// The sums of a product from the term `done` on, at most `most`.
-static struct ck_factors part_of(struct ck_factors factors, size_t done, size_t most) {
-  if (done > factors.inner) done = factors.inner;
-  size_t rest = factors.inner - done;
-  factors.inner = rest < most ? rest : most;
-  factors.a += done * factors.column;
-  factors.b += done * factors.b_row;
-  return factors;
-}
-
-void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, size_t count,
-                      const struct ck_factors *factors, const struct ck_finish *finish, float *c,
-                      size_t c_row) {
-  const struct matrix_kernels *use = kernels(most);
-  size_t factor = 0, done = 0;  // the factor that is next, and how much of its sums is done
+void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, const struct ck_factors *factors,
+                      const struct ck_finish *finish, float *c, size_t c_row) {
   int continues = finish && finish->adds;
-  // Sums that are only added to what is there are finished when they are there.
-  if (finish && finish->kind == CK_IDENTITY && !finish->bias && !finish->factor) finish = NULL;
-  while (factor < count) {
-    // As many factors, whole or in part, as one visit of the result can take.
-    struct ck_factors parts[4];
-    int n = 0;
-    size_t total = 0;
-    while (factor < count && total < MAXIMUM_INNER && n < 4) {
-      struct ck_factors part = part_of(factors[factor], done, MAXIMUM_INNER - total);
-      parts[n++] = part;
-      total += part.inner;
-      done += part.inner;
-      if (done == factors[factor].inner) {
-        factor++;
-        done = 0;
-      }
-    }
-    use->product(rows, columns, n, parts, continues, factor == count ? finish : NULL, c, c_row);
+  struct ck_factors part = *factors;
+  size_t rest = factors->inner;
+  do {  // as many terms as one visit of the result can take
+    part.inner = rest < MAXIMUM_INNER ? rest : MAXIMUM_INNER;
+    rest -= part.inner;
+    kernels(most)->product(rows, columns, &part, continues, rest == 0 ? finish : NULL, c, c_row);
+    part.a += part.inner * part.column;
+    part.b += part.inner * part.b_row;
     continues = 1;
-  }
+  } while (rest > 0);
 }
 
-void ck_product(size_t rows, size_t columns, size_t count, const struct ck_factors *factors,
-                const struct ck_finish *finish, float *c, size_t c_row) {
-  ck_product_using(CK_AVX512, rows, columns, count, factors, finish, c, c_row);
+void ck_product(size_t rows, size_t columns, const struct ck_factors *factors, const struct ck_finish *finish, float *c,
+                size_t c_row) {
+  ck_product_using(CK_AVX512, rows, columns, factors, finish, c, c_row);
 }
 
 void ck_sum_axis_using(enum ck_instructions most, const struct ck_axis *axis, const float *from, float *to) {

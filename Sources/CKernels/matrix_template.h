@@ -104,79 +104,110 @@ TARGET INLINE void NAME(accumulate)(const int rows, const int vectors, size_t in
   }
 }
 
-/// Where the rows of the factors' B are for one tile: next to each other in `packed`, or in their own place.
-struct NAME(tile) {
-  const float *packed;
-  size_t start;
-};
+/// Fetches what will be read or written soon. Tiles are short pieces of many rows, which the processor does not foresee.
+TARGET INLINE void NAME(fetch)(const float *from, size_t count) {
+  for (size_t i = 0; i < count; i += 16) __builtin_prefetch(from + i);
+}
 
-/// Where the sums of a block begin, or NULL for zeros, and where they go; rows are so far apart. A bias per row is added, and
-/// what goes is multiplied by factors that lie as the result does, if these are not NULL.
-struct NAME(sums) {
-  const float *before;
-  size_t before_row;
+/// A block of rows of a product at some tiles one after the other.
+struct NAME(block) {
+  /// A, whose rows and columns are so far apart, and its number of columns.
+  size_t inner;
+  const float *a;
+  size_t row, column;
+  /// The rows of B at the first tile, and how far those of the next tile are.
+  const float *b;
+  size_t b_row, next;
+  size_t tiles;
+  /// Where the sums go, which are added to what is there if the block continues.
   float *to;
   size_t to_row;
+  int continues;
+  /// How they end, as in ck_finish, at the first row and tile: a bias per row, factors and places for slopes that lie as
+  /// the result does.
+  enum ck_activation kind;
   const float *bias, *factor;
+  float *slope;
 };
 
-/// One block of rows of a tile: from the rows of B to sums.
-TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, size_t first_row, int count,
-                                      const struct ck_factors *factors, struct NAME(tile) tile,
-                                      struct NAME(sums) sums) {
-  NAME(vector) sum[PRODUCT_ROWS][PRODUCT_VECTORS];
-  UNROLL for (int r = 0; r < rows; r++) {
-    UNROLL for (int v = 0; v < vectors; v++)
-      sum[r][v] = sums.before ? NAME(load)(sums.before + r * sums.before_row + v * LANES) : NAME(all)(0);
-  }
-  if (sums.bias)
-    UNROLL for (int r = 0; r < rows; r++) {
-      UNROLL for (int v = 0; v < vectors; v++) sum[r][v] += sums.bias[r];
+/// The activation of sums, which hold the bias, at one tile of a block.
+TARGET static __attribute__((noinline)) void NAME(finish_tile)(const struct NAME(block) * block, int rows, size_t start,
+                                                               float *sums) {
+  for (int r = 0; r < rows; r++) {
+    float *row = sums + r * TILE;
+    size_t place = r * block->to_row + start;
+    NAME(fetch)(block->to + place + TILE, TILE);
+    if (!block->factor) {
+      if (block->slope) NAME(fetch)(block->slope + place + TILE, TILE);
+      NAME(activate)(block->kind, 0, row, block->to + place, block->slope ? block->slope + place : NULL);
+      continue;
     }
-  for (int s = 0; s < count; s++) {
-    const struct ck_factors *factor = factors + s;
-    const float *b = tile.packed ? tile.packed : factor->b + tile.start;
-    NAME(accumulate)(rows, vectors, factor->inner, factor->a + first_row * factor->row, factor->row,
-                     factor->column, b, tile.packed ? TILE : factor->b_row, sum);
-    if (tile.packed) tile.packed += factor->inner * TILE;
-  }
-  if (sums.factor)
-    UNROLL for (int r = 0; r < rows; r++) {
-      UNROLL for (int v = 0; v < vectors; v++) sum[r][v] *= NAME(load)(sums.factor + r * sums.to_row + v * LANES);
-    }
-  UNROLL for (int r = 0; r < rows; r++) {
-    UNROLL for (int v = 0; v < vectors; v++) NAME(store)(sums.to + r * sums.to_row + v * LANES, sum[r][v]);
+    NAME(activate)(block->kind, 0, row, row, NULL);
+    UNROLL for (int v = 0; v < TILE; v += LANES)
+      NAME(store)(block->to + place + v, NAME(load)(row + v) * NAME(load)(block->factor + place + v));
   }
 }
 
-TARGET INLINE void NAME(product_block)(const int rows, int vectors, size_t first_row, int count,
-                                       const struct ck_factors *factors, struct NAME(tile) tile,
-                                       struct NAME(sums) sums) {
-  switch (vectors) {
-    case 1: NAME(product_rows)(rows, 1, first_row, count, factors, tile, sums); break;
-    case 2: NAME(product_rows)(rows, 2, first_row, count, factors, tile, sums); break;
-#if PRODUCT_VECTORS > 2
-    default: NAME(product_rows)(rows, 3, first_row, count, factors, tile, sums); break;
-#endif
+/// The block's sums, kept in registers, at tiles of `vectors`; those that are not whole have no activation.
+TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, const struct NAME(block) * block) {
+  size_t inner = block->inner, row = block->row, column = block->column, b_row = block->b_row, to_row = block->to_row;
+  const float *a = block->a, *b = block->b;
+  float *to = block->to;
+  const float *bias = block->bias, *factor = block->factor;
+  for (size_t t = 0; t < block->tiles; t++, b += block->next, to += TILE) {
+    NAME(vector) sum[PRODUCT_ROWS][PRODUCT_VECTORS];
+    UNROLL for (int r = 0; r < rows; r++) {
+      UNROLL for (int v = 0; v < vectors; v++)
+        sum[r][v] = block->continues ? NAME(load)(to + r * to_row + v * LANES) : NAME(all)(0);
+    }
+    if (bias)
+      UNROLL for (int r = 0; r < rows; r++) {
+        UNROLL for (int v = 0; v < vectors; v++) sum[r][v] += bias[r];
+      }
+    NAME(accumulate)(rows, vectors, inner, a, row, column, b, b_row, sum);
+    if (block->kind != CK_IDENTITY) {
+      _Alignas(64) float sums[PRODUCT_ROWS * TILE];
+      UNROLL for (int r = 0; r < rows; r++) {
+        UNROLL for (int v = 0; v < vectors; v++) NAME(store)(sums + r * TILE + v * LANES, sum[r][v]);
+      }
+      NAME(finish_tile)(block, rows, t * TILE, sums);
+      continue;
+    }
+    if (factor)
+      UNROLL for (int r = 0; r < rows; r++) {
+        UNROLL for (int v = 0; v < vectors; v++) sum[r][v] *= NAME(load)(factor + t * TILE + r * to_row + v * LANES);
+      }
+    UNROLL for (int r = 0; r < rows; r++) {
+      UNROLL for (int v = 0; v < vectors; v++) NAME(store)(to + r * to_row + v * LANES, sum[r][v]);
+    }
   }
 }
 
 /// The same for any height that a block has.
-TARGET INLINE void NAME(product_height)(int rows, int vectors, size_t first_row, int count,
-                                        const struct ck_factors *factors, struct NAME(tile) tile,
-                                        struct NAME(sums) sums) {
+TARGET INLINE void NAME(product_height)(int rows, const int vectors, const struct NAME(block) * block) {
   switch (rows) {
-    case 1: NAME(product_block)(1, vectors, first_row, count, factors, tile, sums); break;
-    case 2: NAME(product_block)(2, vectors, first_row, count, factors, tile, sums); break;
-    case 3: NAME(product_block)(3, vectors, first_row, count, factors, tile, sums); break;
-    case 4: NAME(product_block)(4, vectors, first_row, count, factors, tile, sums); break;
+    case 1: NAME(product_rows)(1, vectors, block); break;
+    case 2: NAME(product_rows)(2, vectors, block); break;
+    case 3: NAME(product_rows)(3, vectors, block); break;
+    case 4: NAME(product_rows)(4, vectors, block); break;
 #if PRODUCT_ROWS > 4
-    case 5: NAME(product_block)(5, vectors, first_row, count, factors, tile, sums); break;
-    case 6: NAME(product_block)(6, vectors, first_row, count, factors, tile, sums); break;
+    case 5: NAME(product_rows)(5, vectors, block); break;
+    case 6: NAME(product_rows)(6, vectors, block); break;
 #endif
 #if PRODUCT_ROWS > 6
-    case 7: NAME(product_block)(7, vectors, first_row, count, factors, tile, sums); break;
-    case 8: NAME(product_block)(8, vectors, first_row, count, factors, tile, sums); break;
+    case 7: NAME(product_rows)(7, vectors, block); break;
+    case 8: NAME(product_rows)(8, vectors, block); break;
+#endif
+  }
+}
+
+/// The same for any number of vectors that a tile has.
+TARGET INLINE void NAME(product_block)(int rows, int vectors, const struct NAME(block) * block) {
+  switch (vectors) {
+    case 1: NAME(product_height)(rows, 1, block); break;
+    case 2: NAME(product_height)(rows, 2, block); break;
+#if PRODUCT_VECTORS > 2
+    default: NAME(product_height)(rows, 3, block); break;
 #endif
   }
 }
@@ -208,11 +239,6 @@ TARGET INLINE void NAME(write_row)(const float *row, size_t width, float *to) {
   }
 }
 
-/// Fetches what will be read or written soon. Tiles are short pieces of many rows, which the processor does not foresee.
-TARGET INLINE void NAME(fetch)(const float *from, size_t count) {
-  for (size_t i = 0; i < count; i += 16) __builtin_prefetch(from + i);
-}
-
 /// `width` columns of B, from `start` on, as rows of tiles that are `tile` floats apart.
 TARGET INLINE void NAME(pack)(const struct ck_factors *factor, size_t start, size_t width, float *packed, size_t tile) {
   size_t inner = factor->inner, b_row = factor->b_row;
@@ -226,83 +252,67 @@ TARGET INLINE void NAME(pack)(const struct ck_factors *factor, size_t start, siz
   }
 }
 
-/// From the sums of a row in `row` to what C and what else is asked for, `width` numbers at `target`.
-TARGET INLINE void NAME(finish_row)(const struct ck_finish *finish, size_t r, size_t c_row, size_t start,
-                                    size_t width, float *row, float *c) {
-  _Alignas(64) float other[TILE];
-  size_t target = r * c_row + start;
-  float bias = finish && finish->bias ? finish->bias[r] : 0, *slope = finish ? finish->slope : NULL;
-  if (width == TILE && finish) {
-    float *to = c + target;
-    const float *factor = finish->factor;
-    NAME(fetch)(to + TILE, TILE);
-    if (slope) NAME(fetch)(slope + target + TILE, TILE);
-    if (factor) {
-      NAME(fetch)(factor + target + TILE, TILE);
-      NAME(activate)(finish->kind, bias, row, row, NULL);
-      UNROLL for (int v = 0; v < TILE; v += LANES)
-        NAME(store)(to + v, NAME(load)(row + v) * NAME(load)(factor + target + v));
-    } else {
-      NAME(activate)(finish->kind, bias, row, to, slope ? slope + target : NULL);
+/// The rows of a block at `width` columns that are not whole vectors, at most a tile.
+TARGET static __attribute__((noinline)) void NAME(product_end)(struct NAME(block) block, int rows, size_t width) {
+  _Alignas(64) float sums[PRODUCT_ROWS * TILE], slope[TILE], factor[TILE];
+  struct NAME(block) whole = block;
+  whole.to = sums;
+  whole.to_row = TILE;
+  whole.kind = CK_IDENTITY;
+  whole.factor = NULL;
+  for (int r = 0; r < rows && block.continues; r++)
+    NAME(read_row)(block.to + r * block.to_row, width, width, sums + r * TILE);
+  NAME(product_block)(rows, (int)((width + LANES - 1) / LANES), &whole);
+  for (int r = 0; r < rows; r++) {
+    float *row = sums + r * TILE;
+    size_t place = r * block.to_row;
+    NAME(activate)(block.kind, 0, row, row, block.slope ? slope : NULL);
+    if (block.slope) NAME(write_row)(slope, width, block.slope + place);
+    if (block.factor) {
+      NAME(read_row)(block.factor + place, width, width, factor);
+      for (size_t i = 0; i < width; i++) row[i] *= factor[i];
     }
-    return;
+    NAME(write_row)(row, width, block.to + place);
   }
-  if (finish) {
-    NAME(activate)(finish->kind, bias, row, row, slope ? other : NULL);
-    if (slope) NAME(write_row)(other, width, slope + target);
-    if (finish->factor) {
-      NAME(read_row)(finish->factor + target, width, width, other);
-      for (int i = 0; i < TILE; i++) row[i] *= other[i];
-    }
-  }
-  NAME(write_row)(row, width, c + target);
 }
 
-TARGET static void NAME(product)(size_t rows, size_t columns, int count, const struct ck_factors *factors,
-                                 int continues, const struct ck_finish *finish, float *c, size_t c_row) {
+TARGET static void NAME(product)(size_t rows, size_t columns, const struct ck_factors *factors, int continues,
+                                 const struct ck_finish *finish, float *c, size_t c_row) {
   _Alignas(64) float packed[PACKED(TILE)];
-  _Alignas(64) float block[PRODUCT_ROWS * TILE];
   // Blocks of nearly equal heights, so that none has too few sums in flight.
-  size_t blocks = (rows + PRODUCT_ROWS - 1) / PRODUCT_ROWS, inner = 0;
-  for (int s = 0; s < count; s++) inner += factors[s].inner;
-  // A row or two of the result do not repay packing.
-  int packs = rows > 2;
-  size_t panel = packs ? tiles_at_once(inner, TILE) * TILE : TILE;
-  for (size_t first = 0; first < columns; first += panel) {
-    size_t end = columns - first < panel ? columns : first + panel;
-    int packed_here = packs || (end - first) % LANES;
-    if (packed_here) {
-      float *rest = packed;
-      for (int s = 0; s < count; s++) {
-        NAME(pack)(factors + s, first, end - first, rest, inner * TILE);
-        rest += factors[s].inner * TILE;
-      }
-    }
+  size_t blocks = (rows + PRODUCT_ROWS - 1) / PRODUCT_ROWS, inner = factors->inner;
+  size_t panel = tiles_at_once(inner, TILE) * TILE;
+  for (size_t start = 0; start < columns; start += panel) {
+    size_t width = columns - start < panel ? columns - start : panel;
+    // A row or two of the result do not repay packing.
+    int packs = rows > 2 || width % LANES;
+    if (packs) NAME(pack)(factors, start, width, packed, inner * TILE);
     for (size_t b = 0; b < blocks; b++) {
-      size_t r = rows * b / blocks;
+      size_t r = rows * b / blocks, place = r * c_row + start;
       int height = (int)(rows * (b + 1) / blocks - r);
-      const float *source = packed;
-      for (size_t start = first; start < end; start += TILE, source += inner * TILE) {
-        size_t width = end - start < TILE ? end - start : TILE;
-        int vectors = (int)((width + LANES - 1) / LANES);
-        float *target = c + r * c_row + start;
-        struct NAME(tile) tile = {packed_here ? source : NULL, start};
-        struct NAME(sums) sums = {continues ? target : NULL, c_row, block, TILE, NULL, NULL};
-        if (width % LANES == 0 && (!finish || finish->kind == CK_IDENTITY)) {
-          sums.to = target;
-          sums.to_row = c_row;
-          if (finish && finish->bias) sums.bias = finish->bias + r;
-          if (finish && finish->factor) sums.factor = finish->factor + (target - c);
-          for (int i = 0; i < height; i++) NAME(fetch)(target + i * c_row + TILE, TILE);
-        } else if (width % LANES && continues) {
-          sums.before = block;
-          sums.before_row = TILE;
-          for (int i = 0; i < height; i++) NAME(read_row)(target + i * c_row, width, width, block + i * TILE);
-        }
-        NAME(product_height)(height, vectors, r, count, factors, tile, sums);
-        for (int i = 0; i < height && sums.to == block; i++)
-          NAME(finish_row)(finish, r + i, c_row, start, width, block + i * TILE, c);
+      struct NAME(block) block = {
+          .inner = inner, .a = factors->a + r * factors->row, .row = factors->row, .column = factors->column,
+          .b = packs ? packed : factors->b + start, .b_row = packs ? TILE : factors->b_row,
+          .next = packs ? inner * TILE : TILE, .tiles = width / TILE, .to = c + place, .to_row = c_row,
+          .continues = continues, .kind = CK_IDENTITY};
+      if (finish) {
+        block.kind = finish->kind;
+        block.bias = finish->bias ? finish->bias + r : NULL;
+        block.factor = finish->factor ? finish->factor + place : NULL;
+        block.slope = finish->slope ? finish->slope + place : NULL;
       }
+      NAME(product_height)(height, PRODUCT_VECTORS, &block);
+      size_t done = block.tiles * TILE, rest = width - done;
+      if (!rest) continue;
+      block.b += block.tiles * block.next;
+      block.tiles = 1;
+      block.to += done;
+      if (block.factor) block.factor += done;
+      if (block.slope) block.slope += done;
+      if (rest % LANES || block.kind != CK_IDENTITY)
+        NAME(product_end)(block, height, rest);
+      else
+        NAME(product_block)(height, (int)(rest / LANES), &block);
     }
   }
 }
@@ -310,9 +320,13 @@ TARGET static void NAME(product)(size_t rows, size_t columns, int count, const s
 /// W1 u for rows of hidden channels at a tile of points that NAME(pack) packed.
 TARGET INLINE void NAME(hidden_rows)(const struct ck_perceptron *p, int rows, int vectors, size_t first_row,
                                      const float *packed, float *block) {
-  struct ck_factors factors = {p->inputs, p->hidden_weight, p->inputs, 1, NULL, 0};
-  NAME(product_height)(rows, vectors, first_row, 1, &factors, (struct NAME(tile)){packed, 0},
-                       (struct NAME(sums)){NULL, 0, block, TILE, NULL, NULL});
+  struct NAME(block) sums = {.inner = p->inputs, .a = p->hidden_weight + first_row * p->inputs, .row = p->inputs,
+                             .column = 1, .b = packed, .b_row = TILE, .tiles = 1, .to = block, .to_row = TILE,
+                             .kind = CK_IDENTITY};
+  if (vectors == PRODUCT_VECTORS)
+    NAME(product_height)(rows, PRODUCT_VECTORS, &sums);
+  else
+    NAME(product_block)(rows, vectors, &sums);
 }
 
 TARGET static void NAME(perceptron)(const struct ck_perceptron *p, size_t columns, const float *u, size_t u_row,

@@ -23,7 +23,8 @@ import Testing
   @Test func gradient() {
     let u = Parameter(randomTensor([2, 2, 3, 5], sample: 1))
     for ones in [false, true] {
-      #expect(gradientDisagreements([u], step: 0.5) { appendCoordinates($0(u), .inclusive, ones: ones) }[0] < 1e-4)
+      #expect(
+        gradientDisagreements([u], step: 0.5) { appendCoordinates($0(u), .inclusive, ones: ones) }[0] < 1e-4)
     }
   }
 }

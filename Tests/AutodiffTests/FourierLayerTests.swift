@@ -122,7 +122,9 @@ import Testing
     #expect(errors.allSatisfy { $0 < 2e-3 }, "\(errors)")  // the curvature of GELU at step 3e-3
   }
 
-  @Test(arguments: [stacks[3], stacks[5], stacks[6], stacks[8]]) func doesNotDependOnTheNumberOfThreads(stack: Stack) {
+  @Test(arguments: [stacks[3], stacks[5], stacks[6], stacks[8]]) func doesNotDependOnTheNumberOfThreads(
+    stack: Stack
+  ) {
     let results = withThreadCounts([1, 2, 3]) {
       run(stack) { stack.fused($0) }
     }

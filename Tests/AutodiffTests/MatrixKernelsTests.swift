@@ -16,42 +16,38 @@ import Testing
   /// walk, with a margin of ten standard deviations.
   private func tolerance(_ inner: Int) -> Double { 10 * 6e-8 * Double(inner) }
 
-  /// Rows and columns around the sizes of blocks and tiles, sums longer than one visit of the result.
+  /// Rows and columns around the sizes of blocks, tiles and panels, sums longer than one visit of the result; A as it is and
+  /// given by its transpose.
   @Test(
     arguments: instructions,
-    [(1, 1, 1, 0), (3, 47, 5, 0), (8, 48, 16, 3), (13, 85, 32, 24), (20, 49, 400, 500), (1, 50, 7, 2)])
-  func sumsOfProducts(instructions: ck_instructions, size: (Int, Int, Int, Int)) {
-    let (rows, columns, first, second) = size
-    let (aStride, bStride, cStride) = (first + 2, columns + 3, columns + 1)
-    let (a, b) = (noise(rows * aStride, 0), noise(first * bStride, 1))
-    // The second factor is given by its transpose.
-    let (d, e) = (noise(max(1, second) * rows, 2), noise(max(1, second) * columns, 3))
-    var c = [Float](repeating: 7, count: rows * cStride)
-    a.withUnsafeBufferPointer { a in
-      b.withUnsafeBufferPointer { b in
-        d.withUnsafeBufferPointer { d in
-          e.withUnsafeBufferPointer { e in
-            let factors = [
-              ck_factors(
-                inner: first, a: a.baseAddress, row: aStride, column: 1, b: b.baseAddress, b_row: bStride),
-              ck_factors(
-                inner: second, a: d.baseAddress, row: 1, column: rows, b: e.baseAddress, b_row: columns),
-            ]
-            ck_product_using(
-              instructions, rows, columns, second > 0 ? 2 : 1, factors, nil, &c, cStride)
+    [
+      (1, 1, 1), (3, 47, 5), (8, 48, 16), (13, 85, 32), (20, 49, 900), (1, 50, 7), (2, 96, 400),
+      (21, 2000, 3),
+    ])
+  func products(instructions: ck_instructions, size: (Int, Int, Int)) {
+    let (rows, columns, inner) = size
+    let (bStride, cStride) = (columns + 3, columns + 1)
+    let b = noise(inner * bStride, 1)
+    for isTransposed in [false, true] {
+      let (row, column) = isTransposed ? (1, rows + 2) : (inner + 2, 1)
+      let a = noise((inner + 2) * (rows + 2), 0)
+      var c = [Float](repeating: 7, count: rows * cStride)
+      a.withUnsafeBufferPointer { a in
+        b.withUnsafeBufferPointer { b in
+          var factors = ck_factors(
+            inner: inner, a: a.baseAddress, row: row, column: column, b: b.baseAddress, b_row: bStride)
+          ck_product_using(instructions, rows, columns, &factors, nil, &c, cStride)
+        }
+      }
+      for r in 0..<rows {
+        for j in 0..<columns {
+          let sum = (0..<inner).reduce(0.0) {
+            $0 + Double(a[r * row + $1 * column]) * Double(b[$1 * bStride + j])
           }
+          #expect(abs(Double(c[r * cStride + j]) - sum) <= tolerance(inner))
         }
+        #expect(r == rows - 1 || c[r * cStride + columns] == 7, "nothing behind a row is touched")
       }
-    }
-    for row in 0..<rows {
-      for column in 0..<columns {
-        var sum = (0..<first).reduce(0.0) {
-          $0 + Double(a[row * aStride + $1]) * Double(b[$1 * bStride + column])
-        }
-        sum = (0..<second).reduce(sum) { $0 + Double(d[$1 * rows + row]) * Double(e[$1 * columns + column]) }
-        #expect(abs(Double(c[row * cStride + column]) - sum) <= tolerance(first + second))
-      }
-      #expect(row == rows - 1 || c[row * cStride + columns] == 7, "nothing behind a row is touched")
     }
   }
 
@@ -61,7 +57,8 @@ import Testing
     arguments: instructions,
     [
       (1, 0, 3, 2), (2, 1, 8, 1), (3, 1, 1, 2), (4, 2, 20, 3), (5, 2, 25, 1), (6, 3, 48, 2), (8, 1, 101, 1),
-      (64, 12, 64, 2), (85, 12, 85, 1), (94, 12, 50, 1), (801, 7, 26, 1), (812, 9, 49, 1), (810, 400, 9, 1), (397, 198, 5, 2),
+      (64, 12, 64, 2), (85, 12, 85, 1), (94, 12, 50, 1), (801, 7, 26, 1), (812, 9, 49, 1), (810, 400, 9, 1),
+      (397, 198, 5, 2),
     ])
   func axes(instructions: ck_instructions, size: (Int, Int, Int, Int)) {
     let (n, m, row, outer) = size
@@ -71,7 +68,8 @@ import Testing
     let sines = (0..<m).flatMap { f in (0..<half).map { Float(sin(angle(f + 1, $0))) } }
     let (points, folded) = (noise(outer * n * row, 0), noise(outer * sums * row, 1))
     var (added, expanded) = (
-      [Float](repeating: 7, count: folded.count + 1), [Float](repeating: 7, count: points.count + 1))
+      [Float](repeating: 7, count: folded.count + 1), [Float](repeating: 7, count: points.count + 1)
+    )
     cosines.withUnsafeBufferPointer { cosines in
       sines.withUnsafeBufferPointer { sines in
         var axis = ck_axis(
@@ -111,7 +109,9 @@ import Testing
     let (m, quarter, start, count) = size
     let channels = 3
     let frequencies = Array(stride(from: 0, to: m, by: 2)) + Array(stride(from: 1, to: m, by: 2))
-    func angle(_ f: Int, _ i: Int) -> Double { 2 * Double.pi * Double(f) * (Double(i) + 0.5) / Double(4 * quarter) }
+    func angle(_ f: Int, _ i: Int) -> Double {
+      2 * Double.pi * Double(f) * (Double(i) + 0.5) / Double(4 * quarter)
+    }
     let cosines = frequencies.flatMap { f in (0..<quarter).map { Float(cos(angle(f, $0))) } }
     let sines = frequencies.flatMap { f in (0..<quarter).map { Float(sin(angle(f, $0))) } }
     let sums = noise(channels * 2 * m, 0)
@@ -142,37 +142,37 @@ import Testing
     }
   }
 
-  @Test(arguments: instructions, [CK_IDENTITY, CK_RELU, CK_GELU])
-  func finishes(instructions: ck_instructions, kind: ck_activation) {
+  @Test(
+    arguments: instructions, [(CK_IDENTITY, 0), (CK_RELU, 0), (CK_GELU, 0), (CK_IDENTITY, 1), (CK_GELU, 1)])
+  func finishes(instructions: ck_instructions, ending: (ck_activation, Int)) {
+    let (kind, adds) = (ending.0, Int32(ending.1))
     let (rows, columns, inner) = (11, 101, 6)
     let (a, b, bias) = (noise(rows * inner, 0), noise(inner * columns, 1), noise(rows, 2))
     let factor = noise(rows * columns, 3)
-    var (c, slope) = ([Float](repeating: 0, count: rows * columns), factor)
-    var scaled = c
+    let before = noise(rows * columns, 4)
+    var (c, slope, scaled) = (before, factor, before)
     a.withUnsafeBufferPointer { a in
       b.withUnsafeBufferPointer { b in
         bias.withUnsafeBufferPointer { bias in
-          let factors = [
-            ck_factors(
-              inner: inner, a: a.baseAddress, row: inner, column: 1, b: b.baseAddress, b_row: columns)
-          ]
+          var factors = ck_factors(
+            inner: inner, a: a.baseAddress, row: inner, column: 1, b: b.baseAddress, b_row: columns)
           slope.withUnsafeMutableBufferPointer { slope in
             var finish = ck_finish(
-              kind: kind, adds: 0, bias: bias.baseAddress, factor: nil,
+              kind: kind, adds: adds, bias: bias.baseAddress, factor: nil,
               slope: kind == CK_GELU ? slope.baseAddress : nil)
-            ck_product_using(instructions, rows, columns, 1, factors, &finish, &c, columns)
+            ck_product_using(instructions, rows, columns, &factors, &finish, &c, columns)
           }
           factor.withUnsafeBufferPointer { factor in
             var finish = ck_finish(
-              kind: kind, adds: 0, bias: bias.baseAddress, factor: factor.baseAddress, slope: nil)
-            ck_product_using(instructions, rows, columns, 1, factors, &finish, &scaled, columns)
+              kind: kind, adds: adds, bias: bias.baseAddress, factor: factor.baseAddress, slope: nil)
+            ck_product_using(instructions, rows, columns, &factors, &finish, &scaled, columns)
           }
         }
       }
     }
     for index in c.indices {
       let (row, column) = (index / columns, index % columns)
-      let z = (0..<inner).reduce(Double(bias[row])) {
+      let z = (0..<inner).reduce(Double(bias[row]) + (adds == 1 ? Double(before[index]) : 0)) {
         $0 + Double(a[row * inner + $1]) * Double(b[$1 * columns + column])
       }
       let distribution = 0.5 * erfc(-z / 2.0.squareRoot())

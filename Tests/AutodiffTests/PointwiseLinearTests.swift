@@ -34,7 +34,9 @@ import Testing
     let y = pointwiseLinear(
       Variable(u.value), weight: Variable(weight.value), bias: Variable(bias.value))
     #expect(relativeError(joined.value, y.value) < 1e-6)  // the order of five terms
-    let errors = gradientDisagreements([weight, bias], step: 0.5) { joinBias(weight: $0(weight), bias: $0(bias)) }
+    let errors = gradientDisagreements([weight, bias], step: 0.5) {
+      joinBias(weight: $0(weight), bias: $0(bias))
+    }
     #expect(errors.allSatisfy { $0 < 1e-4 }, "\(errors)")  // linear
   }
 

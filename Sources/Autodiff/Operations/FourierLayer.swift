@@ -45,7 +45,8 @@ public func fourierLayers(
   _ u: Variable, lifting: Variable? = nil, _ layers: [FourierLayerVariables]
 ) -> Variable {
   let stack = FourierStack(
-    input: FieldShape(u.shape), lifting: lifting.map { Lifting(matrix: $0.value, needsGradient: $0.needsGradient) },
+    input: FieldShape(u.shape),
+    lifting: lifting.map { Lifting(matrix: $0.value, needsGradient: $0.needsGradient) },
     layers, inputGradient: u.needsGradient)
   let (value, traces) = stack.forward(u.value)
   let inputs = [u] + (lifting.map { [$0] } ?? []) + layers.flatMap(\.all)
@@ -232,7 +233,8 @@ private struct FourierStack {
       }
       step = goBack(index, step.sums, modes, traces)
     }
-    return [layers[0].fieldNeedsGradient ? step.sums : nil] + (layers[0].lifting == nil ? [] : [liftingGradient])
+    return [layers[0].fieldNeedsGradient ? step.sums : nil]
+      + (layers[0].lifting == nil ? [] : [liftingGradient])
       + gradients.reversed().flatMap(\.self)
   }
 

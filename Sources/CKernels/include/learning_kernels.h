@@ -17,7 +17,7 @@ void ck_activate_in_place(enum ck_activation kind, size_t n, float bias, float *
 /// gradient *= activation'(z).
 void ck_activation_adjoint(enum ck_activation kind, size_t n, const float *z, float *gradient);
 
-/// A product A B in a sum of products: A is `rows` by `inner`, its element (r, k) at a[r row + k column]; B is
+/// A product A B: A is `rows` by `inner`, its element (r, k) at a[r row + k column]; B is
 /// `inner` by `columns`, its rows contiguous and b_row apart.
 struct ck_factors {
   size_t inner;
@@ -40,11 +40,11 @@ struct ck_finish {
   float *slope;
 };
 
-/// C = finish(A_1 B_1 + ... ), `rows` by `columns`, of `count` pairs of factors; the rows of C are c_row apart.
+/// C = finish(A B), `rows` by `columns`; the rows of C are c_row apart.
 ///
 /// C must not overlap the factors. finish may be null: C is the sum itself then.
-void ck_product(size_t rows, size_t columns, size_t count, const struct ck_factors *factors,
-                const struct ck_finish *finish, float *c, size_t c_row);
+void ck_product(size_t rows, size_t columns, const struct ck_factors *factors, const struct ck_finish *finish, float *c,
+                size_t c_row);
 
 /// c[i c_row + j] = the inner product of row i of x and row j of y, `length` points; added to what is there if
 /// `adds` is not 0.
@@ -76,9 +76,8 @@ void ck_perceptron_adjoint(const struct ck_perceptron *perceptron, size_t column
                            const float *dy, size_t dy_row, float *dz, float *sums);
 
 /// The same with no more than the given instructions: for tests.
-void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, size_t count,
-                      const struct ck_factors *factors, const struct ck_finish *finish, float *c,
-                      size_t c_row);
+void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, const struct ck_factors *factors,
+                      const struct ck_finish *finish, float *c, size_t c_row);
 void ck_inner_products_using(enum ck_instructions most, size_t rows, size_t columns, size_t length,
                              const float *x, size_t x_row, const float *y, size_t y_row, int adds, float *c,
                              size_t c_row);
