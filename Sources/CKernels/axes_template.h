@@ -4,7 +4,8 @@
 typedef float NAME(half) __attribute__((ext_vector_type(LANES / 2)));
 
 /// The first `width` numbers of a row, added to what is there if `continues`, and nothing behind them.
-TARGET static __attribute__((noinline)) void NAME(write_part)(const float *row, size_t width, int continues, float *to) {
+TARGET static __attribute__((noinline)) void NAME(write_part)(const float *row, size_t width, int continues,
+                                                              float *to) {
   for (size_t j = 0; j < width; j++) to[j] = continues ? to[j] + row[j] : row[j];
 }
 
@@ -24,8 +25,8 @@ TARGET INLINE void NAME(store_or_half)(float *to, NAME(vector) v, int half) {
   memcpy(to, &first, sizeof first);
 }
 
-/// The rows of one point and those as far from the ends and the middle, at one tile of `vectors`, folded into one row of each
-/// part that has the point and added to `total`.
+/// The rows of one point and those as far from the ends and the middle, at one tile of `vectors`, folded into one row of
+/// each part that has the point and added to `total`.
 ///
 /// `rows` are those of i, n - i, n/2 - i and n/2 + i, of which the last two are there for an even n.
 TARGET INLINE void NAME(fold_point)(enum fold fold, const int vectors, const float *const rows[4], float *const to[4],
@@ -86,7 +87,8 @@ TARGET INLINE void NAME(fold_points)(enum fold fold, const int vectors, size_t n
   }
 }
 
-/// The points from `first` to `last` at one tile, folded: the rows of a part from packed + place[p] on. Gives their sum.
+/// The points from `first` to `last` at one tile, folded: the rows of part p from packed + place[p] on. `total` gets their
+/// sum.
 TARGET INLINE void NAME(fold_tile)(const int vectors, size_t n, size_t row, size_t first, size_t last, size_t width,
                                    const float *from, const float *end, float *packed, const size_t place[4],
                                    float *total) {
@@ -228,7 +230,8 @@ TARGET INLINE void NAME(expand_rows)(const int plain, const int count, const int
         row[0][v] = sum[item][v] + sum[items + item][v];
         row[1][v] = sum[item][v] - sum[items + item][v];
       } else {
-        NAME(vector) even = sum[item][v] + sum[items + item][v], odd = sum[2 * items + item][v] + sum[3 * items + item][v];
+        NAME(vector) even = sum[item][v] + sum[items + item][v];
+        NAME(vector) odd = sum[2 * items + item][v] + sum[3 * items + item][v];
         row[0][v] = even + odd;
         row[1][v] = even - odd;
         even = sum[item][v] - sum[items + item][v];
@@ -334,9 +337,9 @@ TARGET INLINE NAME(vector) NAME(reversed)(NAME(vector) v) {
 
 /// One tile of the first and the third quarter of a row, and as many points of the second and the fourth, which come
 /// backwards and end where the pointers point; whole vectors if `whole`, else `width` numbers.
-TARGET INLINE void NAME(expand_row)(const int whole, const int vectors, const struct part parts[4], const size_t terms[2],
-                                    const float *const tiles[4], size_t width, float *first, float *second, float *third,
-                                    float *fourth) {
+TARGET INLINE void NAME(expand_row)(const int whole, const int vectors, const struct part parts[4],
+                                    const size_t terms[2], const float *const tiles[4], size_t width, float *first,
+                                    float *second, float *third, float *fourth) {
   NAME(vector) sum[PRODUCT_ROWS][PRODUCT_VECTORS];
   UNROLL for (int p = 0; p < 4; p++) {
     UNROLL for (int v = 0; v < vectors; v++) sum[p][v] = NAME(all)(0);

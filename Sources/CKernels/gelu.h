@@ -6,13 +6,13 @@
 
 #include "multiversion.h"
 
-/// Phi(x) - 1/2 and Phi(x) + x phi(x) - 1/2 are odd: x p(x^2) / q(x^2) and x d(x^2) / q(x^2) with one q for both, so that
-/// there is one division and no exponential. Fitted together (`scripts/fit-gelu`) to 3e-8 on
-/// |x| <= 5.65; further out the first is +-1/2 to 4e-8, the second to 2.6e-7. What rounding adds makes it
-/// 3e-7 max(1, |x|) for the value and 3e-7 for the derivative, where PyTorch's error function leaves 1.7e-7 and 3e-7. The
-/// error of a value far on the negative side is that of 1/2, as with the error function, not a small part of the value.
-///
-/// Coefficients are from the highest power on.
+// Phi(x) - 1/2 and Phi(x) + x phi(x) - 1/2 are odd: x p(x^2) / q(x^2) and x d(x^2) / q(x^2) with one q for both, so that
+// there is one division and no exponential. Fitted together (`scripts/fit-gelu`) to 3e-8 on
+// |x| <= 5.65; further out the first is +-1/2 to 4e-8, the second to 2.6e-7. What rounding adds makes it
+// 3e-7 max(1, |x|) for the value and 3e-7 for the derivative, where PyTorch's error function leaves 1.7e-7 and 3e-7. The
+// error of a value far on the negative side is that of 1/2, as with the error function, not a small part of the value.
+
+// Coefficients of q, p and d from the highest power on.
 enum { GELU_Q = 7, GELU_P = 6, GELU_D = 9 };
 static const float gelu_end = 5.65f;
 static const float gelu_q[GELU_Q] = {8.94602947e-10f, 1.47379762e-06f, 7.7440207e-05f, 0.00190665177f,

@@ -18,6 +18,9 @@ enum ck_instructions ck_instructions_of_machine(void) {
 #ifdef SEVERAL_INSTRUCTION_SETS
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f")) return CK_AVX512;
+#ifdef WIDE_KERNELS_ON_AVX2
+  if (__builtin_cpu_supports("x86-64-v3")) return CK_AVX512;
+#endif
   if (__builtin_cpu_supports("x86-64-v3")) return CK_AVX2;
 #endif
   return CK_BASELINE;

@@ -11,8 +11,8 @@
 
 /// The longest sums between two visits of the result: a packed tile of this many rows stays in the cache.
 enum { MAXIMUM_INNER = 384 };
-/// The floats of the tiles that are packed at once, most of the first cache: rows of fields lie far apart, on pages of their
-/// own, so that a visit should be long.
+/// The floats of the tiles that are packed at once, most of the first cache: rows of fields lie far apart, on pages of
+/// their own, so that a visit should be long.
 enum { PANEL = 6144 };
 
 /// The floats that tiles of packed rows need.
@@ -24,10 +24,10 @@ static size_t tiles_at_once(size_t rows, size_t tile) {
   return tiles > 0 ? tiles : 1;
 }
 
-// A cosine is the same and a sine opposite as far from the one end of an axis of n points as from the other; as far from the
-// middle, cosines of even frequencies and sines of odd ones are the same, the others opposite. So rows are
-// added and subtracted first, two or, where n is even, four of them, and half or a quarter of the products is left. The frequency 0
-// takes no products.
+// A cosine is the same and a sine opposite as far from the one end of an axis of n points as from the other; as far from
+// the middle, cosines of even frequencies and sines of odd ones are the same, the others opposite. So rows are added and
+// subtracted first, two or, where n is even, four of them, and half or a quarter of the products is left. The frequency
+// 0 takes no products.
 
 /// The frequencies that meet the same sums and differences of rows.
 struct part {
@@ -41,7 +41,8 @@ struct part {
   size_t target, step;
 };
 
-/// The parts of an axis, of which an odd number of points leaves two empty, and the number of points that are not images of others.
+/// The parts of an axis, of which an odd number of points leaves two empty, and the number of points that are not images
+/// of others.
 static size_t parts_of(const struct ck_axis *axis, struct part parts[4]) {
   size_t n = axis->points, m = axis->m, half = n / 2 + 1, quarter = n / 4;
   const float *cosines = axis->cosines, *sines = axis->sines;
@@ -68,13 +69,13 @@ static size_t points_between(const struct part *part, size_t first, size_t last)
   return last > first ? last - first : 0;
 }
 
-/// Which rows are folded with that of a point: none, the one as far from the other end, the one as far from the middle, or both and
-/// their image.
+/// Which rows are folded with that of a point: none, the one as far from the other end, the one as far from the middle,
+/// or both and their image.
 enum fold { FOLD_NOTHING, FOLD_ENDS, FOLD_MIDDLE, FOLD_BOTH };
 
-/// Inner products pack so many rows of y and so many points of them at a time: 132 KiB, that stay in the second cache, where
-/// rows of fields lie a power of two apart and would push each other out. Adding up the lanes at the end of a piece costs as much
-/// as some hundred points.
+/// Inner products pack so many rows of y and so many points of them at a time: 132 KiB, that stay in the second cache,
+/// where rows of fields lie a power of two apart and would push each other out. Adding up the lanes at the end of a piece
+/// costs as much as some hundred points.
 enum { DOT_PANEL = 32, DOT_LENGTH = 1056 };
 
 typedef float four __attribute__((ext_vector_type(4)));

@@ -123,8 +123,8 @@ struct NAME(block) {
   float *to;
   size_t to_row;
   int continues;
-  /// How they end, as in ck_finish, at the first row and tile: a bias per row, factors and places for slopes that lie as
-  /// the result does.
+  /// How they end, as in ck_finish, at the first row and tile: a bias per row, factors and places for slopes that lie
+  /// as the result does.
   enum ck_activation kind;
   const float *bias, *factor;
   float *slope;
@@ -349,7 +349,8 @@ TARGET static void NAME(perceptron)(const struct ck_perceptron *p, size_t column
         UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) total[v] = NAME(load)(sum[o] + v * LANES);
         for (int h = 0; h < height; h++) {
           NAME(vector) weight = NAME(all)(p->weight[o * p->hidden + r + h]);
-          UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) total[v] += weight * NAME(load)(block + h * TILE + v * LANES);
+          UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++)
+            total[v] += weight * NAME(load)(block + h * TILE + v * LANES);
         }
         UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) NAME(store)(sum[o] + v * LANES, total[v]);
       }
@@ -363,10 +364,11 @@ TARGET INLINE void NAME(slope_of_value)(enum ck_activation kind, const float *ro
   for (int i = 0; i < TILE; i++) slope[i] = kind == CK_IDENTITY || row[i] > 0 ? 1.0f : 0.0f;
 }
 
-/// The gradient of one hidden channel's sums at a tile of `vectors`, from that of the results, and what it adds to the sums of
-/// ck_perceptron_adjoint; slope and gradient may be the same.
-TARGET INLINE void NAME(hidden_gradient)(const int vectors, const struct ck_perceptron *p, size_t channel, const float *row,
-                                         const float *slope, float result[NARROW][TILE], float *sum, float *gradient) {
+/// The gradient of one hidden channel's sums at a tile of `vectors`, from that of the results, and what it adds to the
+/// sums of ck_perceptron_adjoint; slope and gradient may be the same.
+TARGET INLINE void NAME(hidden_gradient)(const int vectors, const struct ck_perceptron *p, size_t channel,
+                                         const float *row, const float *slope, float result[NARROW][TILE], float *sum,
+                                         float *gradient) {
   NAME(vector) g[PRODUCT_VECTORS], total;
   UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) g[v] = NAME(all)(0);
   for (size_t o = 0; o < p->outputs; o++) {
@@ -449,7 +451,8 @@ TARGET INLINE four NAME(fourths)(NAME(vector) v) {
 #endif
 }
 
-/// sums[i] = the sum of the lanes of v[i], for `count` vectors, which are used up; there is room for a multiple of four.
+/// sums[i] = the sum of the lanes of v[i], for `count` vectors, which are used up; there is room for a multiple of
+/// four.
 TARGET INLINE void NAME(totals)(const int count, NAME(vector) *v, float *sums) {
   const int half = (count + 1) / 2, quarter = (half + 1) / 2;
   UNROLL for (int i = 0; i < half; i++) v[i] = NAME(pairs)(v[2 * i], v[2 * i + 1 < count ? 2 * i + 1 : 2 * i]);

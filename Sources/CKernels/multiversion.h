@@ -14,8 +14,15 @@
 // the same, but chooses before the program can say what it wants, and only where the dynamic linker can.
 #if defined(__x86_64__) && defined(__linux__)
 #define SEVERAL_INSTRUCTION_SETS 1
-#define TARGET_AVX512 __attribute__((target("avx512f")))
 #define TARGET_AVX2 __attribute__((target("arch=x86-64-v3")))
+// With this macro what is for AVX-512 is compiled for AVX2, so that tests reach its blocks and loops where there is no
+// AVX-512 (`scripts/test-deep`). Wide vectors are passed to functions that are inlined only.
+#ifdef WIDE_KERNELS_ON_AVX2
+#pragma clang diagnostic ignored "-Wpsabi"
+#define TARGET_AVX512 TARGET_AVX2
+#else
+#define TARGET_AVX512 __attribute__((target("avx512f")))
+#endif
 
 #define DEFINE_KERNEL(linkage, type, name, parameters, arguments)                       \
   INLINE type name##_body parameters;                                                   \

@@ -1,3 +1,4 @@
+import Synchronization
 import Tensors
 
 /// The coordinates that a model may get as extra input channels, on the unit interval or square.
@@ -61,8 +62,28 @@ public func appendCoordinates(_ u: Variable, _ coordinates: Coordinates, ones: B
   }
 }
 
+/// What `coordinateChannels` gives is determined by.
+private struct CoordinateKey: Hashable {
+  let grid: [Int]
+  let coordinates: Coordinates
+  let ones: Bool
+}
+
+/// The last channels that were made: a roll-out asks for the same ones in every step.
+private let lastCoordinates = Mutex<(key: CoordinateKey, channels: Tensor<Float>)?>(nil)
+
 /// `[axis, ...grid]`: at every point its coordinate along each axis, and behind them ones.
 private func coordinateChannels(_ grid: [Int], _ coordinates: Coordinates, ones: Bool) -> Tensor<Float> {
+  let key = CoordinateKey(grid: grid, coordinates: coordinates, ones: ones)
+  if let last = lastCoordinates.withLock({ $0 }), last.key == key { return last.channels }
+  let channels = makeCoordinateChannels(grid, coordinates, ones: ones)
+  lastCoordinates.withLock { $0 = (key, channels) }
+  return channels
+}
+
+private func makeCoordinateChannels(
+  _ grid: [Int], _ coordinates: Coordinates, ones: Bool
+) -> Tensor<Float> {
   let points = grid.reduce(1, *)
   let axes = coordinates == .none ? 0 : grid.count
   return Tensor<Float>.filled([axes + (ones ? 1 : 0)] + grid) { channels in

@@ -27,7 +27,7 @@ struct ck_factors {
   size_t b_row;
 };
 
-/// What becomes of a sum of products S: activation(S + bias) times the factor; what C holds is part of S if `adds` is
+/// What becomes of a product S: activation(S + bias) times the factor; what C holds is part of S if `adds` is
 /// not 0.
 ///
 /// bias has one number per row, factor and slope are laid out as the result; each may be null. slope gets the
@@ -152,15 +152,16 @@ void ck_expand_axes(size_t channels, size_t count, const struct ck_axis *axes, c
 /// with the same factor: parts[4][quarter] for even and odd frequencies of cosines, then of sines.
 void ck_fold_quarters(size_t quarter, const float *x, float *parts);
 
-/// Cosines and sines about the middles of the quarters of a row, [m][length] each, the even frequencies before the odd ones.
+/// Cosines and sines about the middles of the quarters of a row, [m][length] each, the even frequencies before the odd
+/// ones.
 struct ck_quarters {
   size_t m, length;
   const float *cosines, *sines;
 };
 
-/// The transpose of ck_fold_quarters and of products with cosines and sines: sums [channels][2 m] of cosines and sines become the
-/// points of `channels` rows from `start` on of every quarter, `count` of them, where those of the second and the last count
-/// backwards from its end. `packed` has room for 2 m times 48 floats.
+/// The transpose of ck_fold_quarters and of products with cosines and sines: sums [channels][2 m] of cosines and sines
+/// become the points of `channels` rows from `start` on of every quarter, `count` of them, where those of the second and
+/// the last count backwards from its end. `packed` has room for 2 m times 48 floats.
 void ck_expand_quarters_using(enum ck_instructions most, size_t channels, const struct ck_quarters *quarters,
                               const float *sums, size_t start, size_t count, float *packed, float *field);
 
