@@ -6,8 +6,8 @@ struct BenchCommand: ParsableCommand {
     commandName: "bench",
     abstract: "Time training steps, solves and the generation of data.",
     discussion: """
-      Each benchmark is repeated for a few seconds; the table has medians. GFLOP/s counts the arithmetic that \
-      the work cannot do without, and is compared with what matrix products reach on the same threads.
+      Each benchmark is repeated for a few seconds; the table has medians. GFLOP/s counts the arithmetic of \
+      the layers one by one, and is compared with what matrix products reach on the same threads.
 
         phalarope bench
         phalarope bench fno burgers --seconds 10 --json > bench.json

@@ -25,7 +25,7 @@ struct Benchmark {
   let summary: String
   /// The precision of the arithmetic.
   let precision: Precision
-  /// The floating-point operations that one repetition cannot do without; nil where that is not a useful
+  /// The floating-point operations of one repetition as a model's layers name them; nil where that is not a useful
   /// number, as for transforms.
   var operations: Double?
   /// How many equal steps one repetition takes; times are of one of them.

@@ -127,7 +127,8 @@ extension Benchmark {
   }
 }
 
-/// The operations that a network cannot do without, counted as products of real matrices.
+/// The operations of a network layer by layer, counted as products of real matrices; layers that are joined and transforms
+/// by quarters do with fewer.
 enum ArithmeticCost {
   /// The floating-point operations of a forward pass of one sample.
   ///
