@@ -41,9 +41,10 @@ import Testing
   @Test func gradientThroughTheRollOut() {
     let model = RecurrentModel(Self.configuration, seed: 1)
     let u = Parameter(randomTensor([2, 6, 6, 8], sample: 1))
-    let errors = gradientDisagreements([u] + model.parameters, step: 3e-3) { model($0(u), on: $0) }
-    // Eight GELU layers one behind the other at step 3e-3, and rounding (1e-7 of the result) over the step.
-    #expect(errors.allSatisfy { $0 < 3e-3 }, "\(errors)")
+    let errors = gradientDisagreements([u] + model.parameters, step: 1e-2) { model($0(u), on: $0) }
+    // Rounding (1e-7 of the result) over the step, which is short for the modes' small matrices: 5e-4 of them; at step
+    // 3e-3 it was up to 3e-3.
+    #expect(errors.allSatisfy { $0 < 2e-3 }, "\(errors)")
   }
 
   /// The sum of the frames' relative distances, and its gradient through batch normalisation.
