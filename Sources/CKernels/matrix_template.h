@@ -4,6 +4,7 @@
 // each as many as the registers hold.
 
 #define TILE (PRODUCT_VECTORS * LANES)
+_Static_assert(TILE <= CK_WIDEST_TILE, "a tile has more points than callers have room for");
 
 typedef float NAME(vector) __attribute__((ext_vector_type(LANES)));
 

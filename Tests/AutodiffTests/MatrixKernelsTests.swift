@@ -116,7 +116,7 @@ import Testing
     let sines = frequencies.flatMap { f in (0..<quarter).map { Float(sin(angle(f, $0))) } }
     let sums = noise(channels * 2 * m, 0)
     var field = [Float](repeating: 7, count: channels * 4 * quarter)
-    var packed = [Float](repeating: 0, count: 2 * m * 48)
+    var packed = [Float](repeating: 0, count: 2 * m * Int(CK_WIDEST_TILE))
     cosines.withUnsafeBufferPointer { cosines in
       sines.withUnsafeBufferPointer { sines in
         var kernel = ck_quarters(

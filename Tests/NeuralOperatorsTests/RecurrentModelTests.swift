@@ -42,8 +42,8 @@ import Testing
     let model = RecurrentModel(Self.configuration, seed: 1)
     let u = Parameter(randomTensor([2, 6, 6, 8], sample: 1))
     let errors = gradientDisagreements([u] + model.parameters, step: 1e-2) { model($0(u), on: $0) }
-    // Rounding (1e-7 of the result) over the step, which is short for the modes' small matrices: 5e-4 of them; at step
-    // 3e-3 it was up to 3e-3.
+    // Rounding (1e-7 of the result) over the step, which is shortest for the modes' matrices of small numbers: up to 5e-4
+    // with any instruction set.
     #expect(errors.allSatisfy { $0 < 2e-3 }, "\(errors)")
   }
 

@@ -119,12 +119,12 @@ private struct FourierStack {
         "skip weight \(layer.skipWeight.shape) does not map \(kernel.inputs) to \(kernel.outputs) channels")
       shape = FieldShape(shape.shape(channels: kernel.outputs))
       let inputNeedsGradient = needsGradient
+      let lifting = index == 0 ? lifting : nil
       needsGradient = needsGradient || layer.all.contains(where: \.needsGradient)
       return Layer(
         kernel: kernel, weight: layer.weight.value, skipWeight: layer.skipWeight.value,
-        skipBias: layer.skipBias.value, activation: layer.activation, lifting: index == 0 ? lifting : nil,
-        fieldWeight: index == 0 && lifting != nil
-          ? lifting!.composed(with: layer.skipWeight.value) : layer.skipWeight.value,
+        skipBias: layer.skipBias.value, activation: layer.activation, lifting: lifting,
+        fieldWeight: lifting?.composed(with: layer.skipWeight.value) ?? layer.skipWeight.value,
         weightNeedsGradient: layer.weight.needsGradient,
         skipNeedsGradient: layer.skipWeight.needsGradient || layer.skipBias.needsGradient,
         needsGradient: needsGradient, inputNeedsGradient: inputNeedsGradient,

@@ -8,9 +8,10 @@ import Tensors
 /// An FNO keeps some 12 of 64 to 8192 frequencies, so products with constant cosine and sine matrices do
 /// less work than an FFT, run at the speed of matrix multiplication, and do not mind awkward lengths (85,
 /// 94 = 2·47). Cosines are the same and sines opposite as far from the one end of an axis as from the other, so
-/// pairs of points are added and subtracted first, which halves the products. The axes are transformed from the
-/// first, whose products are the largest and shorten the others'; all is real until cosine and sine sums of all
-/// axes become modes. In one dimension the two halves of a row are folded once more where its length allows it.
+/// pairs of points are added and subtracted first, which halves the products, and along an axis of even length so
+/// are pairs of pairs about its middle, which halves them again. The last of several axes alone is not folded. The axes
+/// are transformed from the first, whose products are the largest and shorten the others'; all is real until cosine
+/// and sine sums of all axes become modes. The only axis is folded where it has four equal quarters.
 ///
 /// The result is exactly that of `rfftn`, of keeping the frequencies −m..m−1 along every axis but the last and
 /// 0..m−1 there, and of `irfftn` with everything else zero, including that the inverse ignores the imaginary
@@ -212,7 +213,7 @@ public final class TruncatedFourierTransform: Sendable {
   func scratchCount(channels: Int) -> Int {
     if quarters != nil {
       return channels * 2 * columnModes
-        + max(Self.channelsAtOnce * columns, 2 * columnModes * Self.widestTile)
+        + max(Self.channelsAtOnce * columns, 2 * columnModes * Int(CK_WIDEST_TILE))
     }
     return sumCount(channels) + 2 * modeBufferCount(channels) + betweenCount
   }
@@ -230,8 +231,6 @@ public final class TruncatedFourierTransform: Sendable {
   /// next finds them in the cache.
   private static let channelsAtOnce = 16
   private static let pointsAtOnce = 192
-  /// What `ck_expand_quarters_using` packs at once, at most.
-  private static let widestTile = 48
 
   /// From the field of one sample `[channel, ...grid]` to its modes in the spectrum of a batch.
   ///

@@ -159,9 +159,12 @@ struct ck_quarters {
   const float *cosines, *sines;
 };
 
+/// The most points that ck_expand_quarters_using works on at once.
+enum { CK_WIDEST_TILE = 48 };
+
 /// The transpose of ck_fold_quarters and of products with cosines and sines: sums [channels][2 m] of cosines and sines
 /// become the points of `channels` rows from `start` on of every quarter, `count` of them, where those of the second and
-/// the last count backwards from its end. `packed` has room for 2 m times 48 floats.
+/// the last count backwards from its end. `packed` has room for 2 m times CK_WIDEST_TILE floats.
 void ck_expand_quarters_using(enum ck_instructions most, size_t channels, const struct ck_quarters *quarters,
                               const float *sums, size_t start, size_t count, float *packed, float *field);
 

@@ -191,21 +191,18 @@ public struct FNO: Module {
       u.shape.count == configuration.dimensions + 2 && u.shape[1] == configuration.inputChannels,
       "an FNO for \(configuration.inputChannels) channels in \(configuration.dimensions)-d got \(u.shape)")
     let variables = layers.compactMap { $0.variables(on: tape) }
-    var v: Variable
-    if variables.count == layers.count, let lifting = lifting as? PointwiseLinear,
-      lifting.weight.value.shape[1] < configuration.width
-    {
-      let field = appendCoordinates(u, configuration.coordinates, ones: true)
-      v = fourierLayers(
-        pad(field, by: configuration.padding), lifting: lifting.matrix(on: tape), variables)
+    let isFused = variables.count == layers.count
+    // A linear lifting from fewer channels is joined with the first layer; its bias meets the channel of ones.
+    let linear = (lifting as? PointwiseLinear).flatMap {
+      isFused && $0.weight.value.shape[1] < configuration.width ? $0 : nil
+    }
+    var v = appendCoordinates(u, configuration.coordinates, ones: linear != nil)
+    if linear == nil { v = lifting(v, on: tape) }
+    v = pad(v, by: configuration.padding)
+    if isFused {
+      v = fourierLayers(v, lifting: linear?.matrix(on: tape), variables)
     } else {
-      v = lifting(appendCoordinates(u, configuration.coordinates), on: tape)
-      v = pad(v, by: configuration.padding)
-      if variables.count == layers.count {
-        v = fourierLayers(v, variables)
-      } else {
-        for layer in layers { v = layer(v, on: tape) }
-      }
+      for layer in layers { v = layer(v, on: tape) }
     }
     return projection(crop(v, by: configuration.padding), on: tape)
   }
