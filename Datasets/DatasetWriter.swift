@@ -53,6 +53,11 @@ final class DatasetWriter {
   /// The compressed file while it is written: of no worth until it is complete.
   private var compressedPath: String { partialPath + ".compressed" }
 
+  /// Whether there is anything of an earlier process at `path` that may be continued.
+  static func isBegun(_ path: String) -> Bool {
+    [partialPath(path), journalPath(path)].contains { FileManager.default.fileExists(atPath: $0) }
+  }
+
   /// Ends the work of a process that was killed after it had given the complete file its name.
   ///
   /// - Returns: Whether there was such work, so that nothing is left to do.

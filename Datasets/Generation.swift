@@ -68,8 +68,8 @@ public struct GenerationProgress: Sendable, Equatable {
 ///
 /// Writes `path + ".partial"` and renames it when all is there; a partial file that a killed or cancelled run
 /// left is continued, whenever that was. The stored fields do not depend on threads or interruptions. Samples
-/// are written on this thread while others are solved; at most a few solved samples per thread wait for it, so
-/// memory is bounded.
+/// are written on this thread while others are solved; at most 64 solved samples per thread wait for it, large ones as many
+/// as fit into 128 MB, so memory is bounded.
 /// - Parameters:
 ///   - source: What is to be solved.
 ///   - samples: The numbers of the samples; a shard of a larger dataset is a part of its range.
@@ -95,6 +95,14 @@ public func generateDataset(
     try progress(state)
     return state
   }
+  let queue = SolvedSamples(
+    count: samples.count, limit: SolvedSamples.limit(byteCount: identity.byteCount, of: samples.count))
+  // Workers that are on a sample when this returns early end after it, which may take minutes: they are not
+  // waited for, and what they still produce is dropped.
+  defer { queue.stop() }
+  let isNew = !DatasetWriter.isBegun(path)
+  // A new file's space is filled with zeros first. Samples can be solved meanwhile.
+  if isNew { startWorkers(source, samples, queue, precision: options.precision) }
   let writer = try DatasetWriter(path: path, identity: identity, overwriting: options.existing == .replaced)
   state.notice = writer.notice
   try writer.acceptJournal { completed in
@@ -105,34 +113,14 @@ public func generateDataset(
   }
   state.notice = writer.notice
   state.phase = .solving
-  let queue = SolvedSamples(isComplete: writer.isComplete, limit: 4 * Parallelism.threadCount)
-  // Workers that are on a sample when this returns early end after it, which may take minutes: they are not
-  // waited for, and what they still produce is dropped.
-  defer { queue.stop() }
-  let description = source.description
-  let precision = options.precision
-  for _ in 0..<min(Parallelism.threadCount, samples.count - state.completed) {
-    let worker = Thread {
-      while let position = queue.nextPosition() {
-        let number = samples.lowerBound + position
-        let began = ContinuousClock.now
-        let result = Result {
-          let fields = try source.sample(number)
-          let seconds = source.solveSeconds(number) ?? (ContinuousClock.now - began).inSeconds
-          let stored = try StoredSample(fields, of: description, precision: precision, sample: number)
-          try source.check(number, checksum: stored.checksum)
-          return SolvedSamples.Solved(position: position, sample: stored, seconds: seconds)
-        }
-        queue.put(result)
-      }
-    }
-    worker.stackSize = 8 << 20
-    worker.start()
+  if !isNew {
+    queue.leaveOut(writer.isComplete)
+    startWorkers(source, samples, queue, precision: options.precision)
   }
   do {
     try progress(state)
     while state.completed < samples.count {
-      if let solved = try queue.take(within: 0.1) {
+      if let solved = try queue.take(within: 0.1), !writer.isComplete[solved.position] {
         try writer.write(solved.sample, position: solved.position, seconds: solved.seconds)
         state.completed += 1
       }
@@ -155,13 +143,38 @@ public func generateDataset(
   // Before the file has its name: who sees the file may rely on all of it.
   if options.writesXDMF {
     try XDMF.write(
-      besides: path, description, sampleCount: samples.count,
-      precisions: description.fields.map { _ in precision }, temporary: path + ".partial.xmf")
+      besides: path, source.description, sampleCount: samples.count,
+      precisions: source.description.fields.map { _ in options.precision }, temporary: path + ".partial.xmf")
   }
   try writer.publish()
   state.completed = samples.count
   state.seconds = (ContinuousClock.now - start).inSeconds
   return state
+}
+
+/// Starts threads that solve what the queue hands out.
+private func startWorkers(
+  _ source: some SampleSource, _ samples: Range<Int>, _ queue: SolvedSamples, precision: StoredPrecision
+) {
+  let description = source.description
+  for _ in 0..<min(Parallelism.threadCount, queue.remaining) {
+    let worker = Thread {
+      while let position = queue.nextPosition() {
+        let number = samples.lowerBound + position
+        let began = ContinuousClock.now
+        let result = Result {
+          let fields = try source.sample(number)
+          let seconds = source.solveSeconds(number) ?? (ContinuousClock.now - began).inSeconds
+          let stored = try StoredSample(fields, of: description, precision: precision, sample: number)
+          try source.check(number, checksum: stored.checksum)
+          return SolvedSamples.Solved(position: position, sample: stored, seconds: seconds)
+        }
+        queue.put(result)
+      }
+    }
+    worker.stackSize = 8 << 20
+    worker.start()
+  }
 }
 
 /// Whether a finished file is at `path` already, and may stay.
@@ -198,15 +211,38 @@ private final class SolvedSamples: @unchecked Sendable {
   }
 
   private let condition = NSCondition()
-  private let isComplete: [Bool]
   private let limit: Int
+  private var isComplete: [Bool]
   private var next = 0
   private var waiting: [Result<Solved, any Error>] = []
   private var isStopped = false
 
-  init(isComplete: [Bool], limit: Int) {
-    self.isComplete = isComplete
+  /// `count` samples, of which at most `limit` wait.
+  init(count: Int, limit: Int) {
+    isComplete = [Bool](repeating: false, count: count)
     self.limit = limit
+  }
+
+  /// How many solved samples may wait: 64 for every thread, large ones as many as fit into 128 MB, but four in any case.
+  ///
+  /// That is how many are solved while the space of a new file is filled.
+  static func limit(byteCount: Int, of samples: Int) -> Int {
+    let size = max(1, byteCount / max(1, samples))
+    return max(4 * Parallelism.threadCount, min(64 * Parallelism.threadCount, (128 << 20) / size))
+  }
+
+  /// Leaves out what is complete already; before any is handed out.
+  func leaveOut(_ isComplete: [Bool]) {
+    condition.lock()
+    defer { condition.unlock() }
+    self.isComplete = isComplete
+  }
+
+  /// How many samples are to be solved, before any is handed out.
+  var remaining: Int {
+    condition.lock()
+    defer { condition.unlock() }
+    return isComplete.count { !$0 }
   }
 
   /// The next position to solve, or nil if there is none; waits while too many samples wait to be written.

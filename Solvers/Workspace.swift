@@ -2,39 +2,71 @@ import Synchronization
 import Tensors
 
 /// Numbers that one worker reuses from step to step, aligned for FFTW and SIMD.
-final class Workspace {
-  let start: UnsafeMutablePointer<Double>
+final class Buffer<Scalar: TensorScalar> {
+  let start: UnsafeMutablePointer<Scalar>
   let count: Int
 
   /// Zeros.
   init(count: Int) {
     self.count = count
-    start = MemoryPool.take(count * MemoryLayout<Double>.stride)
-      .bindMemory(to: Double.self, capacity: max(1, count))
+    start = MemoryPool.take(count * MemoryLayout<Scalar>.stride)
+      .bindMemory(to: Scalar.self, capacity: max(1, count))
     start.initialize(repeating: 0, count: count)
   }
 
-  convenience init(_ values: [Double]) {
+  convenience init(_ values: [Scalar]) {
     self.init(count: values.count)
     start.update(from: values, count: count)
   }
 
-  deinit { MemoryPool.putBack(start, count * MemoryLayout<Double>.stride) }
+  deinit { MemoryPool.putBack(start, count * MemoryLayout<Scalar>.stride) }
+}
+
+/// A buffer of numbers in double precision, in which all solvers give their results.
+typealias Workspace = Buffer<Double>
+
+/// Workers that no solve is using.
+///
+/// Where samples come one at a time, as in the generation of datasets, they save making a worker for each: its
+/// memory, and the time in which it is cleared.
+final class IdleWorkers<Worker>: Sendable {
+  /// A worker that is in here or with one solve, never with both: no two threads see it at once.
+  private struct Kept: @unchecked Sendable {
+    let worker: Worker
+  }
+
+  private let workers = Mutex<[Kept]>([])
+
+  /// An idle worker, or a new one.
+  func take(orMake make: () throws -> Worker) rethrows -> Worker {
+    try workers.withLock { $0.popLast() }?.worker ?? make()
+  }
+
+  /// Keeps workers for the next solve.
+  func putBack(_ done: [Worker]) {
+    let kept = done.map { Kept(worker: $0) }
+    workers.withLock { $0 += kept }
+  }
 }
 
 /// Solves sample after sample in parallel, one workspace per worker.
 ///
+/// - Parameter idle: where workers are taken from and put back, if they are to be kept.
 /// - Returns: `[sample, ...outputShape]`.
 /// - Throws: the error of the lowest sample that failed, whatever the number of threads.
 func solveEachSample<Worker>(
-  of inputs: Tensor<Double>, outputShape: [Int], makeWorker: () throws -> Worker,
+  of inputs: Tensor<Double>, outputShape: [Int], keptIn idle: IdleWorkers<Worker>? = nil,
+  makeWorker: () throws -> Worker,
   solve: (Worker, _ sample: Int, UnsafePointer<Double>, UnsafeMutablePointer<Double>) throws -> Void
 ) throws -> Tensor<Double> {
   let samples = inputs.shape[0]
   let inputStride = inputs.shape.dropFirst().reduce(1, *)
   let outputStride = outputShape.reduce(1, *)
-  var workers = [Worker?](repeating: nil, count: max(1, min(samples, Parallelism.threadCount)))
-  for index in workers.indices { workers[index] = try makeWorker() }
+  var workers: [Worker] = []
+  defer { idle?.putBack(workers) }
+  for _ in 0..<max(1, min(samples, Parallelism.threadCount)) {
+    workers.append(try idle?.take(orMake: makeWorker) ?? makeWorker())
+  }
   let failure = Mutex<(sample: Int, error: any Error)?>(nil)
   let result = Tensor<Double>(shape: [samples] + outputShape) { output in
     inputs.withUnsafeBuffer { input in
@@ -43,7 +75,7 @@ func solveEachSample<Worker>(
       parallelForEach(samples) { sample, worker in
         do {
           try solve(
-            workers[worker]!, sample, source + sample * inputStride, target + sample * outputStride)
+            workers[worker], sample, source + sample * inputStride, target + sample * outputStride)
         } catch {
           failure.withLock { if sample < $0?.sample ?? .max { $0 = (sample, error) } }
         }

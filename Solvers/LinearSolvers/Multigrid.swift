@@ -14,14 +14,17 @@ import Tensors
 /// positive. **Relaxation:** one Gauss–Seidel sweep in four colours before, one in the reverse order after, each
 /// other's adjoints. Colours, unlike rows, let all loops work on consecutive numbers.
 ///
+/// In single precision the cycle takes half the memory and half the time, and preconditions as well unless permeabilities
+/// are far apart.
+///
 /// Dendy, "Black box multigrid", J. Comput. Phys. 48 (1982); Trottenberg, Oosterlee, Schüller, "Multigrid", 2001,
 /// section 7.7.
-final class Multigrid {
-  /// The operator of the finest grid: assemble it, then call `prepare`.
-  var finest: Workspace { levels[0].stencil }
+final class Multigrid<Scalar: MultigridScalar> {
+  /// The operator of the finest grid, prepared.
+  var finest: Buffer<Scalar> { levels[0].stencil }
 
   private let levels: [Level]
-  private let scratch: Workspace
+  private let scratch: Buffer<Scalar>
 
   /// Memory for operators on inner × inner points, the boundary not counted.
   init(inner: Int) {
@@ -32,34 +35,36 @@ final class Multigrid {
       remaining /= 2
     } while remaining > 0
     self.levels = levels
-    scratch = Workspace(count: MultigridKernels.scratchCount(inner: inner))
+    scratch = Buffer(count: MultigridKernels.scratchCount(inner: inner))
   }
 
-  /// Computes the interpolations and the coarse operators from the finest operator.
-  func prepare() {
-    MultigridKernels.prepare(inner: levels[0].inner, stencil: finest.start)
+  /// Takes `scale` times the operator of these couplings: computes the interpolations and the coarse operators.
+  func prepare(_ couplings: Buffer<Double>, scale: Double) {
+    let inner = levels[0].inner
+    Scalar.scaled(
+      MultigridKernels.couplingCount(inner: inner), scale, couplings.start, into: finest.start)
+    Scalar.prepare(inner: inner, stencil: finest.start)
     for (fine, coarse) in zip(levels, levels.dropFirst()) {
-      MultigridKernels.coarsen(
+      Scalar.coarsen(
         inner: fine.inner, isFinest: fine.isFinest, stencil: fine.stencil.start, coarse.stencil.start,
         scratch: scratch.start)
     }
   }
 
-  /// x ← M⁻¹ b.
-  func apply(_ b: Workspace, into x: Workspace) { cycle(0, b.start, x.start) }
+  /// x ← M⁻¹ b; returns b · x.
+  func apply(_ b: Buffer<Scalar>, into x: Buffer<Scalar>) -> Double { cycle(0, b.start, x.start) }
 
-  private func cycle(_ index: Int, _ b: UnsafePointer<Double>, _ x: UnsafeMutablePointer<Double>) {
+  @discardableResult
+  private func cycle(_ index: Int, _ b: UnsafePointer<Scalar>, _ x: UnsafeMutablePointer<Scalar>) -> Double {
     let level = levels[index]
     let stencil = level.stencil.start
-    guard index + 1 < levels.count else {
-      return MultigridKernels.solveSinglePoint(stencil: stencil, b, x)
-    }
+    guard index + 1 < levels.count else { return Scalar.solveSinglePoint(stencil: stencil, b, x) }
     let coarse = levels[index + 1]
-    MultigridKernels.goDown(
+    Scalar.goDown(
       inner: level.inner, isFinest: level.isFinest, stencil: stencil, b, x, coarse.rightSide.start,
       scratch: scratch.start)
     cycle(index + 1, coarse.rightSide.start, coarse.correction.start)
-    MultigridKernels.goUp(
+    return Scalar.goUp(
       inner: level.inner, isFinest: level.isFinest, stencil: stencil, b, coarse.correction.start, x,
       scratch: scratch.start)
   }
@@ -68,9 +73,9 @@ final class Multigrid {
   private struct Level {
     let inner: Int
     let isFinest: Bool
-    let stencil: Workspace
-    let rightSide: Workspace
-    let correction: Workspace
+    let stencil: Buffer<Scalar>
+    let rightSide: Buffer<Scalar>
+    let correction: Buffer<Scalar>
 
     init(inner: Int, isFinest: Bool) {
       self.inner = inner
@@ -78,9 +83,9 @@ final class Multigrid {
       typealias Kernels = MultigridKernels
       let operatorCount =
         isFinest ? Kernels.fivePointCount(inner: inner) : Kernels.ninePointCount(inner: inner)
-      stencil = Workspace(count: operatorCount)
-      rightSide = Workspace(count: isFinest ? 0 : Kernels.vectorCount(inner: inner))
-      correction = Workspace(count: isFinest ? 0 : Kernels.vectorCount(inner: inner))
+      stencil = Buffer(count: operatorCount)
+      rightSide = Buffer(count: isFinest ? 0 : Kernels.vectorCount(inner: inner))
+      correction = Buffer(count: isFinest ? 0 : Kernels.vectorCount(inner: inner))
     }
   }
 }

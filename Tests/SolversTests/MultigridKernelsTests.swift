@@ -19,25 +19,43 @@ import Testing
     random((inner + 2) * (inner + 2), seed: 1).map { exp(spread * $0) }
   }
 
-  private func vector(_ inner: Int, _ values: [Double]) -> [Double] {
+  private func vector<Scalar: MultigridScalar>(
+    _ inner: Int, _ values: [Double], of type: Scalar.Type
+  ) -> [Scalar] {
     var grid = [Double](repeating: 0, count: (inner + 2) * (inner + 2))
     for i in 0..<inner { for j in 0..<inner { grid[(i + 1) * (inner + 2) + j + 1] = values[i * inner + j] } }
     var result = [Double](repeating: 0, count: MultigridKernels.vectorCount(inner: inner))
     MultigridKernels.split(inner: inner, grid: grid, &result)
-    return result
+    return result.map { Scalar($0) }
   }
 
-  private func values(_ inner: Int, _ vector: [Double]) -> [Double] {
+  private func values(_ inner: Int, _ vector: [some MultigridScalar]) -> [Double] {
     var grid = [Double](repeating: 0, count: (inner + 2) * (inner + 2))
-    MultigridKernels.join(inner: inner, vector: vector, &grid)
+    MultigridKernels.join(inner: inner, vector: vector.map { Double($0) }, &grid)
     return (0..<inner * inner).map { grid[($0 / inner + 1) * (inner + 2) + $0 % inner + 1] }
   }
 
-  private func stencil(_ inner: Int, harmonic: Bool, spread: Double = 0.3) -> [Double] {
-    var result = [Double](repeating: 0, count: MultigridKernels.fivePointCount(inner: inner))
+  private func couplings(_ inner: Int, harmonic: Bool, spread: Double = 0.3) -> [Double] {
+    var result = [Double](repeating: 0, count: MultigridKernels.couplingCount(inner: inner))
     MultigridKernels.assemble(
       inner: inner, usesHarmonicMean: harmonic, permeability: permeability(inner, spread: spread), &result)
     return result
+  }
+
+  /// The couplings with diagonal and interpolation.
+  private func stencil<Scalar: MultigridScalar>(
+    _ inner: Int, harmonic: Bool, spread: Double = 0.3, of type: Scalar.Type
+  ) -> [Scalar] {
+    let couplings = couplings(inner, harmonic: harmonic, spread: spread)
+    var result = [Scalar](repeating: 0, count: MultigridKernels.fivePointCount(inner: inner))
+    Scalar.scaled(couplings.count, 1, couplings, into: &result)
+    Scalar.prepare(inner: inner, stencil: &result)
+    return result
+  }
+
+  /// How many roundings of a double are like one of this type.
+  private func roundings<Scalar: MultigridScalar>(of type: Scalar.Type) -> Double {
+    Double(Scalar.ulpOfOne) / Double.ulpOfOne
   }
 
   /// The five-point operator as a dense matrix over the inner points in row-major order.
@@ -76,27 +94,70 @@ import Testing
 
   @Test(arguments: sizes) func splittingIsUndone(_ inner: Int) {
     let numbers = random(inner * inner, seed: 2)
-    #expect(values(inner, vector(inner, numbers)) == numbers)
+    #expect(values(inner, vector(inner, numbers, of: Double.self)) == numbers)
   }
 
   @Test(arguments: sizes) func productsAndResiduals(_ inner: Int) {
+    checkProductsAndResiduals(inner, Double.self)
+    checkProductsAndResiduals(inner, Float.self)
+  }
+
+  private func checkProductsAndResiduals<Scalar: MultigridScalar>(_ inner: Int, _ type: Scalar.Type) {
+    let unit = roundings(of: type)
+    let (x, rest) = (random(inner * inner, seed: 3), random(inner * inner, seed: 9))
+    let b = random(inner * inner, seed: 4)
     for harmonic in [false, true] {
-      let (x, b) = (random(inner * inner, seed: 3), random(inner * inner, seed: 4))
-      let (stencil, matrix) = (stencil(inner, harmonic: harmonic), matrix(inner, harmonic: harmonic))
-      var y = vector(inner, x.map { _ in 0 })
-      let dot = MultigridKernels.multiply(inner: inner, stencil: stencil, vector(inner, x), &y)
+      let matrix = matrix(inner, harmonic: harmonic)
+      var y = vector(inner, x.map { _ in 0 }, of: type)
+      let dot = Scalar.multiply(
+        inner: inner, stencil: stencil(inner, harmonic: harmonic, of: type), vector(inner, x, of: type),
+        &y)
       let expected = product(matrix, x)
       // Five terms: a few units in the last place of the largest.
-      #expect(distance(values(inner, y), expected) < 1e-14)
-      let expectedDot = zip(x, expected).reduce(0) { $0 + $1.0 * $1.1 }
-      #expect(abs(dot - expectedDot) < 1e-13 * abs(expectedDot))
-      let square = MultigridKernels.residual(
-        inner: inner, stencil: stencil, vector(inner, b), vector(inner, x), &y)
-      let residual = zip(b, expected).map { $0 - $1 }
-      #expect(distance(values(inner, y), residual) < 1e-14)
-      let expectedSquare = residual.reduce(0) { $0 + $1 * $1 }
-      #expect(abs(square - expectedSquare) < 1e-13 * expectedSquare)
+      #expect(distance(values(inner, y), expected) < 1e-14 * unit)
+      let size = (zip(x, x).reduce(0) { $0 + $1.0 * $1.1 } * expected.reduce(0) { $0 + $1 * $1 }).squareRoot()
+      #expect(abs(dot - zip(x, expected).reduce(0) { $0 + $1.0 * $1.1 }) < 1e-14 * unit * size)
+
+      let squares = Scalar.residual(
+        inner: inner, couplings: couplings(inner, harmonic: harmonic), vector(inner, b, of: Double.self),
+        minus: vector(inner, x, of: Double.self), rest: vector(inner, rest, of: Double.self), scale: 3,
+        into: &y)
+      let rounded = zip(b, expected).map { $0 - $1 }
+      let residual = zip(rounded, product(matrix, rest)).map { $0 - $1 }
+      // Computed in double precision, then rounded.
+      #expect(distance(values(inner, y), residual.map { 3 * $0 }) < 1e-14 + Double(Scalar.ulpOfOne))
+      for (square, residual) in [(squares.rounded, rounded), (squares.exact, residual)] {
+        let expected = residual.reduce(0) { $0 + $1 * $1 }
+        #expect(abs(square - expected) < 1e-13 * expected)
+      }
     }
+  }
+
+  @Test func stepsOfConjugateGradients() {
+    checkSteps(Double.self)
+    checkSteps(Float.self)
+  }
+
+  private func checkSteps<Scalar: MultigridScalar>(_ type: Scalar.Type) {
+    // More than a piece of the sums.
+    let count = 1003
+    let numbers = (10..<14).map { random(count, seed: $0).map { Scalar($0) } }
+    var (solution, residual, direction) = (random(count, seed: 14), numbers[0], numbers[1])
+    let (before, step, unit) = (solution, 0.3, 0x1p-9)
+    let square = Scalar.gradientStep(
+      count, step, unit: unit, direction: numbers[1], image: numbers[2], solution: &solution,
+      residual: &residual)
+    Scalar.nextDirection(count, -0.7, numbers[3], &direction)
+    for i in 0..<count {
+      #expect(abs(solution[i] - before[i] - step * unit * Double(numbers[1][i])) < 1e-15)
+      // Two roundings of numbers of at most five.
+      let expected = Double(numbers[0][i]) - step * Double(numbers[2][i])
+      #expect(abs(Double(residual[i]) - expected) < 5 * Double(Scalar.ulpOfOne))
+      let next = Double(numbers[3][i]) - 0.7 * Double(numbers[1][i])
+      #expect(abs(Double(direction[i]) - next) < 5 * Double(Scalar.ulpOfOne))
+    }
+    let expected = residual.reduce(0) { $0 + Double($1) * Double($1) }
+    #expect(abs(square - expected) < 50 * Double(Scalar.ulpOfOne) * expected)
   }
 
   @Test func movingKeepsTheSum() {
@@ -114,25 +175,26 @@ import Testing
 
   // MARK: - The cycle
 
-  /// One cycle by the kernels.
-  private func cycle(_ inner: Int, isFinest: Bool, _ stencil: [Double], _ b: [Double]) -> [Double] {
-    var x = [Double](repeating: 0, count: b.count)
+  /// One cycle by the kernels, and the product of b and its result.
+  private func cycle<Scalar: MultigridScalar>(
+    _ inner: Int, isFinest: Bool, _ stencil: [Scalar], _ b: [Scalar]
+  ) -> (x: [Scalar], product: Double) {
+    var x = [Scalar](repeating: 0, count: b.count)
     guard inner > 1 else {
-      MultigridKernels.solveSinglePoint(stencil: stencil, b, &x)
-      return x
+      let product = Scalar.solveSinglePoint(stencil: stencil, b, &x)
+      return (x, product)
     }
     let half = inner / 2
-    var coarse = [Double](repeating: 0, count: MultigridKernels.ninePointCount(inner: half))
-    var coarseB = [Double](repeating: 0, count: MultigridKernels.vectorCount(inner: half))
+    var coarse = [Scalar](repeating: 0, count: MultigridKernels.ninePointCount(inner: half))
+    var coarseB = [Scalar](repeating: 0, count: MultigridKernels.vectorCount(inner: half))
     // Scratch memory may hold anything.
-    var scratch = [Double](repeating: 1e30, count: MultigridKernels.scratchCount(inner: inner))
-    MultigridKernels.coarsen(inner: inner, isFinest: isFinest, stencil: stencil, &coarse, scratch: &scratch)
-    MultigridKernels.goDown(
-      inner: inner, isFinest: isFinest, stencil: stencil, b, &x, &coarseB, scratch: &scratch)
-    let correction = cycle(half, isFinest: false, coarse, coarseB)
-    MultigridKernels.goUp(
+    var scratch = [Scalar](repeating: 1e30, count: MultigridKernels.scratchCount(inner: inner))
+    Scalar.coarsen(inner: inner, isFinest: isFinest, stencil: stencil, &coarse, scratch: &scratch)
+    Scalar.goDown(inner: inner, isFinest: isFinest, stencil: stencil, b, &x, &coarseB, scratch: &scratch)
+    let correction = cycle(half, isFinest: false, coarse, coarseB).x
+    let product = Scalar.goUp(
       inner: inner, isFinest: isFinest, stencil: stencil, b, correction, &x, scratch: &scratch)
-    return x
+    return (x, product)
   }
 
   /// Interpolation from the points with even i and j, counted from 1, by the formulas on a dense matrix.
@@ -205,30 +267,44 @@ import Testing
   }
 
   @Test(arguments: sizes) func aCycleIsThatOfDenseMatrices(_ inner: Int) {
+    checkCycle(inner, Double.self)
+    checkCycle(inner, Float.self)
+  }
+
+  private func checkCycle<Scalar: MultigridScalar>(_ inner: Int, _ type: Scalar.Type) {
+    let b = random(inner * inner, seed: 5)
     for harmonic in [false, true] {
-      let b = random(inner * inner, seed: 5)
-      var stencil = stencil(inner, harmonic: harmonic)
-      MultigridKernels.prepare(inner: inner, stencil: &stencil)
-      let x = values(inner, cycle(inner, isFinest: true, stencil, vector(inner, b)))
+      let (x, dot) = cycle(
+        inner, isFinest: true, stencil(inner, harmonic: harmonic, of: type), vector(inner, b, of: type))
       // A few hundred roundings at up to four levels. With contrasts this low no coupling of a coarse grid has the
       // wrong sign; those are left out of the interpolation, which the formula here knows nothing of.
-      #expect(distance(x, denseCycle(inner, matrix(inner, harmonic: harmonic), b)) < 1e-11)
+      let expected = denseCycle(inner, matrix(inner, harmonic: harmonic), b)
+      #expect(distance(values(inner, x), expected) < 300 * Double(Scalar.ulpOfOne))
+      let product = zip(b, values(inner, x)).reduce(0) { $0 + $1.0 * $1.1 }
+      #expect(abs(dot - product) < 1e-14 * roundings(of: type) * product)
     }
   }
 
-  // Spread 4: contrasts beyond 10⁶, couplings of the wrong sign on coarse grids.
+  // Spread 4: contrasts beyond 10⁶, couplings of the wrong sign on coarse grids; too much for single precision.
   @Test(arguments: [0.3, 4]) func aCycleIsSymmetricAndPositive(_ spread: Double) {
+    checkSymmetry(spread, Double.self)
+    if spread < 1 { checkSymmetry(spread, Float.self) }
+  }
+
+  private func checkSymmetry<Scalar: MultigridScalar>(_ spread: Double, _ type: Scalar.Type) {
     let inner = 14
-    var stencil = stencil(inner, harmonic: false, spread: spread)
-    MultigridKernels.prepare(inner: inner, stencil: &stencil)
-    let vectors = (6..<9).map { vector(inner, random(inner * inner, seed: $0)) }
-    let images = vectors.map { cycle(inner, isFinest: true, stencil, $0) }
-    func dot(_ x: [Double], _ y: [Double]) -> Double { zip(x, y).reduce(0) { $0 + $1.0 * $1.1 } }
+    let stencil = stencil(inner, harmonic: false, spread: spread, of: type)
+    let vectors = (6..<9).map { vector(inner, random(inner * inner, seed: $0), of: type) }
+    let images = vectors.map { cycle(inner, isFinest: true, stencil, $0).x }
+    func dot(_ x: [Scalar], _ y: [Scalar]) -> Double {
+      zip(x, y).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+    }
     for i in 0..<3 {
       #expect(dot(vectors[i], images[i]) > 0)
       for j in 0..<i {
         let scale = (dot(vectors[i], images[i]) * dot(vectors[j], images[j])).squareRoot()
-        #expect(abs(dot(vectors[i], images[j]) - dot(vectors[j], images[i])) < 1e-13 * scale)
+        let difference = dot(vectors[i], images[j]) - dot(vectors[j], images[i])
+        #expect(abs(difference) < 1e-13 * roundings(of: type) * scale)
       }
     }
   }

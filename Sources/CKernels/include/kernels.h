@@ -160,47 +160,56 @@ void ck_grid_split_f64(size_t inner, const double *grid, double *x);
 void ck_grid_join_f64(size_t inner, const double *x, double *grid);
 
 /// The five-point operator of -h^2 div(a grad u) for the permeability at (inner + 2)^2 vertices; faces take the
-/// arithmetic or the harmonic mean.
+/// arithmetic or the harmonic mean. Its couplings alone are filled in: 8 planes.
 void ck_darcy_assemble_f64(size_t inner, int harmonic, const double *permeability, double *a);
-
-/// y = A x for a five-point operator; the dot product of x and y.
-double ck_darcy_multiply_f64(size_t inner, const double *a, const double *x, double *y);
-
-/// residual = b - A x; its squared norm.
-double ck_darcy_residual_f64(
-    size_t inner, const double *a, const double *b, const double *x, double *residual);
-
-/// x += step * p, r -= step * q; the squared norm of r.
-double ck_gradient_step_f64(
-    size_t n, double step, const double *p, const double *q, double *x, double *r);
 
 /// x = x + c rounded, c = what the rounding leaves over.
 void ck_move_sum_f64(size_t n, double *x, double *c);
 
-/// p = z + ratio * p.
-void ck_next_direction_f64(size_t n, double ratio, const double *z, double *p);
+/// What follows is there for numbers of either precision: y = A x for a five-point operator; the dot product of x and y.
+#define CK_MULTIGRID(real, suffix)                                                                                    \
+  double ck_darcy_multiply_##suffix(size_t inner, const real *a, const real *x, real *y);                             \
+                                                                                                                      \
+  /** residual = scale (b - A (x + rest)); the squared norm of b - A (x + rest), and that of b - A x in rounded. */   \
+  double ck_darcy_residual_##suffix(                                                                                  \
+      size_t inner, const double *a, const double *b, const double *x, const double *rest, double scale,              \
+      real *residual, double *rounded);                                                                               \
+                                                                                                                      \
+  /** y = scale * x. */                                                                                               \
+  void ck_scaled_##suffix(size_t n, double scale, const double *x, real *y);                                          \
+                                                                                                                      \
+  /** x += step * unit * p, r -= step * q; the squared norm of r. */                                                  \
+  double ck_gradient_step_##suffix(                                                                                   \
+      size_t n, double step, double unit, const real *p, const real *q, double *x, real *r);                          \
+                                                                                                                      \
+  /** p = z + ratio * p. */                                                                                           \
+  void ck_next_direction_##suffix(size_t n, double ratio, const real *z, real *p);                                    \
+                                                                                                                      \
+  /** Fills in the inverse diagonal and the interpolation of a five-point operator. */                                \
+  void ck_multigrid_prepare_##suffix(size_t inner, real *a);                                                          \
+                                                                                                                      \
+  /** The nine-point operator of the next coarser grid, inner / 2 points per axis, from a five-point or a nine-point  \
+      one. scratch: 23 * (inner / 2 + 2) numbers. */                                                                  \
+  void ck_multigrid_coarsen_five_##suffix(size_t inner, const real *a, real *coarse, real *scratch);                  \
+  void ck_multigrid_coarsen_nine_##suffix(size_t inner, const real *a, real *coarse, real *scratch);                  \
+                                                                                                                      \
+  /** x = one relaxation of A x = b from zero; coarse_b = the residual on the next coarser grid.                      \
+      scratch: 5 * (inner / 2 + 2) numbers. */                                                                        \
+  void ck_multigrid_down_five_##suffix(                                                                               \
+      size_t inner, const real *a, const real *b, real *x, real *coarse_b, real *scratch);                            \
+  void ck_multigrid_down_nine_##suffix(                                                                               \
+      size_t inner, const real *a, const real *b, real *x, real *coarse_b, real *scratch);                            \
+                                                                                                                      \
+  /** Adds the correction of the next coarser grid to x and relaxes in the reverse order; the dot product of b and x. \
+      scratch: 2 * (inner / 2 + 2) numbers. */                                                                        \
+  double ck_multigrid_up_five_##suffix(                                                                               \
+      size_t inner, const real *a, const real *b, const real *coarse_x, real *x, real *scratch);                      \
+  double ck_multigrid_up_nine_##suffix(                                                                               \
+      size_t inner, const real *a, const real *b, const real *coarse_x, real *x, real *scratch);                      \
+                                                                                                                      \
+  /** x = b / d for the single point of the coarsest grid; the product of b and x. */                                 \
+  double ck_multigrid_single_##suffix(const real *a, const real *b, real *x);
 
-/// Fills in the interpolation planes of a five-point operator.
-void ck_multigrid_prepare_f64(size_t inner, double *a);
-
-/// The nine-point operator of the next coarser grid, inner / 2 points per axis, from a five-point or a nine-point
-/// one. scratch: 23 * (inner / 2 + 2) numbers.
-void ck_multigrid_coarsen_five_f64(size_t inner, const double *a, double *coarse, double *scratch);
-void ck_multigrid_coarsen_nine_f64(size_t inner, const double *a, double *coarse, double *scratch);
-
-/// x = one relaxation of A x = b from zero; coarse_b = the residual on the next coarser grid.
-/// scratch: 5 * (inner / 2 + 2) numbers.
-void ck_multigrid_down_five_f64(
-    size_t inner, const double *a, const double *b, double *x, double *coarse_b, double *scratch);
-void ck_multigrid_down_nine_f64(
-    size_t inner, const double *a, const double *b, double *x, double *coarse_b, double *scratch);
-
-/// Adds the correction of the next coarser grid to x and relaxes in the reverse order.
-/// scratch: 2 * (inner / 2 + 2) numbers.
-void ck_multigrid_up_five_f64(
-    size_t inner, const double *a, const double *b, const double *coarse_x, double *x, double *scratch);
-void ck_multigrid_up_nine_f64(
-    size_t inner, const double *a, const double *b, const double *coarse_x, double *x, double *scratch);
-
-/// x = b / d for the single point of the coarsest grid.
-void ck_multigrid_single_f64(const double *a, const double *b, double *x);
+CK_MULTIGRID(double, f64)
+CK_MULTIGRID(float, f32)
+#undef CK_MULTIGRID
