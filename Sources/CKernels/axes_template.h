@@ -369,23 +369,25 @@ TARGET INLINE void NAME(expand_row)(const int whole, const int vectors, const st
 }
 
 TARGET static void NAME(expand_quarters)(size_t channels, const struct ck_quarters *quarters, const float *sums,
-                                         size_t start, size_t count, float *packed, float *field) {
+                                         size_t start, size_t count, float *packed, size_t quarter, size_t place,
+                                         float *field) {
   size_t m = quarters->m, even = (m + 1) / 2, n = quarters->length;
   size_t terms[2] = {even, m - even};
   for (size_t done = 0; done < count; done += TILE) {
-    size_t width = count - done < TILE ? count - done : TILE, j = start + done;
+    size_t width = count - done < TILE ? count - done : TILE, j = place + done;
     struct ck_factors cosines = {m, NULL, 0, 0, quarters->cosines, n}, sines = {m, NULL, 0, 0, quarters->sines, n};
-    NAME(pack)(&cosines, j, width, packed, 0);
-    NAME(pack)(&sines, j, width, packed + m * TILE, 0);
+    NAME(pack)(&cosines, start + done, width, packed, 0);
+    NAME(pack)(&sines, start + done, width, packed + m * TILE, 0);
     const float *tiles[4] = {packed, packed + even * TILE, packed + m * TILE, packed + (m + even) * TILE};
     for (size_t channel = 0; channel < channels; channel++) {
       const float *a = sums + channel * 2 * m;
-      float *row = field + channel * 4 * n;
+      float *row = field + channel * 4 * quarter;
       struct part parts[4] = {{.factors = a, .factor_row = 1},
                               {.factors = a + even, .factor_row = 1},
                               {.factors = a + m, .factor_row = 1},
                               {.factors = a + m + even, .factor_row = 1}};
-      float *first = row + j, *second = row + 2 * n - 1 - j, *third = row + 2 * n + j, *fourth = row + 4 * n - 1 - j;
+      float *first = row + j, *second = row + 2 * quarter - 1 - j, *third = row + 2 * quarter + j,
+            *fourth = row + 4 * quarter - 1 - j;
       if (width == TILE)
         NAME(expand_row)(1, PRODUCT_VECTORS, parts, terms, tiles, width, first, second, third, fourth);
       else if (width == LANES)

@@ -126,13 +126,14 @@ struct matrix_kernels {
   void (*sum_axis)(const struct ck_axis *axis, const float *from, float *to);
   void (*expand_axis)(const struct ck_axis *axis, const float *from, float *to);
   void (*expand_quarters)(size_t channels, const struct ck_quarters *quarters, const float *sums, size_t start,
-                          size_t count, float *packed, float *field);
+                          size_t count, float *packed, size_t quarter, size_t place, float *field);
   void (*inner_products)(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
                          const float *y, size_t y_row, int adds, float *c, size_t c_row);
-  void (*perceptron)(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row, float *y,
-                     size_t y_row);
+  void (*perceptron)(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
+                     const float *addend, size_t addend_row, float *y, size_t y_row);
   void (*perceptron_adjoint)(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
-                             const float *dy, size_t dy_row, float *dz, float *sums);
+                             const float *addend, size_t addend_row, const float *dy, size_t dy_row, float *dz,
+                             float *sums);
 };
 
 #define KERNELS(set)                                                                                    \
@@ -185,8 +186,9 @@ void ck_expand_axis_using(enum ck_instructions most, const struct ck_axis *axis,
 }
 
 void ck_expand_quarters_using(enum ck_instructions most, size_t channels, const struct ck_quarters *quarters,
-                              const float *sums, size_t start, size_t count, float *packed, float *field) {
-  kernels(most)->expand_quarters(channels, quarters, sums, start, count, packed, field);
+                              const float *sums, size_t start, size_t count, float *packed, size_t quarter,
+                              size_t place, float *field) {
+  kernels(most)->expand_quarters(channels, quarters, sums, start, count, packed, quarter, place, field);
 }
 
 void ck_inner_products_using(enum ck_instructions most, size_t rows, size_t columns, size_t length,
@@ -205,22 +207,24 @@ int ck_perceptron_is_narrow(const struct ck_perceptron *perceptron) {
 }
 
 void ck_perceptron_using(enum ck_instructions most, const struct ck_perceptron *perceptron, size_t columns,
-                         const float *u, size_t u_row, float *y, size_t y_row) {
-  kernels(most)->perceptron(perceptron, columns, u, u_row, y, y_row);
+                         const float *u, size_t u_row, const float *addend, size_t addend_row, float *y,
+                         size_t y_row) {
+  kernels(most)->perceptron(perceptron, columns, u, u_row, addend, addend_row, y, y_row);
 }
 
-void ck_perceptron(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row, float *y,
-                   size_t y_row) {
-  ck_perceptron_using(CK_AVX512, perceptron, columns, u, u_row, y, y_row);
+void ck_perceptron(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
+                   const float *addend, size_t addend_row, float *y, size_t y_row) {
+  ck_perceptron_using(CK_AVX512, perceptron, columns, u, u_row, addend, addend_row, y, y_row);
 }
 
 void ck_perceptron_adjoint_using(enum ck_instructions most, const struct ck_perceptron *perceptron, size_t columns,
-                                 const float *u, size_t u_row, const float *dy, size_t dy_row, float *dz,
-                                 float *sums) {
-  kernels(most)->perceptron_adjoint(perceptron, columns, u, u_row, dy, dy_row, dz, sums);
+                                 const float *u, size_t u_row, const float *addend, size_t addend_row,
+                                 const float *dy, size_t dy_row, float *dz, float *sums) {
+  kernels(most)->perceptron_adjoint(perceptron, columns, u, u_row, addend, addend_row, dy, dy_row, dz, sums);
 }
 
 void ck_perceptron_adjoint(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
-                           const float *dy, size_t dy_row, float *dz, float *sums) {
-  ck_perceptron_adjoint_using(CK_AVX512, perceptron, columns, u, u_row, dy, dy_row, dz, sums);
+                           const float *addend, size_t addend_row, const float *dy, size_t dy_row, float *dz,
+                           float *sums) {
+  ck_perceptron_adjoint_using(CK_AVX512, perceptron, columns, u, u_row, addend, addend_row, dy, dy_row, dz, sums);
 }

@@ -120,10 +120,11 @@ struct NAME(block) {
   const float *b;
   size_t b_row, next;
   size_t tiles;
-  /// Where the sums go, which are added to what is there if the block continues.
+  /// Where the sums go, and what they begin with, nothing if that is null; it may be the same place.
   float *to;
   size_t to_row;
-  int continues;
+  const float *from;
+  size_t from_row;
   /// How they end, as in ck_finish, at the first row and tile: a bias per row, factors and places for slopes that lie
   /// as the result does.
   enum ck_activation kind;
@@ -154,12 +155,12 @@ TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, const s
   size_t inner = block->inner, row = block->row, column = block->column, b_row = block->b_row, to_row = block->to_row;
   const float *a = block->a, *b = block->b;
   float *to = block->to;
-  const float *bias = block->bias, *factor = block->factor;
+  const float *from = block->from, *bias = block->bias, *factor = block->factor;
   for (size_t t = 0; t < block->tiles; t++, b += block->next, to += TILE) {
     NAME(vector) sum[PRODUCT_ROWS][PRODUCT_VECTORS];
     UNROLL for (int r = 0; r < rows; r++) {
       UNROLL for (int v = 0; v < vectors; v++)
-        sum[r][v] = block->continues ? NAME(load)(to + r * to_row + v * LANES) : NAME(all)(0);
+        sum[r][v] = from ? NAME(load)(from + t * TILE + r * block->from_row + v * LANES) : NAME(all)(0);
     }
     if (bias)
       UNROLL for (int r = 0; r < rows; r++) {
@@ -261,8 +262,11 @@ TARGET static __attribute__((noinline)) void NAME(product_end)(struct NAME(block
   whole.to_row = TILE;
   whole.kind = CK_IDENTITY;
   whole.factor = NULL;
-  for (int r = 0; r < rows && block.continues; r++)
-    NAME(read_row)(block.to + r * block.to_row, width, width, sums + r * TILE);
+  if (block.from) {
+    for (int r = 0; r < rows; r++) NAME(read_row)(block.from + r * block.from_row, width, width, sums + r * TILE);
+    whole.from = sums;
+    whole.from_row = TILE;
+  }
   NAME(product_block)(rows, (int)((width + LANES - 1) / LANES), &whole);
   for (int r = 0; r < rows; r++) {
     float *row = sums + r * TILE;
@@ -295,7 +299,7 @@ TARGET static void NAME(product)(size_t rows, size_t columns, const struct ck_fa
           .inner = inner, .a = factors->a + r * factors->row, .row = factors->row, .column = factors->column,
           .b = packs ? packed : factors->b + start, .b_row = packs ? TILE : factors->b_row,
           .next = packs ? inner * TILE : TILE, .tiles = width / TILE, .to = c + place, .to_row = c_row,
-          .continues = continues, .kind = CK_IDENTITY};
+          .from = continues ? c + place : NULL, .from_row = c_row, .kind = CK_IDENTITY};
       if (finish) {
         block.kind = finish->kind;
         block.bias = finish->bias ? finish->bias + r : NULL;
@@ -308,6 +312,7 @@ TARGET static void NAME(product)(size_t rows, size_t columns, const struct ck_fa
       block.b += block.tiles * block.next;
       block.tiles = 1;
       block.to += done;
+      if (block.from) block.from += done;
       if (block.factor) block.factor += done;
       if (block.slope) block.slope += done;
       if (rest % LANES || block.kind != CK_IDENTITY)
@@ -318,12 +323,22 @@ TARGET static void NAME(product)(size_t rows, size_t columns, const struct ck_fa
   }
 }
 
-/// W1 u for rows of hidden channels at a tile of points that NAME(pack) packed.
-TARGET INLINE void NAME(hidden_rows)(const struct ck_perceptron *p, int rows, int vectors, size_t first_row,
-                                     const float *packed, float *block) {
+/// W1 u and the addend, if there is one, for rows of hidden channels at a tile of `width` points that are packed.
+TARGET INLINE void NAME(hidden_rows)(const struct ck_perceptron *p, int rows, size_t width, size_t first_row,
+                                     const float *packed, const float *addend, size_t addend_row, float *block) {
+  int vectors = (int)((width + LANES - 1) / LANES);
   struct NAME(block) sums = {.inner = p->inputs, .a = p->hidden_weight + first_row * p->inputs, .row = p->inputs,
                              .column = 1, .b = packed, .b_row = TILE, .tiles = 1, .to = block, .to_row = TILE,
                              .kind = CK_IDENTITY};
+  if (addend) {
+    sums.from = addend + first_row * addend_row;
+    sums.from_row = addend_row;
+    if (width % LANES) {
+      for (int r = 0; r < rows; r++) NAME(read_row)(sums.from + r * addend_row, width, width, block + r * TILE);
+      sums.from = block;
+      sums.from_row = TILE;
+    }
+  }
   if (vectors == PRODUCT_VECTORS)
     NAME(product_height)(rows, PRODUCT_VECTORS, &sums);
   else
@@ -331,18 +346,18 @@ TARGET INLINE void NAME(hidden_rows)(const struct ck_perceptron *p, int rows, in
 }
 
 TARGET static void NAME(perceptron)(const struct ck_perceptron *p, size_t columns, const float *u, size_t u_row,
-                                    float *y, size_t y_row) {
+                                    const float *addend, size_t addend_row, float *y, size_t y_row) {
   _Alignas(64) float packed[MAXIMUM_INNER * TILE], block[PRODUCT_ROWS * TILE], sum[NARROW][TILE];
   struct ck_factors source = {p->inputs, NULL, 0, 0, u, u_row};
   for (size_t start = 0; start < columns; start += TILE) {
     size_t width = columns - start < TILE ? columns - start : TILE;
-    int vectors = (int)((width + LANES - 1) / LANES);
+    const float *more = addend ? addend + start : NULL;
     NAME(pack)(&source, start, width, packed, 0);
     for (size_t o = 0; o < p->outputs; o++)
       for (int i = 0; i < TILE; i++) sum[o][i] = p->bias[o];
     for (size_t r = 0; r < p->hidden; r += PRODUCT_ROWS) {
       int height = p->hidden - r < PRODUCT_ROWS ? (int)(p->hidden - r) : PRODUCT_ROWS;
-      NAME(hidden_rows)(p, height, vectors, r, packed, block);
+      NAME(hidden_rows)(p, height, width, r, packed, more, addend_row, block);
       for (int h = 0; h < height; h++)
         NAME(activate)(p->activation, p->hidden_bias[r + h], block + h * TILE, block + h * TILE, NULL);
       for (size_t o = 0; o < p->outputs; o++) {
@@ -394,19 +409,21 @@ TARGET INLINE void NAME(hidden_gradient)(const int vectors, const struct ck_perc
 }
 
 TARGET static void NAME(perceptron_adjoint)(const struct ck_perceptron *p, size_t columns, const float *u,
-                                            size_t u_row, const float *dy, size_t dy_row, float *dz, float *sums) {
+                                            size_t u_row, const float *addend, size_t addend_row, const float *dy,
+                                            size_t dy_row, float *dz, float *sums) {
   _Alignas(64) float packed[MAXIMUM_INNER * TILE], block[PRODUCT_ROWS * TILE], slope[PRODUCT_ROWS * TILE];
   _Alignas(64) float result[NARROW][TILE];
   struct ck_factors source = {p->inputs, NULL, 0, 0, u, u_row};
   for (size_t start = 0; start < columns; start += TILE) {
     size_t width = columns - start < TILE ? columns - start : TILE;
     int vectors = (int)((width + LANES - 1) / LANES);
+    const float *more = addend ? addend + start : NULL;
     NAME(pack)(&source, start, width, packed, 0);
     // Zeros behind the last point: they add nothing to the sums.
     for (size_t o = 0; o < p->outputs; o++) NAME(read_row)(dy + o * dy_row + start, width, width, result[o]);
     for (size_t r = 0; r < p->hidden; r += PRODUCT_ROWS) {
       int height = p->hidden - r < PRODUCT_ROWS ? (int)(p->hidden - r) : PRODUCT_ROWS;
-      NAME(hidden_rows)(p, height, vectors, r, packed, block);
+      NAME(hidden_rows)(p, height, width, r, packed, more, addend_row, block);
       for (int h = 0; h < height; h++) {
         float *row = block + h * TILE;
         NAME(activate)(p->activation, p->hidden_bias[r + h], row, row, slope + h * TILE);

@@ -26,6 +26,23 @@ KERNEL(void, ck_multiply_f32, (size_t n, const float *restrict a, float *restric
   for (size_t i = 0; i < n; i++) y[i] *= a[i];
 }
 
+KERNEL(void, ck_add_rows_f32, (size_t rows, size_t count, size_t row, const float *restrict x,
+    const float *restrict factor, float *restrict y), (rows, count, row, x, factor, y)) {
+  for (size_t r = 0; r < rows; r++) {
+    const float *restrict a = x + r * row;
+    float *restrict sum = y + r * row;
+    // The next of the short pieces of long rows, which the processor does not foresee.
+    for (size_t i = 0; i < count && r + 1 < rows; i += 16) {
+      __builtin_prefetch(a + row + i);
+      if (factor) __builtin_prefetch(factor + (r + 1) * row + i);
+    }
+    if (factor)
+      for (size_t i = 0; i < count; i++) sum[i] = (sum[i] + a[i]) * factor[r * row + i];
+    else
+      for (size_t i = 0; i < count; i++) sum[i] += a[i];
+  }
+}
+
 KERNEL(void, ck_normalization_adjoint_f32, (size_t n, float a, float b, float c, const float *restrict x,
     float *restrict gradient), (n, a, b, c, x, gradient)) {
   for (size_t i = 0; i < n; i++) gradient[i] = a * gradient[i] + b * x[i] + c;

@@ -101,7 +101,8 @@ import Testing
     #expect(added[folded.count] == 7 && expanded[points.count] == 7, "nothing behind the end is touched")
   }
 
-  /// (m, quarter, first point, points): none or all of a quarter, tiles that are whole and not.
+  /// (m, quarter, first point, points): none or all of a quarter, tiles that are whole and not; into rows of a field
+  /// and into rows that have these points alone.
   @Test(
     arguments: instructions,
     [(1, 1, 0, 1), (2, 5, 1, 3), (7, 16, 0, 16), (16, 256, 192, 64), (5, 100, 10, 77), (200, 128, 0, 128)])
@@ -116,12 +117,16 @@ import Testing
     let sines = frequencies.flatMap { f in (0..<quarter).map { Float(sin(angle(f, $0))) } }
     let sums = noise(channels * 2 * m, 0)
     var field = [Float](repeating: 7, count: channels * 4 * quarter)
+    var piece = [Float](repeating: 7, count: channels * 4 * count + 1)
     var packed = [Float](repeating: 0, count: 2 * m * Int(CK_WIDEST_TILE))
     cosines.withUnsafeBufferPointer { cosines in
       sines.withUnsafeBufferPointer { sines in
         var kernel = ck_quarters(
           m: m, length: quarter, cosines: cosines.baseAddress, sines: sines.baseAddress)
-        ck_expand_quarters_using(instructions, channels, &kernel, sums, start, count, &packed, &field)
+        ck_expand_quarters_using(
+          instructions, channels, &kernel, sums, start, count, &packed, quarter, start, &field)
+        ck_expand_quarters_using(
+          instructions, channels, &kernel, sums, start, count, &packed, count, 0, &piece)
       }
     }
     for channel in 0..<channels {
@@ -138,8 +143,12 @@ import Testing
             + Double(sums[channel * 2 * m + m + index]) * sin(angle(f, i))
         }
         #expect(abs(value - sum) <= tolerance(2 * m + 1))
+        // A piece of an odd quarter comes backwards, and ends where that of an even one begins.
+        let place = i / quarter % 2 == 0 ? inQuarter - start : count - 1 - (inQuarter - start)
+        #expect(Double(piece[(channel * 4 + i / quarter) * count + place]) == value)
       }
     }
+    #expect(piece[channels * 4 * count] == 7, "nothing behind the end is touched")
   }
 
   @Test(
@@ -211,19 +220,34 @@ import Testing
     }
   }
 
+  private static let perceptronSizes = [
+    (CK_GELU, 20, 128, 1, 101), (CK_RELU, 5, 11, 3, 48), (CK_IDENTITY, 1, 3, 4, 7), (CK_GELU, 64, 9, 2, 5),
+  ]
+
   /// Heights of blocks and widths of tiles that leave a rest; the sums of the adjoint are added to what is there.
-  @Test(
-    arguments: instructions,
-    [(CK_GELU, 20, 128, 1, 101), (CK_RELU, 5, 11, 3, 48), (CK_IDENTITY, 1, 3, 4, 7), (CK_GELU, 64, 9, 2, 5)])
+  @Test(arguments: instructions, perceptronSizes)
   func perceptrons(instructions: ck_instructions, size: (ck_activation, Int, Int, Int, Int)) {
+    checkPerceptron(instructions, size, adds: false)
+  }
+
+  /// The same with something more in the hidden sums, in whose place the adjoint's result comes.
+  @Test(arguments: instructions, perceptronSizes + [(CK_RELU, 7, 13, 1, 96)])
+  func perceptronsWithAnAddend(instructions: ck_instructions, size: (ck_activation, Int, Int, Int, Int)) {
+    checkPerceptron(instructions, size, adds: true)
+  }
+
+  private func checkPerceptron(
+    _ instructions: ck_instructions, _ size: (ck_activation, Int, Int, Int, Int), adds: Bool
+  ) {
     let (kind, inputs, hidden, outputs, columns) = size
     let stride = columns + 3
     // Weights that make the hidden sums of order one.
     let w1 = noise(hidden * inputs, 0).map { $0 / Float(inputs).squareRoot() }
     let (b1, w2, b2) = (noise(hidden, 1), noise(outputs * hidden, 2), noise(outputs, 3))
     let (u, dy) = (noise(inputs * stride, 4), noise(outputs * stride, 5))
+    let addend = noise(hidden * columns, 6)
     var y = [Float](repeating: 7, count: outputs * stride)
-    var dz = [Float](repeating: 7, count: hidden * columns)
+    var dz = adds ? addend : [Float](repeating: 7, count: hidden * columns)
     var sums = [Float](repeating: 0, count: hidden * (1 + outputs) * 16)
     sums[0] = 3
     w1.withUnsafeBufferPointer { w1 in
@@ -235,9 +259,14 @@ import Testing
               hidden_weight: w1.baseAddress, hidden_bias: b1.baseAddress, weight: w2.baseAddress,
               bias: b2.baseAddress)
             #expect(ck_perceptron_is_narrow(&perceptron) == 1)
-            ck_perceptron_using(instructions, &perceptron, columns, u, stride, &y, stride)
-            ck_perceptron_adjoint_using(
-              instructions, &perceptron, columns, u, stride, dy, stride, &dz, &sums)
+            dz.withUnsafeMutableBufferPointer { dz in
+              let start = dz.baseAddress
+              ck_perceptron_using(
+                instructions, &perceptron, columns, u, stride, adds ? start : nil, columns, &y, stride)
+              ck_perceptron_adjoint_using(
+                instructions, &perceptron, columns, u, stride, adds ? start : nil, columns, dy, stride, start,
+                &sums)
+            }
           }
         }
       }
@@ -246,7 +275,7 @@ import Testing
     for row in 0..<hidden {
       var expected = [Double](repeating: 0, count: 1 + outputs)
       for column in 0..<columns {
-        let z = (0..<inputs).reduce(Double(b1[row])) {
+        let z = (0..<inputs).reduce(Double(b1[row]) + (adds ? Double(addend[row * columns + column]) : 0)) {
           $0 + Double(w1[row * inputs + $1]) * Double(u[$1 * stride + column])
         }
         let distribution = 0.5 * erfc(-z / 2.0.squareRoot())

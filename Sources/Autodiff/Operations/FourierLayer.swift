@@ -41,18 +41,26 @@ public struct FourierLayerVariables {
 ///
 /// - Parameter lifting: a matrix `[I, C]`, C at most I: the layers act on `lifting` times the C channels of u. It is
 ///   joined with the first layer, so that the I channels are never made; a bias is a column for a channel of ones.
+/// - Parameter projection: a perceptron that acts on what the layers give. Where it pays it is joined with the last
+///   layer, whose channels are never made then.
 public func fourierLayers(
-  _ u: Variable, lifting: Variable? = nil, _ layers: [FourierLayerVariables]
+  _ u: Variable, lifting: Variable? = nil, _ layers: [FourierLayerVariables],
+  projection: ProjectionVariables? = nil
 ) -> Variable {
   let stack = FourierStack(
     input: FieldShape(u.shape),
     lifting: lifting.map { Lifting(matrix: $0.value, needsGradient: $0.needsGradient) },
-    layers, inputGradient: u.needsGradient)
+    layers, projection: projection, inputGradient: u.needsGradient)
   let (value, traces) = stack.forward(u.value)
-  let inputs = [u] + (lifting.map { [$0] } ?? []) + layers.flatMap(\.all)
-  return Variable(value, from: inputs) { (gradient: consuming Tensor<Float>) in
+  let joined = stack.projection == nil ? nil : projection
+  let inputs = [u] + (lifting.map { [$0] } ?? []) + layers.flatMap(\.all) + (joined?.all ?? [])
+  let result = Variable(value, from: inputs) { (gradient: consuming Tensor<Float>) in
     stack.adjoint(gradient, traces)
   }
+  guard let projection, joined == nil else { return result }
+  return perceptron(
+    result, hiddenWeight: projection.hiddenWeight, hiddenBias: projection.hiddenBias,
+    weight: projection.weight, bias: projection.bias, activation: projection.activation)
 }
 
 /// The two directions of some Fourier layers.
@@ -66,7 +74,11 @@ private struct FourierStack {
     let activation: Activation
     /// What makes this layer's input of the field, if anything does.
     let lifting: Lifting?
-    /// What the skip connection multiplies the field by: W, or W P.
+    /// What is made of this layer's output, if it is made at once.
+    let projection: Projection?
+    /// What the skip connection multiplies this layer's input by: W, or W₁ W for a joined projection.
+    let inputWeight: Tensor<Float>
+    /// The same for the field: it, or it times P.
     let fieldWeight: Tensor<Float>
     let weightNeedsGradient: Bool
     let skipNeedsGradient: Bool
@@ -80,7 +92,14 @@ private struct FourierStack {
     /// The numbers of one sample of the field.
     var fieldCount: Int { channels * kernel.input.points }
     /// Whether the gradients of what `fieldWeight` is made of are wanted, or that of b.
-    var needsTerms: Bool { skipNeedsGradient || lifting?.needsGradient ?? false }
+    var needsTerms: Bool {
+      skipNeedsGradient || lifting?.needsGradient ?? false || projection?.needsGradient ?? false
+    }
+
+    /// Whether the gradient of the mixed modes is wanted.
+    var needsModes: Bool {
+      weightNeedsGradient || inputNeedsGradient || projection?.hiddenWeightNeedsGradient ?? false
+    }
 
     /// The numbers of one sample in what the layer gives.
     var outputCount: Int { kernel.outputs * kernel.input.points }
@@ -98,17 +117,24 @@ private struct FourierStack {
     let fieldSpectrum: Tensor<Float>?
     /// The derivative of the activation; for `relu` its value, which is positive where the derivative is one.
     let derivative: Tensor<Float>?
+    /// For a joined projection: the mixed modes, for its gradient, and what it makes of them.
+    var mixed: Tensor<Float>?
+    var factors: Tensor<Float>?
   }
 
   let layers: [Layer]
 
+  /// The projection that is joined with the last layer.
+  var projection: Projection? { layers[layers.count - 1].projection }
+
   init(
-    input: FieldShape, lifting: Lifting?, _ layers: [FourierLayerVariables], inputGradient: Bool
+    input: FieldShape, lifting: Lifting?, _ layers: [FourierLayerVariables], projection: ProjectionVariables?,
+    inputGradient: Bool
   ) {
     if let lifting {
       precondition(
         lifting.inputs == input.channels && lifting.inputs <= lifting.outputs,
-        "lifting \(lifting.matrix.shape) of \(input.channels) channels")
+        "lifting \(lifting.map.matrix.shape) of \(input.channels) channels")
     }
     var shape = lifting.map { FieldShape(input.shape(channels: $0.outputs)) } ?? input
     var needsGradient = inputGradient || lifting?.needsGradient ?? false
@@ -120,11 +146,20 @@ private struct FourierStack {
       shape = FieldShape(shape.shape(channels: kernel.outputs))
       let inputNeedsGradient = needsGradient
       let lifting = index == 0 ? lifting : nil
-      needsGradient = needsGradient || layer.all.contains(where: \.needsGradient)
+      let joined =
+        index == layers.count - 1 && layer.activation == .identity
+        ? projection.flatMap {
+          Projection(
+            $0, behind: kernel, inputs: lifting?.inputs ?? kernel.inputs, skipBias: layer.skipBias.value)
+        } : nil
+      let inputWeight = joined?.map.product(layer.skipWeight.value) ?? layer.skipWeight.value
+      needsGradient =
+        needsGradient || layer.all.contains(where: \.needsGradient) || joined?.needsGradient ?? false
       return Layer(
         kernel: kernel, weight: layer.weight.value, skipWeight: layer.skipWeight.value,
-        skipBias: layer.skipBias.value, activation: layer.activation, lifting: lifting,
-        fieldWeight: lifting?.composed(with: layer.skipWeight.value) ?? layer.skipWeight.value,
+        skipBias: layer.skipBias.value, activation: layer.activation, lifting: lifting, projection: joined,
+        inputWeight: inputWeight,
+        fieldWeight: lifting.map { ChannelMap(matrix: inputWeight).product($0.map.matrix) } ?? inputWeight,
         weightNeedsGradient: layer.weight.needsGradient,
         skipNeedsGradient: layer.skipWeight.needsGradient || layer.skipBias.needsGradient,
         needsGradient: needsGradient, inputNeedsGradient: inputNeedsGradient,
@@ -142,9 +177,21 @@ private struct FourierStack {
       var fieldSpectrum: Tensor<Float>?
       if let lifting = layer.lifting {
         fieldSpectrum = lifting.needsGradient ? spectrum : nil
-        spectrum = lifting.lift(spectrum)
+        spectrum = lifting.map.apply(spectrum)
       }
-      let result = finish(index, value, layer.kernel.mix(spectrum, layer.weight))
+      let mixed = layer.kernel.mix(spectrum, layer.weight)
+      if let projection = layer.projection {
+        let factors = projection.factors(mixed)
+        traces.append(
+          Trace(
+            field: layer.needsGradient ? value : nil, spectrum: layer.weightNeedsGradient ? spectrum : nil,
+            fieldSpectrum: fieldSpectrum, derivative: nil,
+            mixed: projection.hiddenWeightNeedsGradient ? mixed : nil,
+            factors: layer.needsGradient ? factors : nil))
+        value = projection.forward(value, fieldWeight: layer.fieldWeight, factors: factors)
+        continue
+      }
+      let result = finish(index, value, mixed)
       traces.append(
         Trace(
           field: layer.needsTerms ? value : nil, spectrum: layer.weightNeedsGradient ? spectrum : nil,
@@ -202,10 +249,12 @@ private struct FourierStack {
 
   // MARK: - Backward
 
-  /// The gradients of the input, of the lifting if there is one, and of every layer's modes' matrices, W and b.
+  /// The gradients of the input, of the lifting if there is one, of every layer's modes' matrices, W and b, and of the
+  /// projection's parameters if one is joined.
   func adjoint(_ gradient: consuming Tensor<Float>, _ traces: [Trace]) -> [Tensor<Float>?] {
     var gradients: [[Tensor<Float>?]] = []
     var liftingGradient: Tensor<Float>?
+    var projectionGradients: [Tensor<Float>?] = []
     var step = enterLast(gradient, traces)
     for (index, layer) in layers.enumerated().reversed() {
       guard layer.needsGradient else {
@@ -213,38 +262,57 @@ private struct FourierStack {
         continue
       }
       let fieldWeight = layer.needsTerms ? sumOverFirstAxis(step.terms, shape: layer.fieldWeight.shape) : nil
-      let skip = layer.skipNeedsGradient ? fieldWeight : nil
+      let inputWeight = fieldWeight.map { layer.lifting?.skipGradient($0) ?? $0 }
+      let bias = fieldWeight.map {
+        sumOverFirstAxis(step.terms, shape: [$0.shape[0]], from: $0.count)
+      }
+      var modes = step.modes
+      if let projection = layer.projection {
+        projectionGradients = projection.gradients(
+          terms: step.terms, inputs: layer.channels, joined: inputWeight, bias: bias,
+          skipWeight: layer.skipWeight, skipBias: layer.skipBias, mixed: traces[index].mixed, modes: modes)
+        if layer.needsModes { modes = projection.map.applyAdjoint(modes) }
+      }
+      let fromProjection = { layer.projection?.map.product(transposed: true, $0) ?? $0 }
       gradients.append([
-        traces[index].spectrum.map { layer.kernel.weightGradient($0, step.modes) },
-        skip.map { layer.lifting?.skipGradient($0) ?? $0 },
-        skip.map { _ in
-          sumOverFirstAxis(step.terms, shape: layer.skipBias.shape, from: layer.fieldWeight.count)
-        },
+        traces[index].spectrum.map { layer.kernel.weightGradient($0, modes) },
+        layer.skipNeedsGradient ? inputWeight.map(fromProjection) : nil,
+        layer.skipNeedsGradient ? bias.map(fromProjection) : nil,
       ])
       guard layer.inputNeedsGradient else { continue }
-      var modes = layer.kernel.mixAdjoint(step.modes, layer.weight)
+      modes = layer.kernel.mixAdjoint(modes, layer.weight)
       if let lifting = layer.lifting {
         if let fieldWeight, let spectrum = traces[index].fieldSpectrum {
           liftingGradient = lifting.gradient(
-            composed: fieldWeight, skipWeight: layer.skipWeight, spectrum: spectrum, lifted: modes)
+            composed: fieldWeight, skipWeight: layer.inputWeight, spectrum: spectrum, lifted: modes)
         }
         guard layer.fieldNeedsGradient else { continue }
-        modes = lifting.liftAdjoint(modes)
+        modes = lifting.map.applyAdjoint(modes)
       }
       step = goBack(index, step.sums, modes, traces)
     }
     return [layers[0].fieldNeedsGradient ? step.sums : nil]
       + (layers[0].lifting == nil ? [] : [liftingGradient])
-      + gradients.reversed().flatMap(\.self)
+      + gradients.reversed().flatMap(\.self) + projectionGradients
   }
 
   /// The gradients of a layer's sums, which its activation takes, of its mixed modes, and, by samples, of what the field
   /// is multiplied by and of b.
+  ///
+  /// With a joined projection those of the field as far as it goes through `fieldWeight`, of W₁ times the mixed modes
+  /// and, by samples, of the parameters of a perceptron from the field.
   private typealias Step = (sums: Tensor<Float>, modes: Tensor<Float>, terms: Tensor<Float>)
 
-  /// From the gradient of the result through the last activation, in place.
+  /// From the gradient of the result through a joined projection, or through the last activation, in place.
   private func enterLast(_ gradient: consuming Tensor<Float>, _ traces: [Trace]) -> Step {
     let (layer, trace) = (layers[layers.count - 1], traces[layers.count - 1])
+    if let projection = layer.projection, let field = trace.field, let factors = trace.factors {
+      let step = projection.adjoint(
+        gradient, field, fieldWeight: layer.fieldWeight, factors: factors,
+        wanted: Projection.Wanted(
+          terms: layer.needsTerms, field: layer.fieldNeedsGradient, modes: layer.needsModes))
+      return (step.field, step.modes, step.terms)
+    }
     var sums: Tensor<Float> = gradient
     var (modes, terms) = (Tensor<Float>(shape: [0]), Tensor<Float>(shape: [0]))
     sums.withUnsafeMutableBuffer { sums in
@@ -285,6 +353,10 @@ private struct FourierStack {
             ) { range in
               let (source, start) = (sample * layer.outputCount + range.lowerBound, target + range.lowerBound)
               let factor = previous?.activation == .gelu ? derivative + start : nil
+              if layer.projection != nil {
+                ck_add_rows_f32(layer.channels, range.count, points, sums + start, factor, result + start)
+                return
+              }
               MatrixKernels.product(
                 rows: layer.channels, columns: range.count,
                 ck_factors(

@@ -95,7 +95,7 @@ struct PerceptronKernel {
           let width = min(Self.tile, points - start)
           let (source, target) = (u + sample * inputs * points + start, y + sample * outputs * points + start)
           if isNarrow {
-            ck_perceptron(&perceptron, width, source, points, target, points)
+            ck_perceptron(&perceptron, width, source, points, nil, 0, target, points)
             continue
           }
           hiddenTile(source, weights.w1, weights.b1, width: width, h)
@@ -141,7 +141,8 @@ struct PerceptronKernel {
             let source = u + sample * inputs * points + start
             let gradient = dy + sample * outputs * points + start
             if isNarrow {
-              ck_perceptron_adjoint(&perceptron, width, source, points, gradient, points, dz, sums)
+              ck_perceptron_adjoint(
+                &perceptron, width, source, points, nil, 0, gradient, points, dz, sums)
             } else {
               hiddenTile(source, weights.w1, weights.b1, width: width, h, slope: slope)
               hiddenGradient(weights.w2, gradient, width: width, h, slope: slope, into: dz)
@@ -163,7 +164,9 @@ struct PerceptronKernel {
                 into: du + sample * inputs * points + start, stride: points)
             }
           }
-          if isNarrow, let terms { addParts(sums, to: terms + hidden * inputs) }
+          if isNarrow, let terms {
+            Self.addParts(sums, hidden: hidden, outputs: outputs, to: terms + hidden * inputs)
+          }
         }
       }
     }
@@ -195,14 +198,16 @@ struct PerceptronKernel {
   }
 
   /// The numbers in which `ck_perceptron_adjoint` keeps every sum.
-  private static let parts = 16
+  static let parts = 16
 
   /// Adds the gradients of b₁ and, behind it, W₂ from the sums of `ck_perceptron_adjoint`.
-  private func addParts(_ sums: UnsafePointer<Float>, to gradients: UnsafeMutablePointer<Float>) {
+  static func addParts(
+    _ sums: UnsafePointer<Float>, hidden: Int, outputs: Int, to gradients: UnsafeMutablePointer<Float>
+  ) {
     for channel in 0..<hidden {
       for row in 0...outputs {
-        let sum = sums + (channel * (1 + outputs) + row) * Self.parts
-        gradients[row * hidden + channel] += Float(ck_sum_f32(Self.parts, sum))
+        let sum = sums + (channel * (1 + outputs) + row) * parts
+        gradients[row * hidden + channel] += Float(ck_sum_f32(parts, sum))
       }
     }
   }

@@ -57,23 +57,10 @@ public final class TruncatedFourierTransform: Sendable {
     }
   }
 
-  /// The quarters of a row of the only axis, where it has four equal ones.
-  private struct Quarters {
-    /// Their length.
-    let length: Int
-    /// `[m, length]`: cos(2πk(j + ½)/points), first of the even frequencies, then of the odd ones.
-    let cosines: Tensor<Float>
-    /// The same with sines.
-    let sines: Tensor<Float>
-    /// `[m, 2]`: exp(πik/points), which moves the origin by half a point, for the transform and for the adjoint of
-    /// the inverse.
-    let analysisTurns: Tensor<Float>
-    let synthesisTurns: Tensor<Float>
-  }
-
   /// From the first axis to the last but one.
   private let leading: [LeadingAxis]
-  private let quarters: Quarters?
+  /// The quarters of the only axis, where it has four equal ones.
+  let quarters: FourierQuarters?
   private let columns: Int
   private let columnModes: Int
   /// [columns, m, 2]: cos, −sin; and the transpose.
@@ -129,7 +116,9 @@ public final class TruncatedFourierTransform: Sendable {
     // A real field has every frequency but the mean and the Nyquist frequency twice.
     let points = Double(grid.reduce(1, *))
     let multiplicity = { (k: Int) in (k == 0 || 2 * k == columns ? 1 : 2) / points }
-    quarters = last == 0 && columns % 4 == 0 ? Self.makeQuarters(columns, kept, multiplicity) : nil
+    quarters =
+      last == 0 && columns % 4 == 0
+      ? FourierQuarters(points: columns, modes: kept, multiplicity: multiplicity) : nil
     func lastAxis(scale: (Int) -> Double) -> Tensor<Float> {
       Tensor.filled([columns, kept, 2]) { matrix in
         for j in 0..<columns {
@@ -169,34 +158,8 @@ public final class TruncatedFourierTransform: Sendable {
       outer: outer, inner: inner)
   }
 
-  private static func makeQuarters(_ points: Int, _ modes: Int, _ multiplicity: (Int) -> Double) -> Quarters {
-    let frequencies = Array(stride(from: 0, to: modes, by: 2)) + Array(stride(from: 1, to: modes, by: 2))
-    func matrix(_ part: ((Double, Double)) -> Double) -> Tensor<Float> {
-      let length = points / 4
-      return Tensor.filled([modes, length]) { matrix in
-        for (row, k) in frequencies.enumerated() {
-          for j in 0..<length {
-            matrix[row * length + j] = Float(part(unitRoot(k * (2 * j + 1), 2 * points)))
-          }
-        }
-      }
-    }
-    func turns(scale: (Int) -> Double) -> Tensor<Float> {
-      Tensor.filled([modes, 2]) { turns in
-        for k in 0..<modes {
-          let (cosine, sine) = unitRoot(k, 2 * points)
-          turns[2 * k] = Float(scale(k) * cosine)
-          turns[2 * k + 1] = Float(scale(k) * sine)
-        }
-      }
-    }
-    return Quarters(
-      length: points / 4, cosines: matrix { $0.0 }, sines: matrix { $0.1 }, analysisTurns: turns { _ in 1 },
-      synthesisTurns: turns(scale: multiplicity))
-  }
-
   /// (cos, sin) of 2π numerator/denominator, exact at multiples of a quarter turn.
-  private static func unitRoot(_ numerator: Int, _ denominator: Int) -> (Double, Double) {
+  static func unitRoot(_ numerator: Int, _ denominator: Int) -> (Double, Double) {
     let remainder = numerator % denominator
     switch 4 * remainder {
     case 0: return (1, 0)
@@ -211,10 +174,7 @@ public final class TruncatedFourierTransform: Sendable {
 
   /// The floats of scratch memory that one sample of `channels` needs.
   func scratchCount(channels: Int) -> Int {
-    if quarters != nil {
-      return channels * 2 * columnModes
-        + max(Self.channelsAtOnce * columns, 2 * columnModes * Int(CK_WIDEST_TILE))
-    }
+    if let quarters { return quarters.scratchCount(channels: channels) }
     return sumCount(channels) + 2 * modeBufferCount(channels) + betweenCount
   }
 
@@ -227,11 +187,6 @@ public final class TruncatedFourierTransform: Sendable {
   /// The floats of one channel between the sums along the first and the second of three axes.
   private var betweenCount: Int { leading.count == 2 ? leading[0].sums * leading[0].inner : 0 }
 
-  /// The rows that are folded at once, and the points of a quarter that are unfolded at once: what is done to them
-  /// next finds them in the cache.
-  private static let channelsAtOnce = 16
-  private static let pointsAtOnce = 192
-
   /// From the field of one sample `[channel, ...grid]` to its modes in the spectrum of a batch.
   ///
   /// - Parameters:
@@ -241,8 +196,8 @@ public final class TruncatedFourierTransform: Sendable {
     into spectrum: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutablePointer<Float>
   ) {
     if let quarters {
-      analyse(
-        direction, quarters, channels: channels, field, into: spectrum, stride: stride, scratch: scratch)
+      quarters.analyse(
+        direction, channels: channels, field, into: spectrum, stride: stride, scratch: scratch)
       return
     }
     let sums = leading.isEmpty ? field : UnsafePointer(scratch)
@@ -298,9 +253,9 @@ public final class TruncatedFourierTransform: Sendable {
     finish: (_ points: Range<Int>) -> Void
   ) {
     if let quarters {
-      synthesise(
-        direction, quarters, channels: channels, spectrum, stride: stride, into: field, scratch: scratch,
-        finish: finish)
+      quarters.synthesise(
+        direction, channels: channels, spectrum, stride: stride, into: field, scratch: scratch, finish: finish
+      )
       return
     }
     let sums = leading.isEmpty ? field : scratch
@@ -327,69 +282,5 @@ public final class TruncatedFourierTransform: Sendable {
     }
     withLeadingAxes { ck_expand_axes(channels, leading.count, $0, scratch, between, field) }
     finish(0..<points)
-  }
-
-  // MARK: - One dimension, in quarters
-
-  private func analyse(
-    _ direction: Direction, _ quarters: Quarters, channels: Int, _ field: UnsafePointer<Float>,
-    into spectrum: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutablePointer<Float>
-  ) {
-    let kept = 2 * columnModes
-    let parts = scratch + channels * kept
-    withPointers(
-      quarters.cosines, quarters.sines,
-      direction == .forward ? quarters.analysisTurns : quarters.synthesisTurns
-    ) { cosines, sines, turns in
-      for first in Swift.stride(from: 0, to: channels, by: Self.channelsAtOnce) {
-        let count = min(Self.channelsAtOnce, channels - first)
-        for channel in 0..<count {
-          ck_fold_quarters(quarters.length, field + (first + channel) * columns, parts + channel * columns)
-        }
-        forEachPart(quarters, cosines, sines) { part, frequencies, matrix in
-          MatrixKernels.innerProducts(
-            rows: count, columns: frequencies.count, length: quarters.length, parts + part * quarters.length,
-            xStride: columns, matrix, into: scratch + first * kept + frequencies.lowerBound, stride: kept)
-        }
-      }
-      ck_scatter_turned(columnModes, channels, scratch, turns, stride, spectrum)
-    }
-  }
-
-  private func synthesise(
-    _ direction: Direction, _ quarters: Quarters, channels: Int, _ spectrum: UnsafePointer<Float>,
-    stride: Int,
-    into field: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>,
-    finish: (_ points: Range<Int>) -> Void
-  ) {
-    withPointers(
-      quarters.cosines, quarters.sines,
-      direction == .forward ? quarters.synthesisTurns : quarters.analysisTurns
-    ) { cosines, sines, turns in
-      ck_gather_turned(columnModes, channels, spectrum, stride, turns, scratch)
-      var kernel = ck_quarters(m: columnModes, length: quarters.length, cosines: cosines, sines: sines)
-      for start in Swift.stride(from: 0, to: quarters.length, by: Self.pointsAtOnce) {
-        let count = min(Self.pointsAtOnce, quarters.length - start)
-        ck_expand_quarters_using(
-          CK_AVX512, channels, &kernel, scratch, start, count, scratch + channels * 2 * columnModes, field)
-        let half = columns / 2
-        for first in [start, half - start - count, half + start, columns - start - count] {
-          finish(first..<first + count)
-        }
-      }
-    }
-  }
-
-  /// Calls `body` with every part of folded rows, where its frequencies are among the sums with cosines and sines,
-  /// and the matrix of its cosines or sines.
-  private func forEachPart(
-    _ quarters: Quarters, _ cosines: UnsafePointer<Float>, _ sines: UnsafePointer<Float>,
-    _ body: (_ part: Int, _ frequencies: Range<Int>, _ matrix: UnsafePointer<Float>) -> Void
-  ) {
-    let (m, even) = (columnModes, (columnModes + 1) / 2)
-    body(0, 0..<even, cosines)
-    body(2, m..<m + even, sines)
-    body(1, even..<m, cosines + even * quarters.length)
-    body(3, m + even..<2 * m, sines + even * quarters.length)
   }
 }

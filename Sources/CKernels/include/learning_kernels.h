@@ -62,18 +62,21 @@ struct ck_perceptron {
 /// Whether the following two are for this perceptron: few outputs, not too many inputs.
 int ck_perceptron_is_narrow(const struct ck_perceptron *perceptron);
 
-/// y = what the perceptron gives for u at `columns` points; rows are u_row and y_row apart.
+/// y = what the perceptron gives for u at `columns` points; rows are u_row, addend_row and y_row apart.
 ///
-/// The hidden values are used while they are in registers and go nowhere.
-void ck_perceptron(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row, float *y,
-                   size_t y_row);
+/// The addend [hidden], if it is not null, is part of the sums W1 u + b1. The hidden values are used while they are in
+/// registers and go nowhere.
+void ck_perceptron(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
+                   const float *addend, size_t addend_row, float *y, size_t y_row);
 
-/// From the gradient dy of the result to that of the sums behind the first map: dz [hidden][columns].
+/// From the gradient dy of the result to that of the sums behind the first map: dz [hidden][columns], which may be the
+/// addend.
 ///
 /// Adds the gradients of the other parameters to sums [hidden][1 + outputs][16], in 16 parts each: first of b1, then of
 /// the column of W2.
 void ck_perceptron_adjoint(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
-                           const float *dy, size_t dy_row, float *dz, float *sums);
+                           const float *addend, size_t addend_row, const float *dy, size_t dy_row, float *dz,
+                           float *sums);
 
 /// The same with no more than the given instructions: for tests.
 void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, const struct ck_factors *factors,
@@ -82,9 +85,11 @@ void ck_inner_products_using(enum ck_instructions most, size_t rows, size_t colu
                              const float *x, size_t x_row, const float *y, size_t y_row, int adds, float *c,
                              size_t c_row);
 void ck_perceptron_using(enum ck_instructions most, const struct ck_perceptron *perceptron, size_t columns,
-                         const float *u, size_t u_row, float *y, size_t y_row);
+                         const float *u, size_t u_row, const float *addend, size_t addend_row, float *y,
+                         size_t y_row);
 void ck_perceptron_adjoint_using(enum ck_instructions most, const struct ck_perceptron *perceptron, size_t columns,
-                                 const float *u, size_t u_row, const float *dy, size_t dy_row, float *dz, float *sums);
+                                 const float *u, size_t u_row, const float *addend, size_t addend_row,
+                                 const float *dy, size_t dy_row, float *dz, float *sums);
 
 /// One factor or result of ck_planar_product: element (r, c) has its real part at r row + c column and its
 /// imaginary part `imaginary` floats behind it; conjugated when `conjugate` is not 0.
@@ -165,8 +170,12 @@ enum { CK_WIDEST_TILE = 48 };
 /// The transpose of ck_fold_quarters and of products with cosines and sines: sums [channels][2 m] of cosines and sines
 /// become the points of `channels` rows from `start` on of every quarter, `count` of them, where those of the second and
 /// the last count backwards from its end. `packed` has room for 2 m times CK_WIDEST_TILE floats.
+///
+/// They go to the points from `place` on of rows whose quarters have `quarter` points: those of a field, or rows that
+/// have these points alone.
 void ck_expand_quarters_using(enum ck_instructions most, size_t channels, const struct ck_quarters *quarters,
-                              const float *sums, size_t start, size_t count, float *packed, float *field);
+                              const float *sums, size_t start, size_t count, float *packed, size_t quarter,
+                              size_t place, float *field);
 
 /// The modes of sums with cosines A and sines B about half a point before the first one:
 /// re = A c + B s, im = A s - B c with turns[k] = (c, s), scattered as by ck_scatter_modes.
@@ -194,6 +203,9 @@ void ck_affine_f32(size_t n, float a, float b, const float *x, float *y);
 
 /// y = a x + b with a factor and a summand for every element.
 void ck_affine_pointwise_f32(size_t n, const float *a, const float *b, const float *x, float *y);
+
+/// y = (y + x) factor, element by element, or y + x if the factor is null: `rows` rows of `count`, `row` apart.
+void ck_add_rows_f32(size_t rows, size_t count, size_t row, const float *x, const float *factor, float *y);
 
 /// y *= a, element by element.
 void ck_multiply_f32(size_t n, const float *a, float *y);

@@ -21,6 +21,13 @@ public struct Perceptron: Module {
     self.activation = activation
   }
 
+  /// What `fourierLayers` takes as its projection.
+  func variables(on tape: Tape) -> ProjectionVariables {
+    ProjectionVariables(
+      hiddenWeight: tape(hidden.weight), hiddenBias: tape(hidden.bias), weight: tape(output.weight),
+      bias: tape(output.bias), activation: activation)
+  }
+
   /// W₂ activation(W₁ u + b₁) + b₂, fused.
   public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
     perceptron(

@@ -199,11 +199,14 @@ public struct FNO: Module {
     var v = appendCoordinates(u, configuration.coordinates, ones: linear != nil)
     if linear == nil { v = lifting(v, on: tape) }
     v = pad(v, by: configuration.padding)
+    // So is the projection with the last layer where nothing is cropped between them.
+    let last = isFused && configuration.padding.allSatisfy { $0 == 0 } ? projection : nil
     if isFused {
-      v = fourierLayers(v, lifting: linear?.matrix(on: tape), variables)
+      v = fourierLayers(
+        v, lifting: linear?.matrix(on: tape), variables, projection: last?.variables(on: tape))
     } else {
       for layer in layers { v = layer(v, on: tape) }
     }
-    return projection(crop(v, by: configuration.padding), on: tape)
+    return last == nil ? projection(crop(v, by: configuration.padding), on: tape) : v
   }
 }
