@@ -130,7 +130,7 @@ struct matrix_kernels {
   void (*inner_products)(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
                          const float *y, size_t y_row, int adds, float *c, size_t c_row);
   void (*perceptron)(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
-                     const float *addend, size_t addend_row, float *y, size_t y_row);
+                     const float *addend, size_t addend_row, float *y, size_t y_row, float *rates);
   void (*perceptron_adjoint)(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
                              const float *addend, size_t addend_row, const float *dy, size_t dy_row, float *dz,
                              float *sums);
@@ -208,13 +208,13 @@ int ck_perceptron_is_narrow(const struct ck_perceptron *perceptron) {
 
 void ck_perceptron_using(enum ck_instructions most, const struct ck_perceptron *perceptron, size_t columns,
                          const float *u, size_t u_row, const float *addend, size_t addend_row, float *y,
-                         size_t y_row) {
-  kernels(most)->perceptron(perceptron, columns, u, u_row, addend, addend_row, y, y_row);
+                         size_t y_row, float *rates) {
+  kernels(most)->perceptron(perceptron, columns, u, u_row, addend, addend_row, y, y_row, rates);
 }
 
 void ck_perceptron(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
-                   const float *addend, size_t addend_row, float *y, size_t y_row) {
-  ck_perceptron_using(CK_AVX512, perceptron, columns, u, u_row, addend, addend_row, y, y_row);
+                   const float *addend, size_t addend_row, float *y, size_t y_row, float *rates) {
+  ck_perceptron_using(CK_AVX512, perceptron, columns, u, u_row, addend, addend_row, y, y_row, rates);
 }
 
 void ck_perceptron_adjoint_using(enum ck_instructions most, const struct ck_perceptron *perceptron, size_t columns,

@@ -345,9 +345,35 @@ TARGET INLINE void NAME(hidden_rows)(const struct ck_perceptron *p, int rows, si
     NAME(product_block)(rows, vectors, &sums);
 }
 
+/// The derivative of the activation where its value is `row`, for the others than GELU.
+TARGET INLINE void NAME(slope_of_value)(enum ck_activation kind, const float *row, float *slope) {
+  for (int i = 0; i < TILE; i++) slope[i] = kind == CK_IDENTITY || row[i] > 0 ? 1.0f : 0.0f;
+}
+
+/// The activation of a block of `height` hidden rows from `first_row` on, in place, and its derivative if it is wanted.
+TARGET INLINE void NAME(activate_rows)(const struct ck_perceptron *p, int height, size_t first_row, float *block,
+                                       float *slope) {
+  for (int h = 0; h < height; h++) {
+    float *row = block + h * TILE, *rates = slope ? slope + h * TILE : NULL;
+    NAME(activate)(p->activation, p->hidden_bias[first_row + h], row, row, rates);
+    if (rates && p->activation != CK_GELU) NAME(slope_of_value)(p->activation, row, rates);
+  }
+}
+
+/// The derivatives of the only result with respect to the hidden sums at one tile, from those of the activation.
+TARGET INLINE void NAME(write_rates)(const struct ck_perceptron *p, int height, size_t first_row, size_t width,
+                                     float *slope, float *rates, size_t rates_row) {
+  for (int h = 0; h < height; h++) {
+    float *row = slope + h * TILE, *to = rates + (first_row + h) * rates_row;
+    for (int i = 0; i < TILE; i++) row[i] *= p->weight[first_row + h];
+    NAME(write_row)(row, width, to);
+  }
+}
+
 TARGET static void NAME(perceptron)(const struct ck_perceptron *p, size_t columns, const float *u, size_t u_row,
-                                    const float *addend, size_t addend_row, float *y, size_t y_row) {
-  _Alignas(64) float packed[MAXIMUM_INNER * TILE], block[PRODUCT_ROWS * TILE], sum[NARROW][TILE];
+                                    const float *addend, size_t addend_row, float *y, size_t y_row, float *rates) {
+  _Alignas(64) float packed[MAXIMUM_INNER * TILE], block[PRODUCT_ROWS * TILE], slope[PRODUCT_ROWS * TILE];
+  _Alignas(64) float sum[NARROW][TILE];
   struct ck_factors source = {p->inputs, NULL, 0, 0, u, u_row};
   for (size_t start = 0; start < columns; start += TILE) {
     size_t width = columns - start < TILE ? columns - start : TILE;
@@ -358,8 +384,12 @@ TARGET static void NAME(perceptron)(const struct ck_perceptron *p, size_t column
     for (size_t r = 0; r < p->hidden; r += PRODUCT_ROWS) {
       int height = p->hidden - r < PRODUCT_ROWS ? (int)(p->hidden - r) : PRODUCT_ROWS;
       NAME(hidden_rows)(p, height, width, r, packed, more, addend_row, block);
-      for (int h = 0; h < height; h++)
-        NAME(activate)(p->activation, p->hidden_bias[r + h], block + h * TILE, block + h * TILE, NULL);
+      if (rates) {
+        NAME(activate_rows)(p, height, r, block, slope);
+        NAME(write_rates)(p, height, r, width, slope, rates + start, columns);
+      } else {
+        NAME(activate_rows)(p, height, r, block, NULL);
+      }
       for (size_t o = 0; o < p->outputs; o++) {
         NAME(vector) total[PRODUCT_VECTORS];
         UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) total[v] = NAME(load)(sum[o] + v * LANES);
@@ -373,11 +403,6 @@ TARGET static void NAME(perceptron)(const struct ck_perceptron *p, size_t column
     }
     for (size_t o = 0; o < p->outputs; o++) NAME(write_row)(sum[o], width, y + o * y_row + start);
   }
-}
-
-/// The derivative of the activation where its value is `row`, for the others than GELU.
-TARGET INLINE void NAME(slope_of_value)(enum ck_activation kind, const float *row, float *slope) {
-  for (int i = 0; i < TILE; i++) slope[i] = kind == CK_IDENTITY || row[i] > 0 ? 1.0f : 0.0f;
 }
 
 /// The gradient of one hidden channel's sums at a tile of `vectors`, from that of the results, and what it adds to the
@@ -424,11 +449,7 @@ TARGET static void NAME(perceptron_adjoint)(const struct ck_perceptron *p, size_
     for (size_t r = 0; r < p->hidden; r += PRODUCT_ROWS) {
       int height = p->hidden - r < PRODUCT_ROWS ? (int)(p->hidden - r) : PRODUCT_ROWS;
       NAME(hidden_rows)(p, height, width, r, packed, more, addend_row, block);
-      for (int h = 0; h < height; h++) {
-        float *row = block + h * TILE;
-        NAME(activate)(p->activation, p->hidden_bias[r + h], row, row, slope + h * TILE);
-        if (p->activation != CK_GELU) NAME(slope_of_value)(p->activation, row, slope + h * TILE);
-      }
+      NAME(activate_rows)(p, height, r, block, slope);
       for (int h = 0; h < height; h++) {
         const float *row = block + h * TILE;
         float *rates = slope + h * TILE, *sum = sums + (r + h) * (1 + p->outputs) * MOST_LANES;

@@ -250,6 +250,7 @@ import Testing
     var dz = adds ? addend : [Float](repeating: 7, count: hidden * columns)
     var sums = [Float](repeating: 0, count: hidden * (1 + outputs) * 16)
     sums[0] = 3
+    var rates = [Float](repeating: 7, count: outputs == 1 ? hidden * columns : 0)
     w1.withUnsafeBufferPointer { w1 in
       b1.withUnsafeBufferPointer { b1 in
         w2.withUnsafeBufferPointer { w2 in
@@ -262,7 +263,14 @@ import Testing
             dz.withUnsafeMutableBufferPointer { dz in
               let start = dz.baseAddress
               ck_perceptron_using(
-                instructions, &perceptron, columns, u, stride, adds ? start : nil, columns, &y, stride)
+                instructions, &perceptron, columns, u, stride, adds ? start : nil, columns, &y, stride, nil)
+              if outputs == 1 {
+                var same = y
+                ck_perceptron_using(
+                  instructions, &perceptron, columns, u, stride, adds ? start : nil, columns, &same, stride,
+                  &rates)
+                #expect(same == y)
+              }
               ck_perceptron_adjoint_using(
                 instructions, &perceptron, columns, u, stride, adds ? start : nil, columns, dy, stride, start,
                 &sums)
@@ -294,6 +302,10 @@ import Testing
         }
         gradient *= slope
         expected[0] += gradient
+        if outputs == 1 {
+          let rate = Double(w2[row]) * slope
+          #expect(abs(Double(rates[row * columns + column]) - rate) <= 10 * tolerance(1) + 5e-6)
+        }
         // The error of z, and of the slope 2e-7 times the gradient above it, which is below 10.
         #expect(abs(Double(dz[row * columns + column]) - gradient) <= 10 * tolerance(1) + 5e-6)
       }

@@ -47,6 +47,24 @@ import Testing
     #expect(errors.allSatisfy { $0 < 2e-3 }, "\(errors)")  // the curvature of GELU at step 3e-3
   }
 
+  /// Constant weights: with one output its derivatives are found on the way forward.
+  @Test(arguments: [Activation.identity, .relu, .gelu], [1, 2])
+  func inputGradientWithConstantWeights(kind: Activation, outputs: Int) {
+    let values = Self.values(outputs: outputs)
+    let constants = values.dropFirst().map { Variable($0) }
+    let u = Parameter(values[0])
+    for _ in 0..<2 {
+      let tape = Tape(training: false)
+      let result = perceptron(
+        tape(u), hiddenWeight: constants[0], hiddenBias: constants[1], weight: constants[2],
+        bias: constants[3], activation: kind)
+      tape.backward(from: innerProduct(result, randomTensor(result.shape, sample: 6)))
+    }
+    let expected = resultAndGradients(outputs: outputs) { parts($0, $1, kind) }[1]
+    let twice = Tensor(shape: expected.shape, scalars: expected.scalars.map { 2 * $0 })
+    #expect(relativeError(u.gradient!, twice) < 1e-6)  // order of sums
+  }
+
   @Test func gradientsDoNotDependOnTheNumberOfThreads() {
     let results = withThreadCounts([1, 2, 3]) { resultAndGradients { apply($0, $1, .gelu) } }
     #expect(results[0] == results[1])

@@ -6,7 +6,9 @@ import Tensors
 ///
 /// Shapes: u `[sample, I, ...grid]`, hiddenWeight `[H, I]`, hiddenBias `[H]`, weight `[O, H]`, bias `[O]`.
 /// Computed in tiles of grid points: the H-wide activation (four times the size of the field in an FNO's
-/// projection) stays in the cache, and the adjoint computes it again.
+/// projection) stays in the cache, and the adjoint computes it again. With one output and weights that need no gradient,
+/// as in inverse problems, it need not: the derivatives of the output with respect to u, as large as u, are found on the
+/// way forward.
 public func perceptron(
   _ u: Variable, hiddenWeight: Variable, hiddenBias: Variable, weight: Variable, bias: Variable,
   activation: Activation
@@ -18,17 +20,28 @@ public func perceptron(
     hiddenWeight.shape == [kernel.hidden, kernel.inputs] && hiddenBias.shape == [kernel.hidden]
       && weight.shape == [kernel.outputs, kernel.hidden] && bias.shape == [kernel.outputs],
     "weights \(hiddenWeight.shape) and \(weight.shape) do not map \(kernel.inputs) channels")
+  let inputs = [u, hiddenWeight, hiddenBias, weight, bias]
+  let weightsNeedGradient = inputs.dropFirst().contains(where: \.needsGradient)
+  var jacobian = Tensor<Float>(shape: [0])
+  let keepsJacobian = u.needsGradient && !weightsNeedGradient && kernel.hasJacobian
   let value = withPointers(u.value, hiddenWeight.value, hiddenBias.value, weight.value, bias.value) {
     u, w1, b1, w2, b2 in
     Tensor<Float>.filled(kernel.input.shape(channels: kernel.outputs)) { y in
-      kernel.forward(u, (w1, b1, w2, b2), y)
+      jacobian = .filled(keepsJacobian ? kernel.input.shape(channels: kernel.inputs) : [0]) { jacobian in
+        kernel.forward(u, (w1, b1, w2, b2), y, jacobian: keepsJacobian ? jacobian : nil)
+      }
     }
   }
-  return Variable(value, from: [u, hiddenWeight, hiddenBias, weight, bias]) {
+  if keepsJacobian {
+    let kept = HandOver(jacobian)
+    return Variable(value, from: inputs) { gradient in
+      [kernel.product(of: kept.take(), gradient), nil, nil, nil, nil]
+    }
+  }
+  return Variable(value, from: inputs) {
     [
       u = u.value, hiddenWeight = hiddenWeight.value, hiddenBias = hiddenBias.value, weight = weight.value,
-      bias = bias.value, uNeedsGradient = u.needsGradient,
-      weightsNeedGradient = [hiddenWeight, hiddenBias, weight, bias].contains(where: \.needsGradient)
+      bias = bias.value, uNeedsGradient = u.needsGradient
     ] gradient in
     let gradient = gradient
     var terms = Tensor<Float>(shape: [weightsNeedGradient ? kernel.input.samples : 0, kernel.parameterCount])
@@ -76,26 +89,30 @@ struct PerceptronKernel {
       finish: activation.finish(bias: b1, slope: activation == .gelu ? slope : nil), into: h)
   }
 
+  /// The result y and, if it is wanted and `hasJacobian`, the derivatives of y with respect to u.
   func forward(
     _ u: UnsafePointer<Float>,
     _ weights: (
       w1: UnsafePointer<Float>, b1: UnsafePointer<Float>, w2: UnsafePointer<Float>, b2: UnsafePointer<Float>
     ),
-    _ y: UnsafeMutablePointer<Float>
+    _ y: UnsafeMutablePointer<Float>, jacobian: UnsafeMutablePointer<Float>? = nil
   ) {
     let points = input.points
     let tiles = (points + Self.tile - 1) / Self.tile
-    let perceptron = kernel(weights.w1, weights.b1, weights.w2, weights.b2)
+    let (perceptron, isNarrow) = (kernel(weights.w1, weights.b1, weights.w2, weights.b2), isNarrow)
     parallelFor(input.samples * tiles) { range in
       var perceptron = perceptron
-      let isNarrow = ck_perceptron_is_narrow(&perceptron) != 0
-      withScratch(isNarrow ? 0 : hidden * Self.tile) { h in
+      withScratch(isNarrow && jacobian == nil ? 0 : hidden * Self.tile) { h in
         for index in range {
           let (sample, start) = (index / tiles, index % tiles * Self.tile)
           let width = min(Self.tile, points - start)
           let (source, target) = (u + sample * inputs * points + start, y + sample * outputs * points + start)
           if isNarrow {
-            ck_perceptron(&perceptron, width, source, points, nil, 0, target, points)
+            ck_perceptron(
+              &perceptron, width, source, points, nil, 0, target, points, jacobian == nil ? nil : h)
+            if let jacobian {
+              hiddenAdjoint(h, weights.w1, width: width, into: jacobian + (source - u))
+            }
             continue
           }
           hiddenTile(source, weights.w1, weights.b1, width: width, h)
@@ -107,8 +124,14 @@ struct PerceptronKernel {
     }
   }
 
+  /// Whether the hidden values can stay in registers.
+  private var isNarrow: Bool {
+    var perceptron = kernel(nil, nil, nil, nil)
+    return ck_perceptron_is_narrow(&perceptron) != 0
+  }
+
   private func kernel(
-    _ w1: UnsafePointer<Float>, _ b1: UnsafePointer<Float>, _ w2: UnsafePointer<Float>,
+    _ w1: UnsafePointer<Float>?, _ b1: UnsafePointer<Float>?, _ w2: UnsafePointer<Float>?,
     _ b2: UnsafePointer<Float>?
   ) -> ck_perceptron {
     ck_perceptron(
@@ -124,10 +147,9 @@ struct PerceptronKernel {
     terms: UnsafeMutablePointer<Float>?
   ) {
     let points = input.points
-    let perceptron = kernel(weights.w1, weights.b1, weights.w2, nil)
+    let (perceptron, isNarrow) = (kernel(weights.w1, weights.b1, weights.w2, nil), isNarrow)
     parallelFor(input.samples) { samples in
       var perceptron = perceptron
-      let isNarrow = ck_perceptron_is_narrow(&perceptron) != 0
       let sumCount = isNarrow ? hidden * (1 + outputs) * Self.parts : 0
       withScratch(sumCount + (isNarrow ? 1 : 3) * hidden * Self.tile) { scratch in
         let (sums, dz) = (scratch, scratch + sumCount)
@@ -158,10 +180,7 @@ struct PerceptronKernel {
                 into: terms)
             }
             if let du = inputGradient {
-              MatrixKernels.product(
-                rows: inputs, columns: width,
-                ck_factors(inner: hidden, transposed: weights.w1, stride: inputs, dz, bStride: width),
-                into: du + sample * inputs * points + start, stride: points)
+              hiddenAdjoint(dz, weights.w1, width: width, into: du + sample * inputs * points + start)
             }
           }
           if isNarrow, let terms {
@@ -170,6 +189,36 @@ struct PerceptronKernel {
         }
       }
     }
+  }
+
+  /// Whether `forward` can give the derivatives of the output with respect to u.
+  var hasJacobian: Bool { outputs == 1 && isNarrow }
+
+  /// What a Jacobian, `[sample, I, ...grid]`, makes of the gradient of the output; in its place.
+  func product(of jacobian: consuming Tensor<Float>, _ gradient: Tensor<Float>) -> Tensor<Float> {
+    let points = input.points
+    var jacobian = jacobian
+    jacobian.withUnsafeMutableBuffer { jacobian in
+      let jacobian = jacobian.baseAddress!
+      gradient.start { gradient in
+        parallelFor(input.samples) { samples in
+          for row in samples.lowerBound * inputs..<samples.upperBound * inputs {
+            ck_multiply_f32(points, gradient + row / inputs * points, jacobian + row * points)
+          }
+        }
+      }
+    }
+    return jacobian
+  }
+
+  /// W₁ᵀ dz at one tile.
+  private func hiddenAdjoint(
+    _ dz: UnsafePointer<Float>, _ w1: UnsafePointer<Float>, width: Int, into du: UnsafeMutablePointer<Float>
+  ) {
+    MatrixKernels.product(
+      rows: inputs, columns: width,
+      ck_factors(inner: hidden, transposed: w1, stride: inputs, dz, bStride: width), into: du,
+      stride: input.points)
   }
 
   /// dz = W₂ᵀ dy ⊙ activation'(z) at one tile.

@@ -150,7 +150,7 @@ struct Projection {
                 ck_perceptron(
                   &perceptron, piece.count, u + sample * inputs * points + first, points,
                   addend + quarter * piece.count, 4 * piece.count, y + sample * outputs * points + first,
-                  points)
+                  points, nil)
               }
             }
           }

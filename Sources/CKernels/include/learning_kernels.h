@@ -65,9 +65,10 @@ int ck_perceptron_is_narrow(const struct ck_perceptron *perceptron);
 /// y = what the perceptron gives for u at `columns` points; rows are u_row, addend_row and y_row apart.
 ///
 /// The addend [hidden], if it is not null, is part of the sums W1 u + b1. The hidden values are used while they are in
-/// registers and go nowhere.
+/// registers and go nowhere. rates [hidden][columns], if it is not null, gets the derivatives of the result, of which there
+/// is one then, with respect to the sums.
 void ck_perceptron(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
-                   const float *addend, size_t addend_row, float *y, size_t y_row);
+                   const float *addend, size_t addend_row, float *y, size_t y_row, float *rates);
 
 /// From the gradient dy of the result to that of the sums behind the first map: dz [hidden][columns], which may be the
 /// addend.
@@ -86,7 +87,7 @@ void ck_inner_products_using(enum ck_instructions most, size_t rows, size_t colu
                              size_t c_row);
 void ck_perceptron_using(enum ck_instructions most, const struct ck_perceptron *perceptron, size_t columns,
                          const float *u, size_t u_row, const float *addend, size_t addend_row, float *y,
-                         size_t y_row);
+                         size_t y_row, float *rates);
 void ck_perceptron_adjoint_using(enum ck_instructions most, const struct ck_perceptron *perceptron, size_t columns,
                                  const float *u, size_t u_row, const float *addend, size_t addend_row,
                                  const float *dy, size_t dy_row, float *dz, float *sums);
