@@ -201,6 +201,14 @@ func sumOverFirstAxis(_ terms: Tensor<Float>, shape: [Int], from offset: Int = 0
   }
 }
 
+/// What stands for a tensor that is not wanted.
+private let noNumbers = Tensor<Float>(shape: [0])
+
+extension Tensor<Float> {
+  /// No numbers: what stands for a tensor that is not wanted.
+  static var empty: Tensor { noNumbers }
+}
+
 extension Tensor {
   /// Calls `body` with the start of the elements, for kernels.
   func start<Result>(_ body: (UnsafePointer<Scalar>) -> Result) -> Result {

@@ -13,17 +13,28 @@ package enum MemoryPool {
 
   /// Blocks of one size that nobody uses.
   private struct Shelf {
+    let size: Int
     var blocks: [UnsafeMutableRawPointer] = []
     /// When one was last taken or put back.
     var lastUse = 0
   }
 
   private struct State: @unchecked Sendable {
-    var shelves: [Int: Shelf] = [:]
+    /// One for every size there was. Changed in place: to change a dictionary's value takes blocks from the heap itself.
+    var shelves: [Shelf] = []
+    /// The places of sizes among the shelves.
+    var places: [Int: Int] = [:]
     var clock = 0
     var bytesInUse = 0
     var mostInUse = 0
     var idleBytes = 0
+
+    mutating func place(of size: Int) -> Int {
+      if let place = places[size] { return place }
+      places[size] = shelves.count
+      shelves.append(Shelf(size: size))
+      return shelves.count - 1
+    }
   }
 
   private static let state = Mutex(State())
@@ -36,9 +47,10 @@ package enum MemoryPool {
       state.clock += 1
       state.bytesInUse += size
       state.mostInUse = max(state.mostInUse, state.bytesInUse)
-      let found = state.shelves[size]?.blocks.popLast()
+      let place = state.place(of: size)
+      let found = state.shelves[place].blocks.popLast()
       if found != nil {
-        state.shelves[size]?.lastUse = state.clock
+        state.shelves[place].lastUse = state.clock
         state.idleBytes -= size
       } else {
         makeRoom(&state)
@@ -56,8 +68,9 @@ package enum MemoryPool {
       state.clock += 1
       state.bytesInUse -= size
       state.idleBytes += size
-      state.shelves[size, default: Shelf()].blocks.append(block)
-      state.shelves[size]?.lastUse = state.clock
+      let place = state.place(of: size)
+      state.shelves[place].blocks.append(block)
+      state.shelves[place].lastUse = state.clock
     }
   }
 
@@ -66,14 +79,12 @@ package enum MemoryPool {
   private static func makeRoom(_ state: inout State) {
     let most = state.mostInUse + state.mostInUse / 4 + (1 << 20)
     while state.bytesInUse + state.idleBytes > most,
-      let oldest = state.shelves.filter({ !$0.value.blocks.isEmpty }).min(by: {
-        $0.value.lastUse < $1.value.lastUse
+      let oldest = state.shelves.indices.filter({ !state.shelves[$0].blocks.isEmpty }).min(by: {
+        state.shelves[$0].lastUse < state.shelves[$1].lastUse
       })
     {
-      oldest.value.blocks[oldest.value.blocks.count - 1].deallocate()
-      state.shelves[oldest.key]?.blocks.removeLast()
-      if oldest.value.blocks.count == 1 { state.shelves[oldest.key] = nil }
-      state.idleBytes -= oldest.key
+      state.shelves[oldest].blocks.removeLast().deallocate()
+      state.idleBytes -= state.shelves[oldest].size
     }
   }
 

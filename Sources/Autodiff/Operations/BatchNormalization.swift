@@ -53,10 +53,13 @@ public func batchNormalization(
 extension RunningStatistics {
   fileprivate func move(towards statistics: [(mean: Double, variance: Double)], count: Int) {
     let unbiased = Float(Double(count) / Double(max(1, count - 1)))
-    for (channel, batch) in statistics.enumerated() {
-      mean.value[channel] += momentum * (Float(batch.mean) - mean.value[channel])
-      variance.value[channel] +=
-        momentum * (Float(batch.variance) * unbiased - variance.value[channel])
+    mean.value.withUnsafeMutableBuffer { mean in
+      variance.value.withUnsafeMutableBuffer { variance in
+        for (channel, batch) in statistics.enumerated() {
+          mean[channel] += momentum * (Float(batch.mean) - mean[channel])
+          variance[channel] += momentum * (Float(batch.variance) * unbiased - variance[channel])
+        }
+      }
     }
   }
 }

@@ -46,24 +46,24 @@ public func selectChannels(_ sources: [Variable], _ selection: [ChannelPlace]) -
     let gradient = gradient
     return shapes.indices.map { index -> Tensor<Float>? in
       guard needGradients[index] else { return nil }
-      // Where the gradients of every channel are.
       let channels = shapes[index].channels
-      var positions = [[Int]](repeating: [], count: channels)
-      for (position, place) in selection.enumerated() where place.source == index {
-        positions[place.channel].append(position)
-      }
       return gradient.start { gradient in
         Tensor<Float>.filled(shapes[index].shape(channels: channels)) { result in
           parallelFor(samples * channels) { range in
             for row in range {
-              let (target, own) = (result + row * points, positions[row % channels])
+              let target = result + row * points
               let source = gradient + row / channels * selection.count * points
-              if let first = own.first {
-                target.update(from: source + first * points, count: points)
-              } else {
-                target.update(repeating: 0, count: points)
+              let own = ChannelPlace(source: index, channel: row % channels)
+              var isEmpty = true
+              for (position, place) in selection.enumerated() where place == own {
+                if isEmpty {
+                  target.update(from: source + position * points, count: points)
+                } else {
+                  Float.axpy(points, 1, source + position * points, target)
+                }
+                isEmpty = false
               }
-              for position in own.dropFirst() { Float.axpy(points, 1, source + position * points, target) }
+              if isEmpty { target.update(repeating: 0, count: points) }
             }
           }
         }

@@ -211,7 +211,7 @@ private struct FourierStack {
     let next = index + 1 < layers.count ? layers[index + 1].kernel : nil
     let shape = layer.kernel.input.shape(channels: layer.kernel.outputs)
     let keepsSlope = layer.needsGradient && layer.activation == .gelu
-    var (slope, spectrum) = (Tensor<Float>?.none, Tensor<Float>(shape: [0]))
+    var (slope, spectrum) = (Tensor<Float>?.none, Tensor<Float>.empty)
     let value = Tensor<Float>.filled(shape) { value in
       slope = .filled(keepsSlope ? shape : [0]) { slope in
         spectrum = .filled(next?.spectrumShape(channels: layer.kernel.outputs) ?? [0]) { spectrum in
@@ -314,7 +314,7 @@ private struct FourierStack {
       return (step.field, step.modes, step.terms)
     }
     var sums: Tensor<Float> = gradient
-    var (modes, terms) = (Tensor<Float>(shape: [0]), Tensor<Float>(shape: [0]))
+    var (modes, terms) = (Tensor<Float>.empty, Tensor<Float>.empty)
     sums.withUnsafeMutableBuffer { sums in
       let sums = sums.baseAddress!
       withTargets(of: layer, &modes, &terms) { modes, terms in
@@ -340,7 +340,7 @@ private struct FourierStack {
     let previous = index > 0 ? layers[index - 1] : nil
     let trace = index > 0 ? traces[index - 1] : nil
     let derivative = trace?.derivative
-    var (modes, terms) = (Tensor<Float>(shape: [0]), Tensor<Float>(shape: [0]))
+    var (modes, terms) = (Tensor<Float>.empty, Tensor<Float>.empty)
     let result = Tensor<Float>.filled(kernel.input.shape(channels: layer.channels)) { result in
       withTargets(of: previous, &modes, &terms) { modes, terms in
         withPointers(
@@ -399,7 +399,7 @@ private struct FourierStack {
     of layer: Layer?, _ modes: inout Tensor<Float>, _ terms: inout Tensor<Float>,
     _ body: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>) -> Void
   ) {
-    var all = Tensor<Float>(shape: [0])
+    var all = Tensor<Float>.empty
     modes = .filled(layer.map { $0.kernel.spectrumShape(channels: $0.kernel.outputs) } ?? [0]) { modes in
       let rows = layer.map { $0.needsTerms ? $0.kernel.input.samples : 0 } ?? 0
       all = .filled([rows, layer?.skipCount ?? 0]) { terms in body(modes, terms) }

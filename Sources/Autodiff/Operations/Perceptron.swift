@@ -22,7 +22,7 @@ public func perceptron(
     "weights \(hiddenWeight.shape) and \(weight.shape) do not map \(kernel.inputs) channels")
   let inputs = [u, hiddenWeight, hiddenBias, weight, bias]
   let weightsNeedGradient = inputs.dropFirst().contains(where: \.needsGradient)
-  var jacobian = Tensor<Float>(shape: [0])
+  var jacobian = Tensor<Float>.empty
   let keepsJacobian = u.needsGradient && !weightsNeedGradient && kernel.hasJacobian
   let value = withPointers(u.value, hiddenWeight.value, hiddenBias.value, weight.value, bias.value) {
     u, w1, b1, w2, b2 in

@@ -180,7 +180,7 @@ struct Projection {
     wanted: Wanted
   ) -> (field: Tensor<Float>, modes: Tensor<Float>, terms: Tensor<Float>) {
     let inputs = fieldWeight.shape[1]
-    var (modes, terms) = (Tensor<Float>(shape: [0]), Tensor<Float>(shape: [0]))
+    var (modes, terms) = (Tensor<Float>.empty, Tensor<Float>.empty)
     let fieldGradient = Tensor<Float>.filled(wanted.field ? field.shape(channels: inputs) : [0]) { du in
       modes = .filled(wanted.modes ? [quarters.modes, samples, 2, hidden] : [0]) { modes in
         terms = .filled([wanted.terms ? samples : 0, termCount(inputs)]) { terms in
