@@ -31,6 +31,11 @@ KERNEL(void, ck_add_rows_f32, (size_t rows, size_t count, size_t row, const floa
   for (size_t r = 0; r < rows; r++) {
     const float *restrict a = x + r * row;
     float *restrict sum = y + r * row;
+    // The next of the short pieces of long rows, which the processor does not foresee.
+    for (size_t i = 0; i < count && r + 1 < rows; i += 16) {
+      __builtin_prefetch(a + row + i);
+      if (factor) __builtin_prefetch(factor + (r + 1) * row + i);
+    }
     if (factor)
       for (size_t i = 0; i < count; i++) sum[i] = (sum[i] + a[i]) * factor[r * row + i];
     else

@@ -40,10 +40,12 @@ struct FourierQuarters {
   private var points: Int { 4 * length }
   private var kept: Int { 2 * modes }
 
-  /// The rows that are folded at once, and the points of a quarter that are unfolded at once: what is done to them
-  /// next finds them in the cache.
-  private static let channelsAtOnce = 16
+  /// The points of a quarter that are unfolded at once: what is done to them next finds them in the cache.
   private static let pointsAtOnce = 192
+
+  /// The rows of so many points that are folded at once, 96 KiB or 16 of them: so they stay in the cache, and what they
+  /// are multiplied by is packed for many.
+  private static func channelsAtOnce(row: Int) -> Int { max(16, 24_576 / row) }
 
   /// - Parameter multiplicity: the factor of a frequency in the inverse transform.
   init(points: Int, modes: Int, multiplicity: (Int) -> Double) {
@@ -78,7 +80,7 @@ struct FourierQuarters {
 
   /// The floats of scratch memory that one sample of `channels` needs.
   func scratchCount(channels: Int) -> Int {
-    channels * kept + max(Self.channelsAtOnce * points, expansionScratchCount)
+    channels * kept + max(foldingScratchCount(of: length), expansionScratchCount)
   }
 
   // MARK: - Whole fields
@@ -128,7 +130,7 @@ struct FourierQuarters {
   var expansionScratchCount: Int { kept * Int(CK_WIDEST_TILE) }
 
   /// The floats of scratch memory that `fold` needs for pieces of `count` points of a quarter.
-  func foldingScratchCount(of count: Int) -> Int { Self.channelsAtOnce * 4 * count }
+  func foldingScratchCount(of count: Int) -> Int { Self.channelsAtOnce(row: 4 * count) * 4 * count }
 
   /// From the modes of one sample to the factors of the cosines and sines, `[channel, 2m]`.
   func gather(
@@ -177,9 +179,10 @@ struct FourierQuarters {
     into sums: UnsafeMutablePointer<Float>, scratch parts: UnsafeMutablePointer<Float>
   ) {
     let row = 4 * piece.count
+    let atOnce = Self.channelsAtOnce(row: row)
     withPointers(cosines, sines) { cosines, sines in
-      for first in Swift.stride(from: 0, to: channels, by: Self.channelsAtOnce) {
-        let count = min(Self.channelsAtOnce, channels - first)
+      for first in Swift.stride(from: 0, to: channels, by: atOnce) {
+        let count = min(atOnce, channels - first)
         for channel in 0..<count {
           ck_fold_quarters(piece.count, rows + (first + channel) * row, parts + channel * row)
         }
