@@ -120,11 +120,10 @@ struct NAME(block) {
   const float *b;
   size_t b_row, next;
   size_t tiles;
-  /// Where the sums go, and what they begin with, nothing if that is null; it may be the same place.
+  /// Where the sums go, which are added to what is there if the block continues.
   float *to;
   size_t to_row;
-  const float *from;
-  size_t from_row;
+  int continues;
   /// How they end, as in ck_finish, at the first row and tile: a bias per row, factors and places for slopes that lie
   /// as the result does.
   enum ck_activation kind;
@@ -155,12 +154,12 @@ TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, const s
   size_t inner = block->inner, row = block->row, column = block->column, b_row = block->b_row, to_row = block->to_row;
   const float *a = block->a, *b = block->b;
   float *to = block->to;
-  const float *from = block->from, *bias = block->bias, *factor = block->factor;
+  const float *bias = block->bias, *factor = block->factor;
   for (size_t t = 0; t < block->tiles; t++, b += block->next, to += TILE) {
     NAME(vector) sum[PRODUCT_ROWS][PRODUCT_VECTORS];
     UNROLL for (int r = 0; r < rows; r++) {
       UNROLL for (int v = 0; v < vectors; v++)
-        sum[r][v] = from ? NAME(load)(from + t * TILE + r * block->from_row + v * LANES) : NAME(all)(0);
+        sum[r][v] = block->continues ? NAME(load)(to + r * to_row + v * LANES) : NAME(all)(0);
     }
     if (bias)
       UNROLL for (int r = 0; r < rows; r++) {
@@ -262,11 +261,8 @@ TARGET static __attribute__((noinline)) void NAME(product_end)(struct NAME(block
   whole.to_row = TILE;
   whole.kind = CK_IDENTITY;
   whole.factor = NULL;
-  if (block.from) {
-    for (int r = 0; r < rows; r++) NAME(read_row)(block.from + r * block.from_row, width, width, sums + r * TILE);
-    whole.from = sums;
-    whole.from_row = TILE;
-  }
+  for (int r = 0; r < rows && block.continues; r++)
+    NAME(read_row)(block.to + r * block.to_row, width, width, sums + r * TILE);
   NAME(product_block)(rows, (int)((width + LANES - 1) / LANES), &whole);
   for (int r = 0; r < rows; r++) {
     float *row = sums + r * TILE;
@@ -299,7 +295,7 @@ TARGET static void NAME(product)(size_t rows, size_t columns, const struct ck_fa
           .inner = inner, .a = factors->a + r * factors->row, .row = factors->row, .column = factors->column,
           .b = packs ? packed : factors->b + start, .b_row = packs ? TILE : factors->b_row,
           .next = packs ? inner * TILE : TILE, .tiles = width / TILE, .to = c + place, .to_row = c_row,
-          .from = continues ? c + place : NULL, .from_row = c_row, .kind = CK_IDENTITY};
+          .continues = continues, .kind = CK_IDENTITY};
       if (finish) {
         block.kind = finish->kind;
         block.bias = finish->bias ? finish->bias + r : NULL;
@@ -312,7 +308,6 @@ TARGET static void NAME(product)(size_t rows, size_t columns, const struct ck_fa
       block.b += block.tiles * block.next;
       block.tiles = 1;
       block.to += done;
-      if (block.from) block.from += done;
       if (block.factor) block.factor += done;
       if (block.slope) block.slope += done;
       if (rest % LANES || block.kind != CK_IDENTITY)
@@ -329,16 +324,9 @@ TARGET INLINE void NAME(hidden_rows)(const struct ck_perceptron *p, int rows, si
   int vectors = (int)((width + LANES - 1) / LANES);
   struct NAME(block) sums = {.inner = p->inputs, .a = p->hidden_weight + first_row * p->inputs, .row = p->inputs,
                              .column = 1, .b = packed, .b_row = TILE, .tiles = 1, .to = block, .to_row = TILE,
-                             .kind = CK_IDENTITY};
-  if (addend) {
-    sums.from = addend + first_row * addend_row;
-    sums.from_row = addend_row;
-    if (width % LANES) {
-      for (int r = 0; r < rows; r++) NAME(read_row)(sums.from + r * addend_row, width, width, block + r * TILE);
-      sums.from = block;
-      sums.from_row = TILE;
-    }
-  }
+                             .continues = addend != NULL, .kind = CK_IDENTITY};
+  for (int r = 0; r < rows && addend; r++)
+    NAME(read_row)(addend + (first_row + r) * addend_row, width, width, block + r * TILE);
   if (vectors == PRODUCT_VECTORS)
     NAME(product_height)(rows, PRODUCT_VECTORS, &sums);
   else
