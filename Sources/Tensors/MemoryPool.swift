@@ -20,7 +20,9 @@ package enum MemoryPool {
   }
 
   private struct State: @unchecked Sendable {
-    /// One for every size there was. Changed in place: to change a dictionary's value takes blocks from the heap itself.
+    /// One for every size there was.
+    ///
+    /// Changed in place: to change a value in a dictionary takes blocks from the heap itself.
     var shelves: [Shelf] = []
     /// The places of sizes among the shelves.
     var places: [Int: Int] = [:]
