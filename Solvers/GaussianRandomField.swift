@@ -252,6 +252,9 @@ public struct NeumannGaussianField: Sendable {
   public let alpha: Double
 
   private let modes: [FieldMode]
+  /// Where the coefficients of the held modes go in a spectrum, and what they are multiplied by there.
+  private let places: [Int32]
+  private let factors: [Double]
 
   /// A field on `grid` points, covariance σ² (−Δ + τ²)^(−α).
   public init(
@@ -280,6 +283,16 @@ public struct NeumannGaussianField: Sendable {
       for l in 0..<shell { append(shell, l) }
     }
     self.modes = modes
+    let held = modes.filter { $0.position >= 0 }
+    places = held.map { Int32($0.position) }
+    // FFTW's synthesis counts every cosine twice but the constant and, at vertices, the last one.
+    func weight(_ k: Int, of count: Int) -> Double {
+      k == 0 || (placement == .vertices && k == count - 1) ? 1 : 0.5
+    }
+    factors = held.map { mode in
+      mode.amplitude * weight(mode.position / grid[1], of: grid[0])
+        * weight(mode.position % grid[1], of: grid[1])
+    }
   }
 
   /// The field whose sign decides the Darcy coefficient: (−Δ + 9)^(−2).
@@ -320,7 +333,7 @@ public struct NeumannGaussianField: Sendable {
   }
 
   /// The number of coefficients of a field on this grid: one per mode.
-  public var coefficientCount: Int { modes.count { $0.position >= 0 } }
+  public var coefficientCount: Int { places.count }
 
   /// The variance at every point of the grid, of the modes that it holds.
   public var variances: Tensor<Double> {
@@ -350,11 +363,20 @@ public struct NeumannGaussianField: Sendable {
 
   /// One field of shape `grid`.
   public func sample(using random: inout Philox) -> Tensor<Double> {
-    let drawn = random.normal(shape: [modes.count])
-    let coefficients = drawn.withUnsafeBuffer { drawn in
-      zip(modes, drawn).compactMap { mode, value in mode.position >= 0 ? value : nil }
+    var drawn = random.normal(shape: [modes.count])
+    // Those of modes that the grid does not hold are left out.
+    if places.count < modes.count {
+      drawn.withUnsafeMutableBuffer { drawn in
+        var next = 0
+        for (index, mode) in modes.enumerated() where mode.position >= 0 {
+          drawn[next] = drawn[index]
+          next += 1
+        }
+      }
     }
-    return Tensor(shape: grid) { field in synthesize(coefficients, into: field.baseAddress!) }
+    return Tensor(shape: grid) { field in
+      withPointers(drawn) { synthesize($0, into: field.baseAddress!) }
+    }
   }
 
   /// The field g = Σ a_k ξ_k cos πk₁x cos πk₂y, a_k the amplitudes of `heldModes`.
@@ -367,20 +389,11 @@ public struct NeumannGaussianField: Sendable {
   public func synthesize(
     _ coefficients: UnsafePointer<Double>, into field: UnsafeMutablePointer<Double>
   ) {
-    let (rows, columns) = (grid[0], grid[1])
     var spectrum = Tensor<Double>(shape: grid)
     let transform = FourierTransform<Double>(
       placement == .vertices ? .cosineVertices : .cosineSynthesis, shape: grid)
     spectrum.withUnsafeMutableBuffer { spectrum in
-      var next = 0
-      for mode in modes where mode.position >= 0 {
-        // FFTW's synthesis counts every cosine twice but the constant and, at vertices, the last one.
-        let (k, l) = (mode.position / columns, mode.position % columns)
-        let rowWeight = k == 0 || (placement == .vertices && k == rows - 1) ? 1 : 0.5
-        let columnWeight = l == 0 || (placement == .vertices && l == columns - 1) ? 1 : 0.5
-        spectrum[mode.position] = mode.amplitude * coefficients[next] * rowWeight * columnWeight
-        next += 1
-      }
+      for index in places.indices { spectrum[Int(places[index])] = factors[index] * coefficients[index] }
       transform(spectrum.baseAddress!, field)
     }
   }
@@ -409,10 +422,12 @@ public struct NeumannGaussianField: Sendable {
       }
       spectrum.withUnsafeMutableBuffer { transform(values.baseAddress!, $0.baseAddress!) }
     }
-    var next = 0
-    for mode in modes where mode.position >= 0 {
-      coefficients[next] = mode.amplitude * spectrum.scalars[mode.position]
-      next += 1
+    withPointers(spectrum) { spectrum in
+      var next = 0
+      for mode in modes where mode.position >= 0 {
+        coefficients[next] = mode.amplitude * spectrum[mode.position]
+        next += 1
+      }
     }
   }
 }

@@ -136,7 +136,7 @@ private struct DarcySource: SampleSource {
     var random = Philox(seed: seed, stream: .inputs, sample: index)
     let grid = field.grid
     let coefficient = permeability(using: &random)
-    guard coefficient.scalars.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+    guard coefficient.withUnsafeBuffer({ $0.allSatisfy { $0 > 0 && $0.isFinite } }) else {
       throw SolverError.invalidProblem(
         "the permeability of sample \(index) leaves the range of numbers: reduce prior.sigma (now "
           + "\(Text.number(field.sigma)))")
