@@ -68,7 +68,7 @@ public struct GenerationProgress: Sendable, Equatable {
 ///
 /// Writes `path + ".partial"` and renames it when all is there; a partial file that a killed or cancelled run
 /// left is continued, whenever that was. The stored fields do not depend on threads or interruptions. Samples
-/// are written on this thread while others are solved; at most 64 solved samples per thread wait for it, large ones as many
+/// are written on this thread while others are solved; at most 16 solved samples per thread wait for it, large ones as many
 /// as fit into 128 MB, so memory is bounded.
 /// - Parameters:
 ///   - source: What is to be solved.
@@ -223,12 +223,12 @@ private final class SolvedSamples: @unchecked Sendable {
     self.limit = limit
   }
 
-  /// How many solved samples may wait: 64 for every thread, large ones as many as fit into 128 MB, but four in any case.
+  /// How many solved samples may wait: 16 for every thread, large ones as many as fit into 128 MB, but four in any case.
   ///
   /// That is how many are solved while the space of a new file is filled.
   static func limit(byteCount: Int, of samples: Int) -> Int {
     let size = max(1, byteCount / max(1, samples))
-    return max(4 * Parallelism.threadCount, min(64 * Parallelism.threadCount, (128 << 20) / size))
+    return max(4 * Parallelism.threadCount, min(16 * Parallelism.threadCount, (128 << 20) / size))
   }
 
   /// Leaves out what is complete already; before any is handed out.
