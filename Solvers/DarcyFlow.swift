@@ -25,8 +25,8 @@ import Tensors
 ///
 /// **When it fails.** Coefficients that are not positive and finite are refused. Coefficients 10⁶ apart have
 /// converged wherever they were placed: in 25 iterations as regions, in 150 as channels one vertex wide, in thousands
-/// at random vertices near the percolation threshold, after the 40 of single precision. With 10⁹ and more it may end in `SolverError.noConvergence`
-/// with the true residual.
+/// at random vertices near the percolation threshold, after the 40 of single precision. With 10⁹ and more it may
+/// end in `SolverError.noConvergence` with the true residual.
 ///
 /// **Good values.** n = 85 to 421, relative residual 10⁻¹⁰: far below the error of the discretisation.
 ///

@@ -87,7 +87,7 @@ struct Projection {
           finish: Activation.identity.finish(bias: b1), into: result)
       }
     }
-    var perceptron = withPointers(map.matrix, weight) { self.kernel(inputs: inputs, $0, $0, $1, nil) }
+    var perceptron = self.kernel(inputs: inputs, nil, nil, nil, nil)
     guard ck_perceptron_is_narrow(&perceptron) != 0 else { return nil }
   }
 
@@ -105,7 +105,7 @@ struct Projection {
   }
 
   private func kernel(
-    inputs: Int, _ w1: UnsafePointer<Float>, _ b1: UnsafePointer<Float>, _ w2: UnsafePointer<Float>,
+    inputs: Int, _ w1: UnsafePointer<Float>?, _ b1: UnsafePointer<Float>?, _ w2: UnsafePointer<Float>?,
     _ b2: UnsafePointer<Float>?
   ) -> ck_perceptron {
     ck_perceptron(

@@ -166,8 +166,9 @@ void ck_darcy_assemble_f64(size_t inner, int harmonic, const double *permeabilit
 /// x = x + c rounded, c = what the rounding leaves over.
 void ck_move_sum_f64(size_t n, double *x, double *c);
 
-/// What follows is there for numbers of either precision: y = A x for a five-point operator; the dot product of x and y.
+// What is there for directions and cycles of either precision.
 #define CK_MULTIGRID(real, suffix)                                                                                    \
+  /** y = A x for a five-point operator; the dot product of x and y. */                                               \
   double ck_darcy_multiply_##suffix(size_t inner, const real *a, const real *x, real *y);                             \
                                                                                                                       \
   /** residual = scale (b - A (x + rest)); the squared norm of b - A (x + rest), and that of b - A x in rounded. */   \
