@@ -54,7 +54,8 @@ let package = Package(
     .target(name: "Figures", dependencies: ["CPNG", "Files"], swiftSettings: strict),
     .target(name: "Solvers", dependencies: ["Tensors"], path: "Solvers", swiftSettings: strict),
     .target(
-      name: "Datasets", dependencies: ["Tensors", "Files", "HDF5", "Archives", "Solvers"], path: "Datasets",
+      name: "Datasets", dependencies: ["CZlib", "Tensors", "Files", "HDF5", "Archives", "Solvers"],
+      path: "Datasets",
       swiftSettings: strict),
     .target(
       name: "Audits", dependencies: ["Tensors", "HDF5", "Solvers", "Datasets"], swiftSettings: strict),

@@ -3,8 +3,9 @@ import Tensors
 
 /// The Fourier coefficients of a real periodic field, and the terms of a `SemilinearEquation` for them.
 ///
-/// With K the largest wave number kept: û_k for 0 ≤ k ≤ K in one dimension; in two, `[n, K + 1]` coefficients
-/// û_kl, rows in FFT order, 0 ≤ l ≤ K, where the rows |k| > K stay zero. The others follow from symmetry.
+/// With K the largest wave number kept: û_k for 0 ≤ k ≤ K in one dimension; in two, `[n, columns]` coefficients
+/// û_kl, rows in FFT order, 0 ≤ l ≤ K, where the rows |k| > K and a last column that makes the transforms faster stay
+/// zero. The others follow from symmetry.
 final class PeriodicSpectrum: FieldSystem {
   let linearSymbol: [Complex]
 
@@ -47,7 +48,7 @@ final class PeriodicSpectrum: FieldSystem {
     let (n, degree) = (n, equation.polynomial.count - 1)
     isFlat = equation.dimensions == 1
     let largest = degree < 2 ? n / 2 - 1 : (n - 1) / (degree + 1)
-    columns = largest + 1
+    columns = isFlat ? largest + 1 : FourierTransform<Double>.rowLength(holding: largest + 1)
     let rows = isFlat ? 1 : n
     let fields = isFlat ? 1.0 : Double(n)
     var (linear, nonlinear, held, tail) = ([Complex](), [Complex](), [Bool](), [Int]())
@@ -55,7 +56,7 @@ final class PeriodicSpectrum: FieldSystem {
     for row in 0..<rows {
       let k = row < n / 2 ? row : row - n
       for l in 0..<columns {
-        let isKept = abs(k) <= largest
+        let isKept = abs(k) <= largest && l <= largest
         let wave =
           isFlat ? WaveVector(x: unit * Double(l)) : WaveVector(x: unit * Double(k), y: unit * Double(l))
         held.append(isKept)
@@ -136,7 +137,7 @@ final class PeriodicSpectrum: FieldSystem {
     }
     for row in 0..<(isFlat ? 1 : n) {
       let target = spectrum.start + row * half
-      target.update(from: source + row * width, count: width)
+      target.update(from: source + row * 2 * columns, count: width)
       (target + width).update(repeating: 0, count: half - width)
     }
     grid.backward(spectrum.start, values.start)

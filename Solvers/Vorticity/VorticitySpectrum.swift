@@ -21,6 +21,8 @@ final class VorticitySpectrum: FieldSystem {
     let largest: Int
     /// How many coefficients there are.
     let modes: Int
+    /// How many complex numbers a row of `pair` has: two half spectra, or one more.
+    let pairRow: Int
     /// Where they go in a pair of half spectra: start, position, count of each run, row by row.
     let runs: [Int32]
     let columnsForward: FourierTransform<Double>
@@ -44,7 +46,7 @@ final class VorticitySpectrum: FieldSystem {
   private var growthRate = 0.0  // ‖f‖, what the forcing may add to the norm per unit of time
   private let positions: [Int]  // of the coefficients in a half spectrum of the whole grid
   private let onAxis: [Int]  // the coefficients l = 0, both k and −k
-  private let pair: Workspace  // [points, 2, columns] complex: two half spectra
+  private let pair: Workspace  // [points, pairRow] complex: two half spectra of `columns`
   private let turned: Workspace  // the same after the transforms along x
   private let joined: Workspace  // [points, points] complex
   private let physical: Workspace  // [points, points] complex: u + i v
@@ -101,9 +103,11 @@ final class VorticitySpectrum: FieldSystem {
     onAxis = waves.indices.filter { waves[$0].l == 0 }
     forcing = Workspace(count: 2 * modes)
     noForcing = Workspace(count: 2 * modes)
-    let (points, columns) = (sizes[0].0, largest + 1)
-    pair = Workspace(count: 4 * points * columns)
-    turned = Workspace(count: 4 * points * columns)
+    let points = sizes[0].0
+    // Rows of a coarser level may be one longer than there is place for in fewer rows of the same length: not in fewer by
+    // a fifth.
+    pair = Workspace(count: 2 * points * self.levels[0].pairRow)
+    turned = Workspace(count: pair.count)
     joined = Workspace(count: 2 * max(points * points, grid * (grid / 2 + 1)))
     physical = Workspace(count: 2 * max(points * points, grid * grid / 2))
     toGrid = FourierTransform(.complexToReal, shape: [grid, grid])
@@ -118,15 +122,16 @@ final class VorticitySpectrum: FieldSystem {
 
   /// The grids of all levels with the largest wave numbers that they hold, from the finest.
   ///
-  /// Products of two fields of K wave numbers need 3K + 1 points. Each level is smaller by a fifth at least.
+  /// Products of two fields of K wave numbers need 3K + 1 points. Each level is smaller by a fifth at least. Only numbers
+  /// of points are taken for which FFTW's estimated plans are good: 200 x 200 points take less time than 192 x 192, 320 x 320
+  /// less than 300 x 300.
   private static func levelSizes(largest: Int) -> [(points: Int, largest: Int)] {
-    func isSmooth(_ count: Int) -> Bool {
-      var rest = count
-      for prime in [2, 3, 5] { while rest.isMultiple(of: prime) { rest /= prime } }
-      return rest == 1 && count.isMultiple(of: 2)
+    func isGood(_ count: Int) -> Bool {
+      let odd = count >> count.trailingZeroBitCount
+      return count.isMultiple(of: 4) && ([1, 5, 25].contains(odd) || odd == 3 && count <= 96)
     }
-    var sizes = [(points: ((3 * largest + 1)...).first(where: isSmooth)!, largest: largest)]
-    while sizes.last!.points > 12, let points = (8...sizes.last!.points * 4 / 5).last(where: isSmooth) {
+    var sizes = [(points: ((3 * largest + 1)...).first(where: isGood)!, largest: largest)]
+    while sizes.last!.points > 12, let points = (8...sizes.last!.points * 4 / 5).last(where: isGood) {
       sizes.append((points, (points - 1) / 3))
     }
     return sizes + [(0, -1)]
@@ -137,15 +142,18 @@ final class VorticitySpectrum: FieldSystem {
   ) -> Level {
     let columns = max(1, largest + 1)
     let rows = max(1, points)
+    let pairRow = FourierTransform<Double>.rowLength(holding: 2 * columns)
     let placed = pieces.map {
-      (start: $0.start, at: 2 * ($0.k < 0 ? $0.k + points : $0.k) * columns + $0.l, $0.count)
+      (start: $0.start, at: ($0.k < 0 ? $0.k + points : $0.k) * pairRow + $0.l, $0.count)
     }
     .sorted { $0.at < $1.at }
     return Level(
-      points: points, largest: largest, modes: modes,
+      points: points, largest: largest, modes: modes, pairRow: pairRow,
       runs: placed.flatMap { [Int32($0.start), Int32($0.at), Int32($0.2)] },
-      columnsForward: .init(.complexForward, shape: [rows], batch: 2 * columns, interleaved: true),
-      columnsBackward: .init(.complexBackward, shape: [rows], batch: 2 * columns, interleaved: true),
+      columnsForward: .init(
+        .complexForward, shape: [rows], batch: 2 * columns, interleaved: true, row: pairRow),
+      columnsBackward: .init(
+        .complexBackward, shape: [rows], batch: 2 * columns, interleaved: true, row: pairRow),
       rowsForward: .init(.complexForward, shape: [rows], batch: rows),
       rowsBackward: .init(.complexBackward, shape: [rows], batch: rows))
   }
@@ -215,9 +223,9 @@ final class VorticitySpectrum: FieldSystem {
 
   /// Zeros where `pair` has wave numbers that the level does not hold.
   private func clearUnusedRows() {
-    let (grid, columns) = (levels[level], levels[level].columns)
+    let grid = levels[level]
     let unused = grid.points - 2 * grid.largest - 1
-    (pair.start + 4 * columns * columns).update(repeating: 0, count: 4 * columns * unused)
+    (pair.start + 2 * grid.pairRow * grid.columns).update(repeating: 0, count: 2 * grid.pairRow * unused)
   }
 
   /// From two half spectra in `pair` to the fields in `physical`, one real, one imaginary.
@@ -225,7 +233,8 @@ final class VorticitySpectrum: FieldSystem {
     let grid = levels[level]
     grid.columnsBackward(pair.start, turned.start)
     SolverKernels.joinHalfSpectra(
-      rows: grid.points, length: grid.points, columns: grid.columns, pair: turned.start, joined: joined.start)
+      rows: grid.points, length: grid.points, columns: grid.columns, pair: turned.start,
+      pairRow: grid.pairRow, joined: joined.start)
     grid.rowsBackward(joined.start, physical.start)
   }
 
@@ -234,7 +243,8 @@ final class VorticitySpectrum: FieldSystem {
     let grid = levels[level]
     grid.rowsForward(physical.start, joined.start)
     SolverKernels.splitHalfSpectra(
-      rows: grid.points, length: grid.points, columns: grid.columns, joined: joined.start, pair: turned.start)
+      rows: grid.points, length: grid.points, columns: grid.columns, joined: joined.start,
+      pair: turned.start, pairRow: grid.pairRow)
     grid.columnsForward(turned.start, pair.start)
   }
 

@@ -25,9 +25,9 @@ KERNEL(void, ck_velocity_spectra_f64, (size_t runs, const int32_t *run, size_t c
 }
 
 KERNEL(void, ck_join_half_spectra_f64, (size_t rows, size_t n, size_t columns, const double *restrict pair,
-    double *restrict joined), (rows, n, columns, pair, joined)) {
+    size_t pair_row, double *restrict joined), (rows, n, columns, pair, pair_row, joined)) {
   for (size_t r = 0; r < rows; r++) {
-    const double *u = pair + 4 * r * columns, *v = u + 2 * columns;
+    const double *u = pair + 2 * r * pair_row, *v = u + 2 * columns;
     double *z = joined + 2 * r * n;
     z[0] = u[0];
     z[1] = v[0];
@@ -44,10 +44,10 @@ KERNEL(void, ck_join_half_spectra_f64, (size_t rows, size_t n, size_t columns, c
 }
 
 KERNEL(void, ck_split_half_spectra_f64, (size_t rows, size_t n, size_t columns, const double *restrict joined,
-    double *restrict pair), (rows, n, columns, joined, pair)) {
+    double *restrict pair, size_t pair_row), (rows, n, columns, joined, pair, pair_row)) {
   for (size_t r = 0; r < rows; r++) {
     const double *z = joined + 2 * r * n;
-    double *a = pair + 4 * r * columns, *b = a + 2 * columns;
+    double *a = pair + 2 * r * pair_row, *b = a + 2 * columns;
     a[0] = z[0];
     a[1] = 0;
     b[0] = z[1];

@@ -80,7 +80,8 @@ public enum SolverKernels {
 
   // MARK: - Navier-Stokes
 
-  /// The spectra (i · alongX · ŵ, i · alongY · ŵ), interleaved by rows: `[rows, 2, columns]`.
+  /// The spectra (i · alongX · ŵ, i · alongY · ŵ), interleaved by rows: `[rows, 2, columns]`, rows of `pair` perhaps
+  /// longer than that.
   ///
   /// Coefficients lie in runs of three numbers each: where a run starts in ŵ, where in the first of a pair of
   /// rows, and how long it is. What no run covers is left as it is.
@@ -92,14 +93,19 @@ public enum SolverKernels {
 
   /// Rows of `length` complex numbers whose backward transforms are u + i v.
   ///
-  /// `pair` holds the half spectra of the real rows u and v below wave number `columns`.
-  public static func joinHalfSpectra(rows: Int, length: Int, columns: Int, pair: Source, joined: Target) {
-    ck_join_half_spectra_f64(rows, length, columns, pair, joined)
+  /// `pair` holds the half spectra of the real rows u and v below wave number `columns`, `pairRow` complex numbers from
+  /// those of the next rows.
+  public static func joinHalfSpectra(
+    rows: Int, length: Int, columns: Int, pair: Source, pairRow: Int, joined: Target
+  ) {
+    ck_join_half_spectra_f64(rows, length, columns, pair, pairRow, joined)
   }
 
   /// The reverse of `joinHalfSpectra`: wave numbers of `columns` and above are dropped.
-  public static func splitHalfSpectra(rows: Int, length: Int, columns: Int, joined: Source, pair: Target) {
-    ck_split_half_spectra_f64(rows, length, columns, joined, pair)
+  public static func splitHalfSpectra(
+    rows: Int, length: Int, columns: Int, joined: Source, pair: Target, pairRow: Int
+  ) {
+    ck_split_half_spectra_f64(rows, length, columns, joined, pair, pairRow)
   }
 
   /// z = u + i v becomes u v + i (v² − u²), in place; returns the largest |u| + |v|.

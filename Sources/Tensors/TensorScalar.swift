@@ -144,8 +144,8 @@ extension Float: TensorScalar {
           rank, n, many, complexInput, nil, 1, inputDistance / 2, output, nil, 1, outputDistance, flags)
       case .complexForward, .complexBackward:
         return fftwf_plan_many_dft(
-          rank, n, many, complexInput, nil, key.stride, key.isInterleaved ? 1 : inputDistance / 2,
-          complexOutput, nil, key.stride, key.isInterleaved ? 1 : outputDistance / 2,
+          rank, n, many, complexInput, nil, key.stride, key.row != nil ? 1 : inputDistance / 2,
+          complexOutput, nil, key.stride, key.row != nil ? 1 : outputDistance / 2,
           key.kind == .complexForward ? FFTW_FORWARD : FFTW_BACKWARD, flags)
       case .cosineSynthesis, .cosineAnalysis, .cosineVertices:
         guard let kind = key.kind.realKind else { return nil }
@@ -240,8 +240,8 @@ extension Double: TensorScalar {
           rank, n, many, complexInput, nil, 1, inputDistance / 2, output, nil, 1, outputDistance, flags)
       case .complexForward, .complexBackward:
         return fftw_plan_many_dft(
-          rank, n, many, complexInput, nil, key.stride, key.isInterleaved ? 1 : inputDistance / 2,
-          complexOutput, nil, key.stride, key.isInterleaved ? 1 : outputDistance / 2,
+          rank, n, many, complexInput, nil, key.stride, key.row != nil ? 1 : inputDistance / 2,
+          complexOutput, nil, key.stride, key.row != nil ? 1 : outputDistance / 2,
           key.kind == .complexForward ? FFTW_FORWARD : FFTW_BACKWARD, flags)
       case .cosineSynthesis, .cosineAnalysis, .cosineVertices:
         guard let kind = key.kind.realKind else { return nil }

@@ -22,17 +22,22 @@ import Testing
     a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) < 1e-13 }
   }
 
-  @Test(arguments: [(8, 3), (9, 4), (16, 6), (12, 1)])
-  func joiningAndSplittingHalfSpectra(_ n: Int, columns: Int) {
+  @Test(arguments: [(8, 3, 0), (9, 4, 1), (16, 6, 0), (12, 1, 2)])
+  func joiningAndSplittingHalfSpectra(_ n: Int, columns: Int, more: Int) {
     let rows = 3
+    let pairRow = 2 * columns + more
     // Two real fields per row with wave numbers below `columns`: their means are real.
-    var pair = numbers(rows * 4 * columns, seed: 7)
+    var pair = numbers(rows * 2 * pairRow, seed: 7)
     pair.withUnsafeMutableBuffer {
-      for start in stride(from: 0, to: $0.count, by: 2 * columns) { $0[start + 1] = 0 }
+      for row in 0..<rows {
+        for field in 0..<2 { $0[2 * (row * pairRow + field * columns) + 1] = 0 }
+        for index in 4 * columns..<2 * pairRow { $0[2 * row * pairRow + index] = 0 }
+      }
     }
     let joined = result(2 * rows * n) { target in
       withPointers(pair) {
-        SolverKernels.joinHalfSpectra(rows: rows, length: n, columns: columns, pair: $0, joined: target)
+        SolverKernels.joinHalfSpectra(
+          rows: rows, length: n, columns: columns, pair: $0, pairRow: pairRow, joined: target)
       }
     }
     let c = pair.scalars
@@ -51,14 +56,15 @@ import Testing
             return sum + 2 * (c[start + 2 * k] * cos(phase) - c[start + 2 * k + 1] * sin(phase))
           }
         }
-        #expect(abs(re - real(4 * row * columns)) < 1e-12)
-        #expect(abs(im - real(4 * row * columns + 2 * columns)) < 1e-12)
+        #expect(abs(re - real(2 * row * pairRow)) < 1e-12)
+        #expect(abs(im - real(2 * row * pairRow + 2 * columns)) < 1e-12)
       }
     }
-    let split = result(rows * 4 * columns) { target in
+    // What lies between the pairs is left as it is: zeros here, as there.
+    let split = result(rows * 2 * pairRow) { target in
       joined.withUnsafeBufferPointer {
         SolverKernels.splitHalfSpectra(
-          rows: rows, length: n, columns: columns, joined: $0.baseAddress!, pair: target)
+          rows: rows, length: n, columns: columns, joined: $0.baseAddress!, pair: target, pairRow: pairRow)
       }
     }
     #expect(close(split, c))

@@ -110,11 +110,13 @@ void ck_velocity_spectra_f64(
     const double *vorticity, double *pair);
 
 /// Rows of n complex numbers whose backward transforms are u + i v, from the half spectra of the real u and v.
-/// Only wave numbers below `columns` are there; 2 * columns - 1 <= n.
-void ck_join_half_spectra_f64(size_t rows, size_t n, size_t columns, const double *pair, double *joined);
+/// Only wave numbers below `columns` are there; 2 * columns - 1 <= n. Pairs are `pair_row` complex numbers apart.
+void ck_join_half_spectra_f64(size_t rows, size_t n, size_t columns, const double *pair, size_t pair_row,
+                              double *joined);
 
 /// The reverse: the half spectra of the real and the imaginary parts, wave numbers below `columns`.
-void ck_split_half_spectra_f64(size_t rows, size_t n, size_t columns, const double *joined, double *pair);
+void ck_split_half_spectra_f64(size_t rows, size_t n, size_t columns, const double *joined, double *pair,
+                               size_t pair_row);
 
 /// z = u v + i (v^2 - u^2) from z = u + i v, in place; the largest |u| + |v|.
 double ck_velocity_products_f64(size_t points, double *z);
