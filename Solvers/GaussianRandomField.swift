@@ -390,11 +390,12 @@ public struct NeumannGaussianField: Sendable {
     _ coefficients: UnsafePointer<Double>, into field: UnsafeMutablePointer<Double>
   ) {
     var spectrum = Tensor<Double>(shape: grid)
-    let transform = FourierTransform<Double>(
-      placement == .vertices ? .cosineVertices : .cosineSynthesis, shape: grid)
     spectrum.withUnsafeMutableBuffer { spectrum in
       for index in places.indices { spectrum[Int(places[index])] = factors[index] * coefficients[index] }
-      transform(spectrum.baseAddress!, field)
+      switch placement {
+      case .vertices: CosineTransform(shape: grid)(spectrum.baseAddress!, field)
+      case .centers: FourierTransform<Double>(.cosineSynthesis, shape: grid)(spectrum.baseAddress!, field)
+      }
     }
   }
 
@@ -410,7 +411,7 @@ public struct NeumannGaussianField: Sendable {
     let (rows, columns) = (grid[0], grid[1])
     var values = Tensor<Double>(shape: grid)
     var spectrum = Tensor<Double>(shape: grid)
-    let transform = FourierTransform<Double>(.cosineVertices, shape: grid)
+    let transform = CosineTransform(shape: grid)
     values.withUnsafeMutableBuffer { values in
       // FFTW counts every point twice but those on the boundary.
       for row in 0..<rows {

@@ -68,9 +68,9 @@ struct LogNormalModes: InputModes {
     }
     guard result.notPositive == nil else { return result }
     // The sums over vertices, those on the boundary counted half, twice per axis.
-    let transform = FourierTransform<Double>(.cosineVertices, shape: [side, side])
+    let transform = CosineTransform(shape: [side, side])
     let sums = Tensor<Double>(shape: [side, side]) { sums in
-      logarithm.withUnsafeMutableBuffer { transform($0.baseAddress!, sums.baseAddress!) }
+      logarithm.withUnsafeBuffer { transform($0.baseAddress!, sums.baseAddress!) }
     }
     let cells = Double(side - 1)
     // A rounding of a changes log a by as much, whatever its size: white noise. Modes below it say nothing.
