@@ -134,11 +134,14 @@ struct matrix_kernels {
   void (*perceptron_adjoint)(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
                              const float *addend, size_t addend_row, const float *dy, size_t dy_row, float *dz,
                              float *sums);
+  void (*perceptron_difference)(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
+                                const float *addend, size_t addend_row, const struct ck_target *target,
+                                float *difference, size_t difference_row, float *dz, float *values, float *sums);
 };
 
 #define KERNELS(set)                                                                                    \
-  {product_##set,         sum_axis_##set,   expand_axis_##set,      expand_quarters_##set, \
-   inner_products_##set, perceptron_##set, perceptron_adjoint_##set}
+  {product_##set,         sum_axis_##set,   expand_axis_##set,        expand_quarters_##set, \
+   inner_products_##set, perceptron_##set, perceptron_adjoint_##set, perceptron_difference_##set}
 
 static const struct matrix_kernels baseline = KERNELS(baseline);
 #ifdef SEVERAL_INSTRUCTION_SETS
@@ -227,4 +230,19 @@ void ck_perceptron_adjoint(const struct ck_perceptron *perceptron, size_t column
                            const float *addend, size_t addend_row, const float *dy, size_t dy_row, float *dz,
                            float *sums) {
   ck_perceptron_adjoint_using(CK_AVX512, perceptron, columns, u, u_row, addend, addend_row, dy, dy_row, dz, sums);
+}
+
+void ck_perceptron_difference_using(enum ck_instructions most, const struct ck_perceptron *perceptron, size_t columns,
+                                    const float *u, size_t u_row, const float *addend, size_t addend_row,
+                                    const struct ck_target *target, float *difference, size_t difference_row,
+                                    float *dz, float *values, float *sums) {
+  kernels(most)->perceptron_difference(perceptron, columns, u, u_row, addend, addend_row, target, difference,
+                                       difference_row, dz, values, sums);
+}
+
+void ck_perceptron_difference(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
+                              const float *addend, size_t addend_row, const struct ck_target *target,
+                              float *difference, size_t difference_row, float *dz, float *values, float *sums) {
+  ck_perceptron_difference_using(CK_AVX512, perceptron, columns, u, u_row, addend, addend_row, target, difference,
+                                 difference_row, dz, values, sums);
 }

@@ -358,6 +358,21 @@ TARGET INLINE void NAME(write_rates)(const struct ck_perceptron *p, int height, 
   }
 }
 
+/// What a block of hidden values adds to the results at one tile.
+TARGET INLINE void NAME(add_outputs)(const struct ck_perceptron *p, int height, size_t first_row, const float *block,
+                                     float sum[NARROW][TILE]) {
+  for (size_t o = 0; o < p->outputs; o++) {
+    NAME(vector) total[PRODUCT_VECTORS];
+    UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) total[v] = NAME(load)(sum[o] + v * LANES);
+    for (int h = 0; h < height; h++) {
+      NAME(vector) weight = NAME(all)(p->weight[o * p->hidden + first_row + h]);
+      UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++)
+        total[v] += weight * NAME(load)(block + h * TILE + v * LANES);
+    }
+    UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) NAME(store)(sum[o] + v * LANES, total[v]);
+  }
+}
+
 TARGET static void NAME(perceptron)(const struct ck_perceptron *p, size_t columns, const float *u, size_t u_row,
                                     const float *addend, size_t addend_row, float *y, size_t y_row, float *rates) {
   _Alignas(64) float packed[MAXIMUM_INNER * TILE], block[PRODUCT_ROWS * TILE], slope[PRODUCT_ROWS * TILE];
@@ -378,16 +393,7 @@ TARGET static void NAME(perceptron)(const struct ck_perceptron *p, size_t column
       } else {
         NAME(activate_rows)(p, height, r, block, NULL);
       }
-      for (size_t o = 0; o < p->outputs; o++) {
-        NAME(vector) total[PRODUCT_VECTORS];
-        UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) total[v] = NAME(load)(sum[o] + v * LANES);
-        for (int h = 0; h < height; h++) {
-          NAME(vector) weight = NAME(all)(p->weight[o * p->hidden + r + h]);
-          UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++)
-            total[v] += weight * NAME(load)(block + h * TILE + v * LANES);
-        }
-        UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) NAME(store)(sum[o] + v * LANES, total[v]);
-      }
+      NAME(add_outputs)(p, height, r, block, sum);
     }
     for (size_t o = 0; o < p->outputs; o++) NAME(write_row)(sum[o], width, y + o * y_row + start);
   }
@@ -448,6 +454,67 @@ TARGET static void NAME(perceptron_adjoint)(const struct ck_perceptron *p, size_
           NAME(hidden_gradient)(vectors, p, r + h, row, rates, result, sum, rates);
           NAME(write_row)(rates, width, to);
         }
+      }
+    }
+  }
+}
+
+/// The results at one tile become their differences from the target, which also go to `difference`, and these what the
+/// gradient of half their squares is; zeros behind the last point.
+TARGET INLINE void NAME(compare)(const struct ck_perceptron *p, const struct ck_target *target, size_t start,
+                                 size_t width, float result[NARROW][TILE], float *difference, size_t difference_row) {
+  _Alignas(64) float row[TILE];
+  for (size_t o = 0; o < p->outputs; o++) {
+    size_t place = o * target->row + start;
+    if (target->scale) {
+      NAME(read_row)(target->scale + place, width, width, row);
+      for (int i = 0; i < TILE; i++) result[o][i] *= row[i];
+      NAME(read_row)(target->shift + place, width, width, row);
+      for (int i = 0; i < TILE; i++) result[o][i] += row[i];
+    }
+    NAME(read_row)(target->values + place, width, width, row);
+    for (int i = 0; i < TILE; i++) result[o][i] -= row[i];
+    NAME(write_row)(result[o], width, difference + o * difference_row + start);
+    NAME(read_row)(difference + o * difference_row + start, width, width, result[o]);
+    if (target->scale) {
+      NAME(read_row)(target->scale + place, width, width, row);
+      for (int i = 0; i < TILE; i++) result[o][i] *= row[i];
+    }
+  }
+}
+
+TARGET static void NAME(perceptron_difference)(const struct ck_perceptron *p, size_t columns, const float *u,
+                                               size_t u_row, const float *addend, size_t addend_row,
+                                               const struct ck_target *target, float *difference,
+                                               size_t difference_row, float *dz, float *values, float *sums) {
+  _Alignas(64) float packed[MAXIMUM_INNER * TILE], slope[PRODUCT_ROWS * TILE];
+  _Alignas(64) float result[NARROW][TILE];
+  struct ck_factors source = {p->inputs, NULL, 0, 0, u, u_row};
+  for (size_t start = 0; start < columns; start += TILE) {
+    size_t width = columns - start < TILE ? columns - start : TILE;
+    int vectors = (int)((width + LANES - 1) / LANES);
+    const float *more = addend ? addend + start : NULL;
+    NAME(pack)(&source, start, width, packed, 0);
+    for (size_t o = 0; o < p->outputs; o++)
+      for (int i = 0; i < TILE; i++) result[o][i] = p->bias[o];
+    for (size_t r = 0; r < p->hidden; r += PRODUCT_ROWS) {
+      int height = p->hidden - r < PRODUCT_ROWS ? (int)(p->hidden - r) : PRODUCT_ROWS;
+      float *block = values + r * TILE;
+      NAME(hidden_rows)(p, height, width, r, packed, more, addend_row, block);
+      NAME(activate_rows)(p, height, r, block, slope);
+      for (int h = 0; h < height; h++) NAME(write_row)(slope + h * TILE, width, dz + (r + h) * columns + start);
+      NAME(add_outputs)(p, height, r, block, result);
+    }
+    NAME(compare)(p, target, start, width, result, difference, difference_row);
+    for (size_t channel = 0; channel < p->hidden; channel++) {
+      const float *row = values + channel * TILE;
+      float *to = dz + channel * columns + start, *sum = sums + channel * (1 + p->outputs) * MOST_LANES;
+      if (width == TILE) {
+        NAME(hidden_gradient)(PRODUCT_VECTORS, p, channel, row, to, result, sum, to);
+      } else {
+        NAME(read_row)(to, width, width, slope);
+        NAME(hidden_gradient)(vectors, p, channel, row, slope, result, sum, slope);
+        NAME(write_row)(slope, width, to);
       }
     }
   }

@@ -9,9 +9,17 @@ import Tensors
 public protocol Module {
   /// The value of this map at `u`, `[sample, channel, ...grid]`.
   func callAsFunction(_ u: Variable, on tape: Tape) -> Variable
+
+  /// The loss of that value; a model may find it together with what its last layer does.
+  func loss(_ u: Variable, comparedWith comparison: FieldComparison, on tape: Tape) -> FieldLoss
 }
 
 extension Module {
+  /// The loss of the value, found after it.
+  public func loss(_ u: Variable, comparedWith comparison: FieldComparison, on tape: Tape) -> FieldLoss {
+    comparison.loss(of: self(u, on: tape))
+  }
+
   /// Every parameter with its path, such as `layers.0.spectral.weight`, in the order of declaration.
   ///
   /// Found by reflection: call it once and keep the result.

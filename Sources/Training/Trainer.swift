@@ -249,10 +249,11 @@ public final class Trainer {
       let isWhole = part.count == samples
       let tape = Tape()
       let partInputs = isWhole ? inputs : inputs[first: part]
-      let loss = fieldLoss(
-        predict(partInputs, on: tape),
+      let comparison = FieldComparison(
         target: isWhole ? targets : targets[first: part], kind: configuration.loss,
-        reduction: configuration.lossReduction, axes: configuration.lossAxes)
+        reduction: configuration.lossReduction, axes: configuration.lossAxes,
+        scaling: outputScaling.map { ($0.scale, $0.mean) })
+      let loss = model.loss(Variable(partInputs), comparedWith: comparison, on: tape)
       var total = loss.total
       if let weight = configuration.tangentWeight, let tangents = isWhole ? tangents : tangents?[part] {
         let tangentLoss = SymmetricDifference(partInputs, tangents.directions, inputScaling).loss(

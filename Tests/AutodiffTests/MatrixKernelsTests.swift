@@ -271,6 +271,9 @@ import Testing
                   &rates)
                 #expect(same == y)
               }
+              checkDifferences(
+                instructions, perceptron, columns: columns, stride: stride, u, y,
+                addend: adds ? addend : nil)
               ck_perceptron_adjoint_using(
                 instructions, &perceptron, columns, u, stride, adds ? start : nil, columns, dy, stride, start,
                 &sums)
@@ -324,6 +327,56 @@ import Testing
         #expect(abs(Double(y[output * stride + column]) - expected) <= tolerance(hidden) + 2e-6)
       }
       #expect(output == outputs - 1 || y[output * stride + columns] == 7, "nothing behind a row is touched")
+    }
+  }
+  /// Both ways at once for the differences from a target, against the adjoint of the same differences.
+  private func checkDifferences(
+    _ instructions: ck_instructions, _ perceptron: ck_perceptron, columns: Int, stride: Int, _ u: [Float],
+    _ y: [Float], addend: [Float]?
+  ) {
+    let (hidden, outputs) = (perceptron.hidden, perceptron.outputs)
+    let (values, scale, shift) = (
+      noise(outputs * stride, 7), noise(outputs * stride, 8), noise(outputs * stride, 9)
+    )
+    for scales in [false, true] {
+      var expected = [Float](repeating: 7, count: outputs * columns)
+      var dy = [Float](repeating: 0, count: outputs * columns)
+      for output in 0..<outputs {
+        for column in 0..<columns {
+          let (index, at) = (output * columns + column, output * stride + column)
+          expected[index] = (scales ? y[at] * scale[at] + shift[at] : y[at]) - values[at]
+          dy[index] = scales ? scale[at] * expected[index] : expected[index]
+        }
+      }
+      var difference = [Float](repeating: 7, count: outputs * columns)
+      var dz = addend ?? [Float](repeating: 7, count: hidden * columns)
+      var expectedGradient = dz
+      var sums = [Float](repeating: 1, count: hidden * (1 + outputs) * 16)
+      var expectedSums = sums
+      var room = [Float](repeating: 0, count: hidden * Int(CK_WIDEST_TILE))
+      var perceptron = perceptron
+      values.withUnsafeBufferPointer { values in
+        scale.withUnsafeBufferPointer { scale in
+          shift.withUnsafeBufferPointer { shift in
+            var target = ck_target(
+              values: values.baseAddress, scale: scales ? scale.baseAddress : nil,
+              shift: scales ? shift.baseAddress : nil, row: stride)
+            dz.withUnsafeMutableBufferPointer { dz in
+              ck_perceptron_difference_using(
+                instructions, &perceptron, columns, u, stride,
+                addend == nil ? nil : UnsafePointer(dz.baseAddress),
+                columns, &target, &difference, columns, dz.baseAddress, &room, &sums)
+            }
+          }
+        }
+      }
+      ck_perceptron_adjoint_using(
+        instructions, &perceptron, columns, u, stride, addend, columns, dy, columns, &expectedGradient,
+        &expectedSums)
+      // Fused or not, a rounding of numbers below ten.
+      for (left, right) in zip(difference, expected) { #expect(abs(left - right) <= 2e-6) }
+      for (left, right) in zip(dz, expectedGradient) { #expect(abs(left - right) <= 1e-5) }
+      for (left, right) in zip(sums, expectedSums) { #expect(abs(left - right) <= 1e-4) }
     }
   }
 }

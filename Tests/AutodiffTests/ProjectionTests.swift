@@ -49,13 +49,21 @@ import Testing
 
     private func lifting(_ p: [Variable]) -> Variable? { field == nil ? nil : p[p.count - 1] }
 
+    private func projection(_ p: [Variable]) -> ProjectionVariables {
+      ProjectionVariables(
+        hiddenWeight: p[projection], hiddenBias: p[projection + 1], weight: p[projection + 2],
+        bias: p[projection + 3], activation: activation)
+    }
+
     /// All at once.
     func joined(_ p: [Variable]) -> Variable {
+      fourierLayers(p[0], lifting: lifting(p), layers(p), projection: projection(p))
+    }
+
+    /// All at once, with the loss.
+    func loss(_ p: [Variable], _ comparison: FieldComparison) -> FieldLoss {
       fourierLayers(
-        p[0], lifting: lifting(p), layers(p),
-        projection: ProjectionVariables(
-          hiddenWeight: p[projection], hiddenBias: p[projection + 1], weight: p[projection + 2],
-          bias: p[projection + 3], activation: activation))
+        p[0], lifting: lifting(p), layers(p), projection: projection(p), comparedWith: comparison)
     }
 
     /// The layers, and then the perceptron.

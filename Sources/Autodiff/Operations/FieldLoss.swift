@@ -19,6 +19,9 @@ public enum LossReduction: String, Codable, Sendable, CaseIterable {
   case sum
   /// Their mean.
   case mean
+
+  /// What every sample's loss is multiplied by.
+  func weight(samples: Int) -> Double { self == .sum ? 1 : 1 / Double(samples) }
 }
 
 /// An axis as differences along it see it.
@@ -60,7 +63,7 @@ public func fieldLoss(
   precondition(kind != .relativeH1 || axes.count == grid.count, "\(axes.count) axes for the grid \(grid)")
   // A group of numbers has a loss of its own: a sample, or a channel of one.
   let count = target.count / max(1, samples * channels)
-  var groups = [Group](repeating: Group(), count: samples * channels)
+  var groups = [LossGroup](repeating: LossGroup(), count: samples * channels)
   // The gradient of half the squared distance; for all but H¹ the difference itself.
   var slopes: Tensor<Float>?
   withPointers(prediction.value, target) { prediction, target in
@@ -80,11 +83,7 @@ public func fieldLoss(
       }
     }
   }
-  let channelGroups = groups
-  let errors = (0..<samples).map { sample in
-    let own = channelGroups[sample * channels..<(sample + 1) * channels]
-    return (own.reduce(0) { $0 + $1.squaredDistance } / own.reduce(0) { $0 + $1.squaredSize }).squareRoot()
-  }
+  let errors = (0..<samples).map { LossGroup.error(of: groups[$0 * channels..<($0 + 1) * channels]) }
   if kind == .relativeH1, var slope = slopes {
     let difference = slope
     addLaplacians(of: difference, grid, axes, to: &slope)
@@ -100,7 +99,7 @@ public func fieldLoss(
     slopes = slope
   }
   let finalGroups = groups
-  let weight = reduction == .sum ? 1 : 1 / Double(samples)
+  let weight = reduction.weight(samples: samples)
   let losses = finalGroups.map { $0.loss(kind, count: count) }
   let total = Tensor<Float>(shape: [1], repeating: Float(losses.reduce(0, +) * weight))
   let variable = Variable(total, from: [prediction]) { [prediction = prediction.value] gradient in
@@ -128,13 +127,18 @@ public func fieldLoss(
 }
 
 /// Numbers that have a loss of their own.
-private struct Group {
+struct LossGroup {
   var squaredDistance = 0.0
   var squaredSize = 0.0
 
   func loss(_ kind: FieldLossKind, count: Int) -> Double {
     kind == .meanSquaredError
       ? squaredDistance / Double(count) : (squaredDistance / squaredSize).squareRoot()
+  }
+
+  /// ‖û − u‖₂/‖u‖₂ of groups together.
+  static func error(of groups: ArraySlice<LossGroup>) -> Double {
+    (groups.reduce(0) { $0 + $1.squaredDistance } / groups.reduce(0) { $0 + $1.squaredSize }).squareRoot()
   }
 
   /// The derivative of the loss with respect to half the squared distance.

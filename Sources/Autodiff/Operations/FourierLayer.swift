@@ -53,14 +53,45 @@ public func fourierLayers(
     layers, projection: projection, inputGradient: u.needsGradient)
   let (value, traces) = stack.forward(u.value)
   let joined = stack.projection == nil ? nil : projection
-  let inputs = [u] + (lifting.map { [$0] } ?? []) + layers.flatMap(\.all) + (joined?.all ?? [])
-  let result = Variable(value, from: inputs) { (gradient: consuming Tensor<Float>) in
-    stack.adjoint(gradient, traces)
+  let result = Variable(value, from: inputs(u, lifting, layers, joined)) {
+    (gradient: consuming Tensor<Float>) in
+    stack.adjoint(stack.enterLast(gradient, traces), traces)
   }
   guard let projection, joined == nil else { return result }
   return perceptron(
     result, hiddenWeight: projection.hiddenWeight, hiddenBias: projection.hiddenBias,
     weight: projection.weight, bias: projection.bias, activation: projection.activation)
+}
+
+/// The loss of what Fourier layers and a projection give: `comparison` of it, in one pass through the projection where
+/// that is possible, as for a `perceptron`.
+public func fourierLayers(
+  _ u: Variable, lifting: Variable? = nil, _ layers: [FourierLayerVariables],
+  projection: ProjectionVariables, comparedWith comparison: FieldComparison
+) -> FieldLoss {
+  let stack = FourierStack(
+    input: FieldShape(u.shape),
+    lifting: lifting.map { Lifting(matrix: $0.value, needsGradient: $0.needsGradient) },
+    layers, projection: projection, inputGradient: u.needsGradient)
+  guard let joined = stack.projection else {
+    return perceptron(fourierLayers(u, lifting: lifting, layers), projection, comparedWith: comparison)
+  }
+  guard comparison.isByDifferences, joined.needsGradient else {
+    return comparison.loss(of: fourierLayers(u, lifting: lifting, layers, projection: projection))
+  }
+  let (step, distances, traces) = stack.differences(u.value, comparison)
+  let kept = HandOver(step)
+  return comparison.loss(squaredDistances: distances, from: inputs(u, lifting, layers, projection)) {
+    factors in
+    stack.adjoint(stack.scaled(kept.take(), by: factors), traces)
+  }
+}
+
+/// What `fourierLayers` depends on.
+private func inputs(
+  _ u: Variable, _ lifting: Variable?, _ layers: [FourierLayerVariables], _ projection: ProjectionVariables?
+) -> [Variable] {
+  [u] + (lifting.map { [$0] } ?? []) + layers.flatMap(\.all) + (projection?.all ?? [])
 }
 
 /// The two directions of some Fourier layers.
@@ -101,6 +132,11 @@ private struct FourierStack {
       weightNeedsGradient || inputNeedsGradient || projection?.hiddenWeightNeedsGradient ?? false
     }
 
+    /// What the way back through a joined projection gives.
+    var wanted: Projection.Wanted {
+      Projection.Wanted(terms: needsTerms, field: fieldNeedsGradient, modes: needsModes)
+    }
+
     /// The numbers of one sample in what the layer gives.
     var outputCount: Int { kernel.outputs * kernel.input.points }
     /// The gradients of `fieldWeight` and b.
@@ -110,13 +146,13 @@ private struct FourierStack {
   /// What the way back needs from a layer's way forward.
   struct Trace {
     /// The field, for the gradient of what it is multiplied by.
-    let field: Tensor<Float>?
+    var field: Tensor<Float>?
     /// The modes of the input, for the gradients of the modes' matrices.
     let spectrum: Tensor<Float>?
     /// The modes of the field, for the gradient of the lifting.
     let fieldSpectrum: Tensor<Float>?
     /// The derivative of the activation; for `relu` its value, which is positive where the derivative is one.
-    let derivative: Tensor<Float>?
+    var derivative: Tensor<Float>?
     /// For a joined projection: the mixed modes, for its gradient, and what it makes of them.
     var mixed: Tensor<Float>?
     var factors: Tensor<Float>?
@@ -170,6 +206,41 @@ private struct FourierStack {
   // MARK: - Forward
 
   func forward(_ u: Tensor<Float>) -> (value: Tensor<Float>, traces: [Trace]) {
+    var (value, traces, mixed) = forwardToProjection(u)
+    guard let mixed, let layer = layers.last, let projection = layer.projection else {
+      return (value, traces)
+    }
+    let factors = projection.factors(mixed)
+    if layer.needsGradient {
+      traces[layers.count - 1].field = value
+      traces[layers.count - 1].factors = factors
+    }
+    value = projection.forward(value, fieldWeight: layer.fieldWeight, factors: factors)
+    return (value, traces)
+  }
+
+  /// Both ways through a joined projection, for half the sum of the squared differences from a target.
+  func differences(_ u: Tensor<Float>, _ comparison: FieldComparison) -> (
+    step: Step, distances: [Double], traces: [Trace]
+  ) {
+    let (value, traces, mixed) = forwardToProjection(u)
+    guard let mixed, let layer = layers.last, let projection = layer.projection else {
+      preconditionFailure("no projection is joined with the layers")
+    }
+    precondition(
+      comparison.target.shape == layer.kernel.input.shape(channels: projection.outputs),
+      "the target \(comparison.target.shape) is not what the projection gives")
+    let (gradients, distances) = projection.differences(
+      from: comparison, value, fieldWeight: layer.fieldWeight, factors: projection.factors(mixed),
+      wanted: layer.wanted)
+    return ((gradients.field, gradients.modes, gradients.terms), distances, traces)
+  }
+
+  /// The value behind the layers, or that before the last one with the mixed modes of this one if a projection is joined
+  /// with it.
+  private func forwardToProjection(_ u: Tensor<Float>) -> (
+    value: Tensor<Float>, traces: [Trace], mixed: Tensor<Float>?
+  ) {
     var value = u
     var spectrum = layers[0].kernel.analyse(.forward, u, channels: layers[0].channels)
     var traces: [Trace] = []
@@ -180,26 +251,21 @@ private struct FourierStack {
         spectrum = lifting.map.apply(spectrum)
       }
       let mixed = layer.kernel.mix(spectrum, layer.weight)
+      var trace = Trace(
+        field: nil, spectrum: layer.weightNeedsGradient ? spectrum : nil, fieldSpectrum: fieldSpectrum,
+        derivative: nil)
       if let projection = layer.projection {
-        let factors = projection.factors(mixed)
-        traces.append(
-          Trace(
-            field: layer.needsGradient ? value : nil, spectrum: layer.weightNeedsGradient ? spectrum : nil,
-            fieldSpectrum: fieldSpectrum, derivative: nil,
-            mixed: projection.hiddenWeightNeedsGradient ? mixed : nil,
-            factors: layer.needsGradient ? factors : nil))
-        value = projection.forward(value, fieldWeight: layer.fieldWeight, factors: factors)
-        continue
+        trace.mixed = projection.hiddenWeightNeedsGradient ? mixed : nil
+        traces.append(trace)
+        return (value, traces, mixed)
       }
       let result = finish(index, value, mixed)
-      traces.append(
-        Trace(
-          field: layer.needsTerms ? value : nil, spectrum: layer.weightNeedsGradient ? spectrum : nil,
-          fieldSpectrum: fieldSpectrum,
-          derivative: layer.activation == .relu && layer.needsGradient ? result.value : result.slope))
+      trace.field = layer.needsTerms ? value : nil
+      trace.derivative = layer.activation == .relu && layer.needsGradient ? result.value : result.slope
+      traces.append(trace)
       (value, spectrum) = (result.value, result.spectrum)
     }
-    return (value, traces)
+    return (value, traces, nil)
   }
 
   /// From the mixed modes of a layer to its value, the derivative of its activation where that is needed, and the
@@ -249,13 +315,13 @@ private struct FourierStack {
 
   // MARK: - Backward
 
-  /// The gradients of the input, of the lifting if there is one, of every layer's modes' matrices, W and b, and of the
-  /// projection's parameters if one is joined.
-  func adjoint(_ gradient: consuming Tensor<Float>, _ traces: [Trace]) -> [Tensor<Float>?] {
+  /// From what `enterLast` gives to the gradients of the input, of the lifting if there is one, of every layer's modes'
+  /// matrices, W and b, and of the projection's parameters if one is joined.
+  func adjoint(_ last: consuming Step, _ traces: [Trace]) -> [Tensor<Float>?] {
     var gradients: [[Tensor<Float>?]] = []
     var liftingGradient: Tensor<Float>?
     var projectionGradients: [Tensor<Float>?] = []
-    var step = enterLast(gradient, traces)
+    var step = last
     for (index, layer) in layers.enumerated().reversed() {
       guard layer.needsGradient else {
         gradients.append([nil, nil, nil])
@@ -301,16 +367,14 @@ private struct FourierStack {
   ///
   /// With a joined projection those of the field as far as it goes through `fieldWeight`, of W₁ times the mixed modes
   /// and, by samples, of the parameters of a perceptron from the field.
-  private typealias Step = (sums: Tensor<Float>, modes: Tensor<Float>, terms: Tensor<Float>)
+  typealias Step = (sums: Tensor<Float>, modes: Tensor<Float>, terms: Tensor<Float>)
 
   /// From the gradient of the result through a joined projection, or through the last activation, in place.
-  private func enterLast(_ gradient: consuming Tensor<Float>, _ traces: [Trace]) -> Step {
+  func enterLast(_ gradient: consuming Tensor<Float>, _ traces: [Trace]) -> Step {
     let (layer, trace) = (layers[layers.count - 1], traces[layers.count - 1])
     if let projection = layer.projection, let field = trace.field, let factors = trace.factors {
       let step = projection.adjoint(
-        gradient, field, fieldWeight: layer.fieldWeight, factors: factors,
-        wanted: Projection.Wanted(
-          terms: layer.needsTerms, field: layer.fieldNeedsGradient, modes: layer.needsModes))
+        gradient, field, fieldWeight: layer.fieldWeight, factors: factors, wanted: layer.wanted)
       return (step.field, step.modes, step.terms)
     }
     var sums: Tensor<Float> = gradient
@@ -324,6 +388,25 @@ private struct FourierStack {
             layer.activation.adjoint(
               layer.outputCount, slope: derivative + sample * layer.outputCount, own)
             enter(layer, sample, u, sums: own, modes, terms, scratch)
+          }
+        }
+      }
+    }
+    return (sums, modes, terms)
+  }
+
+  /// The gradients of one sample after the other times factors.
+  func scaled(_ step: consuming Step, by factors: [Float]) -> Step {
+    var (sums, modes, terms) = step
+    if sums.count > 0 { sums.scaleSamples(by: factors) }
+    if terms.count > 0 { terms.scaleSamples(by: factors) }
+    if modes.count > 0 {
+      // By modes first, [m, sample, 2, O].
+      let (modeCount, count) = (modes.shape[0], modes.count / modes.shape[0] / factors.count)
+      modes.withUnsafeMutableBuffer { modes in
+        for mode in 0..<modeCount {
+          for (sample, factor) in factors.enumerated() {
+            Float.scale(count, factor, modes.baseAddress! + (mode * factors.count + sample) * count)
           }
         }
       }

@@ -13,13 +13,9 @@ public func perceptron(
   _ u: Variable, hiddenWeight: Variable, hiddenBias: Variable, weight: Variable, bias: Variable,
   activation: Activation
 ) -> Variable {
-  let kernel = PerceptronKernel(
-    input: FieldShape(u.shape), hidden: hiddenWeight.shape[0], outputs: weight.shape[0],
-    activation: activation)
-  precondition(
-    hiddenWeight.shape == [kernel.hidden, kernel.inputs] && hiddenBias.shape == [kernel.hidden]
-      && weight.shape == [kernel.outputs, kernel.hidden] && bias.shape == [kernel.outputs],
-    "weights \(hiddenWeight.shape) and \(weight.shape) do not map \(kernel.inputs) channels")
+  let variables = ProjectionVariables(
+    hiddenWeight: hiddenWeight, hiddenBias: hiddenBias, weight: weight, bias: bias, activation: activation)
+  let kernel = PerceptronKernel(input: FieldShape(u.shape), variables)
   let inputs = [u, hiddenWeight, hiddenBias, weight, bias]
   let weightsNeedGradient = inputs.dropFirst().contains(where: \.needsGradient)
   var jacobian = Tensor<Float>.empty
@@ -41,7 +37,7 @@ public func perceptron(
   return Variable(value, from: inputs) {
     [
       u = u.value, hiddenWeight = hiddenWeight.value, hiddenBias = hiddenBias.value, weight = weight.value,
-      bias = bias.value, uNeedsGradient = u.needsGradient
+      uNeedsGradient = u.needsGradient
     ] gradient in
     let gradient = gradient
     var terms = Tensor<Float>(shape: [weightsNeedGradient ? kernel.input.samples : 0, kernel.parameterCount])
@@ -56,13 +52,50 @@ public func perceptron(
         }
       }
     }
-    guard weightsNeedGradient else { return [uNeedsGradient ? inputGradient : nil, nil, nil, nil, nil] }
-    var offset = 0
-    let parameterGradients = [hiddenWeight, hiddenBias, weight, bias].map { parameter in
-      defer { offset += parameter.count }
-      return sumOverFirstAxis(terms, shape: parameter.shape, from: offset)
+    return [uNeedsGradient ? inputGradient : nil]
+      + (weightsNeedGradient ? kernel.parameterGradients(terms) : [nil, nil, nil, nil])
+  }
+}
+
+/// The loss of a perceptron's results: `comparison` of what `perceptron` gives, in one pass where that is possible.
+///
+/// That is where the loss is by differences, the weights need gradients and there are few outputs. The hidden values are
+/// made once then, in the forward pass, which finds all gradients but for a factor for every sample.
+public func perceptron(
+  _ u: Variable, _ variables: ProjectionVariables, comparedWith comparison: FieldComparison
+) -> FieldLoss {
+  let kernel = PerceptronKernel(input: FieldShape(u.shape), variables)
+  guard comparison.isByDifferences, kernel.isNarrow, variables.all.contains(where: \.needsGradient) else {
+    return comparison.loss(
+      of: perceptron(
+        u, hiddenWeight: variables.hiddenWeight, hiddenBias: variables.hiddenBias, weight: variables.weight,
+        bias: variables.bias, activation: variables.activation))
+  }
+  precondition(
+    comparison.target.shape == kernel.input.shape(channels: kernel.outputs),
+    "the target \(comparison.target.shape) is not what a perceptron gives")
+  var terms = Tensor<Float>.empty
+  var distances: [Double] = []
+  let inputGradient = Tensor<Float>.filled(u.needsGradient ? u.shape : [0]) { du in
+    terms = .filled([kernel.input.samples, kernel.parameterCount]) { terms in
+      distances = comparison.withKernelTarget { target in
+        withPointers(
+          u.value, variables.hiddenWeight.value, variables.hiddenBias.value, variables.weight.value,
+          variables.bias.value
+        ) { value, w1, b1, w2, b2 in
+          kernel.differences(
+            value, (w1, b1, w2, b2), target, inputGradient: u.needsGradient ? du : nil, terms: terms)
+        }
+      }
     }
-    return [uNeedsGradient ? inputGradient : nil] + parameterGradients
+  }
+  let (keptGradient, keptTerms) = (HandOver(inputGradient), HandOver(terms))
+  return comparison.loss(squaredDistances: distances, from: [u] + variables.all) {
+    [needsGradient = u.needsGradient] factors in
+    var (inputGradient, terms) = (keptGradient.take(), keptTerms.take())
+    terms.scaleSamples(by: factors)
+    if needsGradient { inputGradient.scaleSamples(by: factors) }
+    return [needsGradient ? inputGradient : nil] + kernel.parameterGradients(terms)
   }
 }
 
@@ -75,6 +108,18 @@ struct PerceptronKernel {
   let hidden: Int
   let outputs: Int
   let activation: Activation
+
+  /// The kernel of these parameters for fields of a shape.
+  init(input: FieldShape, _ variables: ProjectionVariables) {
+    self.input = input
+    hidden = variables.hiddenWeight.shape[0]
+    outputs = variables.weight.shape[0]
+    activation = variables.activation
+    precondition(
+      variables.all.map(\.shape) == [[hidden, input.channels], [hidden], [outputs, hidden], [outputs]],
+      "weights \(variables.hiddenWeight.shape) and \(variables.weight.shape) do not map \(input.channels) channels"
+    )
+  }
 
   var inputs: Int { input.channels }
   var parameterCount: Int { hidden * inputs + hidden + outputs * hidden + outputs }
@@ -125,7 +170,7 @@ struct PerceptronKernel {
   }
 
   /// Whether the hidden values can stay in registers.
-  private var isNarrow: Bool {
+  var isNarrow: Bool {
     var perceptron = kernel(nil, nil, nil, nil)
     return ck_perceptron_is_narrow(&perceptron) != 0
   }
@@ -139,6 +184,15 @@ struct PerceptronKernel {
       hidden_bias: b1, weight: w2, bias: b2)
   }
 
+  /// The gradients of the four parameters from those of every sample, one after another.
+  func parameterGradients(_ terms: Tensor<Float>) -> [Tensor<Float>?] {
+    var offset = 0
+    return [[hidden, inputs], [hidden], [outputs, hidden], [outputs]].map { shape in
+      defer { offset += shape.reduce(1, *) }
+      return sumOverFirstAxis(terms, shape: shape, from: offset)
+    }
+  }
+
   /// Per sample, the gradients of the four parameters one after another go to `terms`, if they are wanted.
   func adjoint(
     _ u: UnsafePointer<Float>,
@@ -150,17 +204,12 @@ struct PerceptronKernel {
     let (perceptron, isNarrow) = (kernel(weights.w1, weights.b1, weights.w2, nil), isNarrow)
     parallelFor(input.samples) { samples in
       var perceptron = perceptron
-      let sumCount = isNarrow ? hidden * (1 + outputs) * Self.parts : 0
       withScratch(sumCount + (isNarrow ? 1 : 3) * hidden * Self.tile) { scratch in
         let (sums, dz) = (scratch, scratch + sumCount)
         let (h, slope) = (dz + hidden * Self.tile, dz + 2 * hidden * Self.tile)
         for sample in samples {
-          let terms = terms.map { $0 + sample * parameterCount }
-          terms?.update(repeating: 0, count: parameterCount)
-          sums.update(repeating: 0, count: sumCount)
-          for start in stride(from: 0, to: points, by: Self.tile) {
-            let width = min(Self.tile, points - start)
-            let source = u + sample * inputs * points + start
+          adjoint(sample, u, weights.w1, sums: sums, dz, inputGradient: inputGradient, terms: terms) {
+            start, width, source in
             let gradient = dy + sample * outputs * points + start
             if isNarrow {
               ck_perceptron_adjoint(
@@ -168,26 +217,86 @@ struct PerceptronKernel {
             } else {
               hiddenTile(source, weights.w1, weights.b1, width: width, h, slope: slope)
               hiddenGradient(weights.w2, gradient, width: width, h, slope: slope, into: dz)
-              if let terms { addHiddenSums(hidden: h, hiddenGradient: dz, gradient, width: width, to: terms) }
             }
-            if let terms {
-              for output in 0..<outputs {
-                (terms + parameterCount - outputs)[output] += Float(
-                  ck_sum_f32(width, gradient + output * points))
-              }
-              MatrixKernels.innerProducts(
-                rows: hidden, columns: inputs, length: width, dz, source, yStride: points, adding: true,
-                into: terms)
+            guard let terms = terms.map({ $0 + sample * parameterCount }) else { return }
+            if !isNarrow { addHiddenSums(hidden: h, hiddenGradient: dz, gradient, width: width, to: terms) }
+            for output in 0..<outputs {
+              (terms + parameterCount - outputs)[output] += Float(
+                ck_sum_f32(width, gradient + output * points))
             }
-            if let du = inputGradient {
-              hiddenAdjoint(dz, weights.w1, width: width, into: du + sample * inputs * points + start)
-            }
-          }
-          if isNarrow, let terms {
-            Self.addParts(sums, hidden: hidden, outputs: outputs, to: terms + hidden * inputs)
           }
         }
       }
+    }
+  }
+
+  /// Both ways at once, for half the sum of the squared differences of the results from a target, which are returned by
+  /// samples; only for a perceptron that `isNarrow`.
+  func differences(
+    _ u: UnsafePointer<Float>,
+    _ weights: (
+      w1: UnsafePointer<Float>, b1: UnsafePointer<Float>, w2: UnsafePointer<Float>, b2: UnsafePointer<Float>
+    ),
+    _ target: FieldComparison.KernelTarget, inputGradient: UnsafeMutablePointer<Float>?,
+    terms: UnsafeMutablePointer<Float>
+  ) -> [Double] {
+    let points = input.points
+    let perceptron = kernel(weights.w1, weights.b1, weights.w2, weights.b2)
+    var distances = [Double](repeating: 0, count: input.samples)
+    distances.withUnsafeMutableBufferPointer { distances in
+      nonisolated(unsafe) let distances = distances
+      parallelFor(input.samples) { samples in
+        var perceptron = perceptron
+        let count = sumCount + hidden * Self.tile + hidden * Int(CK_WIDEST_TILE) + outputs * Self.tile
+        withScratch(count) { scratch in
+          let (sums, dz) = (scratch, scratch + sumCount)
+          let values = dz + hidden * Self.tile
+          let difference = values + hidden * Int(CK_WIDEST_TILE)
+          for sample in samples {
+            adjoint(sample, u, weights.w1, sums: sums, dz, inputGradient: inputGradient, terms: terms) {
+              start, width, source in
+              var part = target.sample(sample, from: start)
+              ck_perceptron_difference(
+                &perceptron, width, source, points, nil, 0, &part, difference, width, dz, values, sums)
+              let biasTerms = terms + (sample + 1) * parameterCount - outputs
+              distances[sample] += target.addSums(
+                of: difference, part, width: width, toBiasGradients: biasTerms)
+            }
+          }
+        }
+      }
+    }
+    return distances
+  }
+
+  /// The numbers of `sums`, for the kernels that need them.
+  private var sumCount: Int { isNarrow ? hidden * (1 + outputs) * Self.parts : 0 }
+
+  /// The way back of one sample, by tiles: `tile`, given the first point, their number and where u is there, finds dz
+  /// and adds to the sums and to the gradients that are no products of it.
+  private func adjoint(
+    _ sample: Int, _ u: UnsafePointer<Float>, _ w1: UnsafePointer<Float>, sums: UnsafeMutablePointer<Float>,
+    _ dz: UnsafePointer<Float>, inputGradient: UnsafeMutablePointer<Float>?,
+    terms: UnsafeMutablePointer<Float>?,
+    tile: (_ start: Int, _ width: Int, _ source: UnsafePointer<Float>) -> Void
+  ) {
+    let points = input.points
+    let terms = terms.map { $0 + sample * parameterCount }
+    terms?.update(repeating: 0, count: parameterCount)
+    sums.update(repeating: 0, count: sumCount)
+    for start in stride(from: 0, to: points, by: Self.tile) {
+      let width = min(Self.tile, points - start)
+      let place = sample * inputs * points + start
+      tile(start, width, u + place)
+      if let terms {
+        MatrixKernels.innerProducts(
+          rows: hidden, columns: inputs, length: width, dz, u + place, yStride: points, adding: true,
+          into: terms)
+      }
+      if let du = inputGradient { hiddenAdjoint(dz, w1, width: width, into: du + place) }
+    }
+    if isNarrow, let terms {
+      Self.addParts(sums, hidden: hidden, outputs: outputs, to: terms + hidden * inputs)
     }
   }
 

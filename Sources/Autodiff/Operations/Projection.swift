@@ -173,24 +173,62 @@ struct Projection {
   /// The gradients of what stands in `fieldWeight`'s place, W₁ b + b₁, W₂ and b₂.
   private func termCount(_ inputs: Int) -> Int { hidden * (inputs + 1) + outputs * (hidden + 1) }
 
-  /// From the gradient of the result to those of the field, as far as it goes through `fieldWeight`, of the modes of
-  /// W₁ S and, by samples, of the parameters; what is not wanted is empty.
+  /// The gradients of the field, as far as it goes through `fieldWeight`, of the modes of W₁ S and, by samples, of the
+  /// parameters; what is not wanted is empty.
+  typealias Gradients = (field: Tensor<Float>, modes: Tensor<Float>, terms: Tensor<Float>)
+
+  /// What the way back begins with.
+  private enum Beginning {
+    /// The gradient of the result.
+    case gradient(UnsafePointer<Float>)
+    /// What the result is compared with, and where the sums of squared differences go, by samples.
+    case target(FieldComparison.KernelTarget, distances: UnsafeMutablePointer<Double>)
+  }
+
+  /// The way back from the gradient of the result.
   func adjoint(
     _ gradient: Tensor<Float>, _ u: Tensor<Float>, fieldWeight: Tensor<Float>, factors: Tensor<Float>,
     wanted: Wanted
-  ) -> (field: Tensor<Float>, modes: Tensor<Float>, terms: Tensor<Float>) {
+  ) -> Gradients {
+    gradient.start {
+      gradients(from: .gradient($0), u, fieldWeight: fieldWeight, factors: factors, wanted: wanted)
+    }
+  }
+
+  /// Both ways at once, for half the sum of the squared differences of the result from a target, which are returned by
+  /// samples.
+  func differences(
+    from comparison: FieldComparison, _ u: Tensor<Float>, fieldWeight: Tensor<Float>, factors: Tensor<Float>,
+    wanted: Wanted
+  ) -> (gradients: Gradients, distances: [Double]) {
+    var distances = [Double](repeating: 0, count: samples)
+    let result: Gradients = distances.withUnsafeMutableBufferPointer { distances in
+      comparison.withKernelTarget {
+        gradients(
+          from: .target($0, distances: distances.baseAddress!), u, fieldWeight: fieldWeight, factors: factors,
+          wanted: wanted)
+      }
+    }
+    return (result, distances)
+  }
+
+  private func gradients(
+    from beginning: Beginning, _ u: Tensor<Float>, fieldWeight: Tensor<Float>, factors: Tensor<Float>,
+    wanted: Wanted
+  ) -> Gradients {
     let inputs = fieldWeight.shape[1]
     var (modes, terms) = (Tensor<Float>.empty, Tensor<Float>.empty)
     let fieldGradient = Tensor<Float>.filled(wanted.field ? field.shape(channels: inputs) : [0]) { du in
       modes = .filled(wanted.modes ? [quarters.modes, samples, 2, hidden] : [0]) { modes in
         terms = .filled([wanted.terms ? samples : 0, termCount(inputs)]) { terms in
-          withPointers(gradient, u, fieldWeight, hiddenBias, weight, factors) { dy, u, w, b1, w2, factors in
-            let perceptron = kernel(inputs: inputs, w, b1, w2, nil)
+          withPointers(u, fieldWeight, hiddenBias, weight, bias, factors) { u, w, b1, w2, b2, factors in
+            let perceptron = kernel(inputs: inputs, w, b1, w2, b2)
+            nonisolated(unsafe) let beginning = beginning
             parallelFor(samples) { range in
               withScratch(scratchCount(inputs)) { scratch in
                 for sample in range {
-                  adjoint(
-                    perceptron, dy + sample * outputs * points, u + sample * inputs * points,
+                  gradients(
+                    sample, perceptron, from: beginning, u + sample * inputs * points,
                     factors: factors + sample * factorCount,
                     field: wanted.field ? du + sample * inputs * points : nil,
                     modes: wanted.modes ? modes + sample * 2 * hidden : nil,
@@ -207,36 +245,57 @@ struct Projection {
 
   /// The sums of `ck_perceptron_adjoint`.
   private var sumCount: Int { hidden * (1 + outputs) * PerceptronKernel.parts }
+  /// The room for hidden values of `ck_perceptron_difference`.
+  private var valueCount: Int { hidden * Int(CK_WIDEST_TILE) }
 
   private func scratchCount(_ inputs: Int) -> Int {
-    sumCount + factorCount + (hidden + inputs + outputs) * 4 * Self.pointsAtOnce
+    sumCount + factorCount + valueCount + (hidden + inputs + 4 * outputs) * 4 * Self.pointsAtOnce
       + max(quarters.expansionScratchCount, quarters.foldingScratchCount(of: Self.pointsAtOnce))
   }
 
-  /// The way back of one sample.
-  private func adjoint(
-    _ perceptron: ck_perceptron, _ dy: UnsafePointer<Float>, _ u: UnsafePointer<Float>,
+  /// The gradients of one sample.
+  private func gradients(
+    _ sample: Int, _ perceptron: ck_perceptron, from beginning: Beginning, _ u: UnsafePointer<Float>,
     factors: UnsafePointer<Float>, field: UnsafeMutablePointer<Float>?, modes: UnsafeMutablePointer<Float>?,
     terms: UnsafeMutablePointer<Float>?, scratch: UnsafeMutablePointer<Float>
   ) {
     var perceptron = perceptron
     let (inputs, most) = (perceptron.inputs, 4 * Self.pointsAtOnce)
-    let (sums, folded) = (scratch, scratch + sumCount)
-    // The hidden sums' part W₁ S, and then their gradient; the piece's points of u and of dy.
-    let dz = folded + factorCount
-    let (ownField, ownGradient) = (dz + hidden * most, dz + (hidden + inputs) * most)
-    let rest = ownGradient + outputs * most
+    let (sums, folded, values) = (scratch, scratch + sumCount, scratch + sumCount + factorCount)
+    // The hidden sums' part W₁ S, and then their gradient; the piece's points of u, and of what is at the other end.
+    let dz = values + valueCount
+    let (ownField, own) = (dz + hidden * most, dz + (hidden + inputs) * most)
+    let rest = own + 4 * outputs * most
     sums.update(repeating: 0, count: sumCount)
     folded.update(repeating: 0, count: factorCount)
     terms?.update(repeating: 0, count: termCount(inputs))
+    let biasTerms = terms.map { $0 + termCount(inputs) - outputs }
     for index in 0..<pieceCount {
       let piece = quarters.piece(index, of: Self.pointsAtOnce)
       let width = 4 * piece.count
       collect(piece, channels: inputs, u, into: ownField)
-      collect(piece, channels: outputs, dy, into: ownGradient)
       quarters.expand(piece, channels: hidden, factors, into: dz, scratch: rest)
-      ck_perceptron_adjoint(
-        &perceptron, width, ownField, width, dz, width, ownGradient, width, dz, sums)
+      switch beginning {
+      case .gradient(let dy):
+        collect(piece, channels: outputs, dy + sample * outputs * points, into: own)
+        ck_perceptron_adjoint(&perceptron, width, ownField, width, dz, width, own, width, dz, sums)
+        if let biasTerms {
+          for output in 0..<outputs { biasTerms[output] += Float(ck_sum_f32(width, own + output * width)) }
+        }
+      case .target(let target, let distances):
+        let whole = target.sample(sample, from: 0)
+        func collected(_ rows: UnsafePointer<Float>, _ place: Int) -> UnsafePointer<Float> {
+          let target = own + place * outputs * most
+          collect(piece, channels: outputs, rows, into: target)
+          return UnsafePointer(target)
+        }
+        var part = ck_target(
+          values: collected(whole.values, 1), scale: whole.scale.map { collected($0, 2) },
+          shift: whole.shift.map { collected($0, 3) }, row: width)
+        ck_perceptron_difference(
+          &perceptron, width, ownField, width, dz, width, &part, own, width, dz, values, sums)
+        distances[sample] += target.addSums(of: own, part, width: width, toBiasGradients: biasTerms)
+      }
       if let terms {
         MatrixKernels.innerProducts(
           rows: hidden, columns: inputs, length: width, dz, ownField, adding: true, into: terms)
@@ -256,9 +315,6 @@ struct Projection {
     }
     guard let terms else { return }
     PerceptronKernel.addParts(sums, hidden: hidden, outputs: outputs, to: terms + hidden * inputs)
-    for output in 0..<outputs {
-      (terms + termCount(inputs) - outputs)[output] = Float(ck_sum_f32(points, dy + output * points))
-    }
   }
 
   /// A piece's points of all channels, in rows of their own.

@@ -79,6 +79,22 @@ void ck_perceptron_adjoint(const struct ck_perceptron *perceptron, size_t column
                            const float *addend, size_t addend_row, const float *dy, size_t dy_row, float *dz,
                            float *sums);
 
+/// What the results of a perceptron are compared with after result scale + shift, [outputs][columns] each, whose rows are
+/// `row` apart; scale and shift may be null.
+struct ck_target {
+  const float *values, *scale, *shift;
+  size_t row;
+};
+
+/// ck_perceptron and, for half the sum of the squared differences of its results from the target, ck_perceptron_adjoint,
+/// which need the hidden values once.
+///
+/// difference [outputs][columns] gets the differences, in rows difference_row apart. values is room for hidden times
+/// CK_WIDEST_TILE numbers.
+void ck_perceptron_difference(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
+                              const float *addend, size_t addend_row, const struct ck_target *target,
+                              float *difference, size_t difference_row, float *dz, float *values, float *sums);
+
 /// The same with no more than the given instructions: for tests.
 void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, const struct ck_factors *factors,
                       const struct ck_finish *finish, float *c, size_t c_row);
@@ -91,6 +107,10 @@ void ck_perceptron_using(enum ck_instructions most, const struct ck_perceptron *
 void ck_perceptron_adjoint_using(enum ck_instructions most, const struct ck_perceptron *perceptron, size_t columns,
                                  const float *u, size_t u_row, const float *addend, size_t addend_row,
                                  const float *dy, size_t dy_row, float *dz, float *sums);
+void ck_perceptron_difference_using(enum ck_instructions most, const struct ck_perceptron *perceptron, size_t columns,
+                                    const float *u, size_t u_row, const float *addend, size_t addend_row,
+                                    const struct ck_target *target, float *difference, size_t difference_row,
+                                    float *dz, float *values, float *sums);
 
 /// One factor or result of ck_planar_product: element (r, c) has its real part at r row + c column and its
 /// imaginary part `imaginary` floats behind it; conjugated when `conjugate` is not 0.

@@ -34,4 +34,8 @@ public struct Perceptron: Module {
       u, hiddenWeight: tape(hidden.weight), hiddenBias: tape(hidden.bias), weight: tape(output.weight),
       bias: tape(output.bias), activation: activation)
   }
+  /// The loss of that, for which the hidden values are made once where that is possible.
+  public func loss(_ u: Variable, comparedWith comparison: FieldComparison, on tape: Tape) -> FieldLoss {
+    perceptron(u, variables(on: tape), comparedWith: comparison)
+  }
 }

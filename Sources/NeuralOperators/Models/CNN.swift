@@ -8,7 +8,7 @@ import Tensors
 /// lifting maps them to `width` channels, the layers act, the last one without activation, and the projection
 /// maps each point through `projectionWidth` hidden channels to the output. Roberts et al., "Rethinking neural
 /// operations for diverse tasks", NeurIPS 2021, section 4.2.
-public struct CNN: Module {
+public struct CNN: ProjectedModel {
   /// What determines such a network but for its weights.
   public struct Configuration: Codable, Sendable, Equatable {
     /// The number of axes of the grid: 1 to 3.
@@ -139,12 +139,12 @@ public struct CNN: Module {
     projection = configuration.projection(using: &initializer)
   }
 
-  /// The output fields.
-  public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
+  /// What the projection acts on.
+  public func hiddenFields(_ u: Variable, on tape: Tape) -> Variable {
     configuration.require(u)
     var v = lifting(appendCoordinates(u, configuration.coordinates), on: tape)
     for layer in layers { v = layer(v, on: tape) }
-    return projection(v, on: tape)
+    return v
   }
 }
 

@@ -9,7 +9,7 @@ import Tensors
 /// activation, the padding is cropped, and the projection maps each point through `projectionWidth` hidden
 /// channels to the output. Li et al., "Fourier neural operator for parametric partial differential
 /// equations", ICLR 2021.
-public struct FNO: Module {
+public struct FNO: ProjectedModel {
   /// What determines an FNO but for its weights.
   public struct Configuration: Codable, Sendable, Equatable {
     /// What stands between a layer and its activation.
@@ -187,26 +187,53 @@ public struct FNO: Module {
 
   /// The output fields.
   public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
+    // The projection is joined with the last layer where nothing is cropped between them.
+    if !isPadded, let stack = stack(u, on: tape) {
+      return fourierLayers(
+        stack.input, lifting: stack.lifting, stack.layers, projection: projection.variables(on: tape))
+    }
+    return projection(hiddenFields(u, on: tape), on: tape)
+  }
+
+  /// The loss of the output fields, found together with what the projection does.
+  public func loss(_ u: Variable, comparedWith comparison: FieldComparison, on tape: Tape) -> FieldLoss {
+    if !isPadded, let stack = stack(u, on: tape) {
+      return fourierLayers(
+        stack.input, lifting: stack.lifting, stack.layers, projection: projection.variables(on: tape),
+        comparedWith: comparison)
+    }
+    return projection.loss(hiddenFields(u, on: tape), comparedWith: comparison, on: tape)
+  }
+
+  private var isPadded: Bool { !configuration.padding.allSatisfy { $0 == 0 } }
+
+  /// What fused Fourier layers take, or nil if not all layers are of that kind.
+  private func stack(
+    _ u: Variable, on tape: Tape
+  ) -> (input: Variable, lifting: Variable?, layers: [FourierLayerVariables])? {
     precondition(
       u.shape.count == configuration.dimensions + 2 && u.shape[1] == configuration.inputChannels,
       "an FNO for \(configuration.inputChannels) channels in \(configuration.dimensions)-d got \(u.shape)")
     let variables = layers.compactMap { $0.variables(on: tape) }
-    let isFused = variables.count == layers.count
+    guard variables.count == layers.count else { return nil }
     // A linear lifting from fewer channels is joined with the first layer; its bias meets the channel of ones.
     let linear = (lifting as? PointwiseLinear).flatMap {
-      isFused && $0.weight.value.shape[1] < configuration.width ? $0 : nil
+      $0.weight.value.shape[1] < configuration.width ? $0 : nil
     }
     var v = appendCoordinates(u, configuration.coordinates, ones: linear != nil)
     if linear == nil { v = lifting(v, on: tape) }
-    v = pad(v, by: configuration.padding)
-    // So is the projection with the last layer where nothing is cropped between them.
-    let last = isFused && configuration.padding.allSatisfy { $0 == 0 } ? projection : nil
-    if isFused {
-      v = fourierLayers(
-        v, lifting: linear?.matrix(on: tape), variables, projection: last?.variables(on: tape))
+    return (pad(v, by: configuration.padding), linear?.matrix(on: tape), variables)
+  }
+
+  /// What the projection acts on.
+  public func hiddenFields(_ u: Variable, on tape: Tape) -> Variable {
+    var v: Variable
+    if let stack = stack(u, on: tape) {
+      v = fourierLayers(stack.input, lifting: stack.lifting, stack.layers)
     } else {
+      v = pad(lifting(appendCoordinates(u, configuration.coordinates), on: tape), by: configuration.padding)
       for layer in layers { v = layer(v, on: tape) }
     }
-    return last == nil ? projection(crop(v, by: configuration.padding), on: tape) : v
+    return crop(v, by: configuration.padding)
   }
 }

@@ -5,7 +5,7 @@ import Autodiff
 /// Input `[sample, inputChannels, ...grid]`, output `[sample, outputChannels, ...grid]` in one to three
 /// dimensions. A `CNN.Configuration` says all, where `layers` is the number of blocks. No strides, as outputs are
 /// fields. He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016.
-public struct ResNet: Module {
+public struct ResNet: ProjectedModel {
   /// What the model is made from.
   public let configuration: CNN.Configuration
   /// From the input and coordinate channels to `width` channels.
@@ -29,11 +29,11 @@ public struct ResNet: Module {
     projection = configuration.projection(using: &initializer)
   }
 
-  /// The output fields.
-  public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
+  /// What the projection acts on.
+  public func hiddenFields(_ u: Variable, on tape: Tape) -> Variable {
     configuration.require(u)
     var v = lifting(appendCoordinates(u, configuration.coordinates), on: tape)
     for block in blocks { v = activation(add(v, block(v, on: tape)), configuration.activation) }
-    return projection(v, on: tape)
+    return v
   }
 }

@@ -7,7 +7,7 @@ import Autodiff
 /// number of levels below the finest: every level halves the points per axis (`downsampling`) and doubles the channels;
 /// on the way back grids become finer again (`upsampling`). Ronneberger, Fischer, Brox, "U-Net: convolutional
 /// networks for biomedical image segmentation", MICCAI 2015.
-public struct UNet: Module {
+public struct UNet: ProjectedModel {
   /// How a grid is made coarser, by two along every axis.
   public enum Downsampling: String, Codable, Sendable, CaseIterable {
     /// The largest value of every cell.
@@ -79,8 +79,8 @@ public struct UNet: Module {
       } : []
   }
 
-  /// The output fields.
-  public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
+  /// What the projection acts on.
+  public func hiddenFields(_ u: Variable, on tape: Tape) -> Variable {
     configuration.require(u)
     var levels = [
       down[0](lifting(appendCoordinates(u, configuration.coordinates), on: tape), on: tape)
@@ -92,7 +92,7 @@ public struct UNet: Module {
     for level in up.indices.reversed() {
       v = up[level](joinChannels(levels[level], upsample(v, to: level, levels[level], on: tape)), on: tape)
     }
-    return projection(v, on: tape)
+    return v
   }
 
   /// From the grid of a level to the next, rounded up.
