@@ -43,6 +43,27 @@ import Testing
     #expect(errors.allSatisfy { $0 < 3e-3 }, "\(errors)")
   }
 
+  /// The loss found inside, where times are an axis, is that of the frames.
+  @Test(arguments: [FieldLossKind.relativeL2, .meanSquaredError, .relativeL2ByChannel], [1, 3])
+  func losses(kind: FieldLossKind, rank: Int) {
+    let constants = rank == 1 ? [10] : [10, 4, 6]
+    for scaling in [nil, (randomTensor(constants, sample: 3), randomTensor(constants, sample: 4))] {
+      let comparison = FieldComparison(
+        target: randomTensor([2, 10, 4, 6], sample: 2), kind: kind, reduction: .mean, scaling: scaling)
+      func run(_ loss: (SpaceTimeModel, Variable, Tape) -> FieldLoss) -> [Tensor<Float>] {
+        let (model, tape) = (SpaceTimeModel(Self.configuration, seed: 1), Tape())
+        let u = Parameter(randomTensor([2, 2, 4, 6], sample: 1))
+        let result = loss(model, tape(u), tape)
+        tape.backward(from: result.total)
+        return [result.total.value] + ([u] + model.parameters).compactMap(\.gradient)
+      }
+      let joined = run { $0.loss($1, comparedWith: comparison, on: $2) }
+      let parts = run { comparison.loss(of: $0($1, on: $2)) }
+      #expect(joined.count == parts.count && (joined == parts) == (kind == .relativeL2ByChannel))
+      for (left, right) in zip(joined, parts) { #expect(relativeError(left, right) < 2e-5) }  // the order of sums
+    }
+  }
+
   @Test func countIsThePublishedOne() {
     let inside = FNO.Configuration.fno2020(dimensions: 3, inputChannels: 10, width: 20, modes: 8)
     let model = SpaceTimeModel(SpaceTimeModel.Configuration(model: .fno(inside), frames: 40), seed: 0)

@@ -58,7 +58,8 @@ public struct FieldComparison: Sendable {
     }
   }
 
-  private func atEveryPoint(_ constants: Tensor<Float>, _ shape: FieldShape) -> Tensor<Float> {
+  /// Constants per channel or per point at every point.
+  func atEveryPoint(_ constants: Tensor<Float>, _ shape: FieldShape) -> Tensor<Float> {
     guard constants.rank == 1 else { return constants }
     return .filled([shape.channels] + shape.grid) { result in
       constants.start { constants in

@@ -33,19 +33,50 @@ public func timesToChannels(_ u: Variable) -> Variable {
   precondition(shape.count >= 4, "\(shape) is not [sample, channel, ...grid, time]")
   let (planes, frames) = (shape[0] * shape[1], shape[shape.count - 1])
   let points = shape[2..<shape.count - 1].reduce(1, *)
-  let transposed = { (field: Tensor<Float>, rows: Int, columns: Int, shape: [Int]) in
-    field.start { field in
-      Tensor<Float>.filled(shape) { result in
-        parallelFor(planes) { range in
-          for plane in range.lazy.map({ $0 * points * frames }) {
-            ck_transpose(rows, columns, field + plane, result + plane)
-          }
+  let result = [shape[0], shape[1] * frames] + shape[2..<shape.count - 1]
+  return Variable(
+    transposed(u.value, planes: planes, rows: points, columns: frames, shape: result), from: [u]
+  ) {
+    [transposed($0, planes: planes, rows: frames, columns: points, shape: shape)]
+  }
+}
+
+extension FieldComparison {
+  /// The same comparison for what `timesToChannels` makes the predictions of: `[sample, C, ...grid, frames]`.
+  ///
+  /// Nil for losses to which the order of the numbers in a sample matters.
+  public func ofTimes(frames: Int) -> FieldComparison? {
+    guard isByDifferences else { return nil }
+    let shape = FieldShape(target.shape)
+    precondition(shape.channels.isMultiple(of: frames), "\(shape.channels) channels are no \(frames) times")
+    let times = [shape.channels / frames] + shape.grid + [frames]
+    func withTimes(_ fields: Tensor<Float>, samples: Int) -> Tensor<Float> {
+      transposed(
+        fields, planes: samples * times[0], rows: frames, columns: shape.points,
+        shape: fields.rank == target.rank ? [samples] + times : times)
+    }
+    return FieldComparison(
+      target: withTimes(target, samples: shape.samples), kind: kind, reduction: reduction,
+      scaling: scaling.map {
+        (
+          withTimes(atEveryPoint($0.scale, shape), samples: 1),
+          withTimes(atEveryPoint($0.shift, shape), samples: 1)
+        )
+      })
+  }
+}
+
+/// The transposes of matrices one after the other.
+private func transposed(
+  _ matrices: Tensor<Float>, planes: Int, rows: Int, columns: Int, shape: [Int]
+) -> Tensor<Float> {
+  matrices.start { matrices in
+    .filled(shape) { result in
+      parallelFor(planes) { range in
+        for plane in range.lazy.map({ $0 * rows * columns }) {
+          ck_transpose(rows, columns, matrices + plane, result + plane)
         }
       }
     }
-  }
-  let result = [shape[0], shape[1] * frames] + shape[2..<shape.count - 1]
-  return Variable(transposed(u.value, points, frames, result), from: [u]) { gradient in
-    [transposed(gradient, frames, points, shape)]
   }
 }

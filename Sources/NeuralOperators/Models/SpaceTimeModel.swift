@@ -46,4 +46,11 @@ public struct SpaceTimeModel: Module {
   public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
     timesToChannels(model(repeatOverTime(u, frames: configuration.frames), on: tape))
   }
+  /// The loss of the predicted frames, found together with the last layer of the model on space and time.
+  public func loss(_ u: Variable, comparedWith comparison: FieldComparison, on tape: Tape) -> FieldLoss {
+    guard let inside = comparison.ofTimes(frames: configuration.frames) else {
+      return comparison.loss(of: self(u, on: tape))
+    }
+    return model.loss(repeatOverTime(u, frames: configuration.frames), comparedWith: inside, on: tape)
+  }
 }
