@@ -60,7 +60,8 @@ import Testing
       let joined = run { $0.loss($1, comparedWith: comparison, on: $2) }
       let parts = run { comparison.loss(of: $0($1, on: $2)) }
       #expect(joined.count == parts.count && (joined == parts) == (kind == .relativeL2ByChannel))
-      for (left, right) in zip(joined, parts) { #expect(relativeError(left, right) < 2e-5) }  // the order of sums
+      // The order of sums.
+      for (left, right) in zip(joined, parts) { #expect(relativeError(left, right) < 2e-5) }
     }
   }
 
