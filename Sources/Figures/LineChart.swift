@@ -8,12 +8,23 @@ public struct LineChart: Sendable {
     public var scale: AxisScale
     /// The ends; from the data where nil.
     public var range: ClosedRange<Double>?
+    /// Whether the values are numbers of things, so that nothing between them is marked.
+    public var isCount: Bool
 
     /// An axis.
-    public init(_ label: String, scale: AxisScale = .linear, range: ClosedRange<Double>? = nil) {
+    public init(
+      _ label: String, scale: AxisScale = .linear, range: ClosedRange<Double>? = nil, isCount: Bool = false
+    ) {
       self.label = label
       self.scale = scale
       self.range = range
+      self.isCount = isCount
+    }
+
+    /// About `count` ticks over a range, fewer where they would be closer than one.
+    func ticks(for range: ClosedRange<Double>, count: Int) -> Ticks {
+      let span = range.upperBound - range.lowerBound
+      return Ticks(for: range, scale: scale, count: isCount ? max(1, min(count, Int(span))) : count)
     }
   }
 
@@ -144,7 +155,7 @@ public struct LineChart: Sendable {
     for value in finite { counts[min(bins - 1, Int((value - range.lowerBound) / width))] += 1 }
     let centers = (0..<bins).map { range.lowerBound + (Double($0) + 0.5) * width }
     return LineChart(
-      title: title, x: .init(label), y: .init(countLabel),
+      title: title, x: .init(label), y: .init(countLabel, isCount: true),
       series: [.init("", x: centers, y: counts, mark: .bars)])
   }
 
@@ -204,8 +215,8 @@ public struct LineChart: Sendable {
       && series.allSatisfy { $0.x.count > 1 }
     let hasLegend = !labelsDirectly && (named.count > 1 || bands.contains { !$0.name.isEmpty })
     let (xRange, yRange) = (xRange, yRange)
-    let xTicks = Ticks(for: xRange, scale: xAxis.scale, count: max(3, Int(width / 90)))
-    let yTicks = Ticks(for: yRange, scale: yAxis.scale, count: max(3, Int(height / 60)))
+    let xTicks = xAxis.ticks(for: xRange, count: max(3, Int(width / 90)))
+    let yTicks = yAxis.ticks(for: yRange, count: max(3, Int(height / 60)))
     let tickWidth = yTicks.labels.map { textWidth($0, size: 10) }.max() ?? 0
     let left = 24 + tickWidth + 8
     // The names are bold, an eighth wider.

@@ -185,4 +185,12 @@ func isWellFormed(_ text: String) -> Bool { XMLParser(data: Data(text.utf8)).par
       title: "", label: "", countLabel: "", values: [0, 0.1, 0.1, 0.5, 1, .nan])
     #expect(chart.series[0].y.reduce(0, +) == 5)
   }
+
+  /// Where every bar is one thing high, nothing between 0 and 1 is marked.
+  @Test func countsAreWholeNumbers() {
+    let chart = LineChart.histogram(title: "", label: "", countLabel: "", values: [10, 14, 18, 20])
+    let drawing = chart.drawing().svg(theme: .paper)
+    #expect(drawing.contains(">1<") && drawing.contains(">0<"))
+    for fraction in ["0.2", "0.5", "0.8", "1.0"] { #expect(!drawing.contains(">\(fraction)<")) }
+  }
 }

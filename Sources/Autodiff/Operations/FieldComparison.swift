@@ -42,7 +42,13 @@ public struct FieldComparison: Sendable {
   // MARK: - Joined with a model's last layer
 
   /// Whether the gradient of the loss is the difference from the target times a number for every sample.
-  var isByDifferences: Bool { kind == .relativeL2 || kind == .meanSquaredError }
+  var isByDifferences: Bool {
+    switch kind {
+    case .relativeL2, .meanSquaredError: true
+    case .relativeL2ByChannel: target.shape[1] == 1  // the same as relativeL2
+    case .relativeH1: false
+    }
+  }
 
   /// The target with the scaling at every point, for kernels that act on all samples.
   ///
