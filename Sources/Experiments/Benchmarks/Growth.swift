@@ -43,7 +43,8 @@ struct Growth {
       all += measured
     }
     var chart = LineChart(
-      title: title, x: .init(size, scale: .logarithmic), y: .init("time / ms", scale: .logarithmic),
+      title: title, x: .init(size, scale: .logarithmic, isCount: true),
+      y: .init("time / ms", scale: .logarithmic),
       series: lines)
     chart.subtitle = subtitle
     try AtomicFile.write(chart.drawing().svg(theme: .paper), to: "\(folder)/\(name).svg")

@@ -52,7 +52,8 @@ extension Report {
     }
     if !errors.isEmpty {
       var chart = LineChart(
-        title: "Relative L2 error", x: .init("epoch"), y: .init("relative L2", scale: .logarithmic),
+        title: "Relative L2 error", x: .init("epoch", isCount: true),
+        y: .init("relative L2", scale: .logarithmic),
         series: errors)
       if let test = metrics.curve("test", "relative_l2"),
         let best = zip(test.values, test.epochs).min(by: { $0.0 < $1.0 })
@@ -63,7 +64,8 @@ extension Report {
     }
     if let rate = metrics.curve("train", "learning_rate") {
       var chart = LineChart(
-        title: "Learning rate", x: .init("epoch"), y: .init("learning rate", scale: .logarithmic),
+        title: "Learning rate", x: .init("epoch", isCount: true),
+        y: .init("learning rate", scale: .logarithmic),
         series: [.init("", x: rate.epochs, y: rate.values, mark: .steps, color: 2)])
       chart.subtitle = "from \(rate.values.first.map { NumberFormat.short($0) } ?? "")"
       chart.subtitle += " to \(rate.values.last.map { NumberFormat.short($0) } ?? "")"
@@ -80,7 +82,7 @@ extension Report {
     let order = errors.indices.sorted { (errors[$0], $0) < (errors[$1], $1) }
     let ranks = (1...errors.count).map(Double.init)
     var sorted = LineChart(
-      title: "Samples in the order of their error", x: .init("rank"),
+      title: "Samples in the order of their error", x: .init("rank", isCount: true),
       y: .init("relative L2", scale: .logarithmic),
       series: [.init("", x: ranks, y: order.map { errors[$0] }, mark: .markers)])
     sorted.subtitle = "\(NumberFormat.grouped(errors.count)) test samples"
