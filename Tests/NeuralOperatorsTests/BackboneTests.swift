@@ -97,6 +97,10 @@ import Testing
   }
 
   /// XD-operations begin as the convolutions on every level, whatever the sizes of the grids.
+  @Test(arguments: cases) func lossesAreThoseOfTheOutput(model: ModelConfiguration, grid: [Int]) {
+    expectLossOfOutput(model, grid: grid)
+  }
+
   @Test(arguments: cases) func conversionKeepsTheModel(model: ModelConfiguration, grid: [Int]) throws {
     let conversion = XDConfiguration(circularPadding: .exact)
     let xd = ModelConfiguration.xd(.init(backbone: model, grid: grid, conversion: conversion))
