@@ -104,8 +104,7 @@ final class VorticitySpectrum: FieldSystem {
     forcing = Workspace(count: 2 * modes)
     noForcing = Workspace(count: 2 * modes)
     let points = sizes[0].0
-    // Rows of a coarser level may be one longer than there is place for in fewer rows of the same length: not in fewer by
-    // a fifth.
+    // The finest level needs most: what a longer row of a coarser one takes is less than its fewer rows save.
     pair = Workspace(count: 2 * points * self.levels[0].pairRow)
     turned = Workspace(count: pair.count)
     joined = Workspace(count: 2 * max(points * points, grid * (grid / 2 + 1)))

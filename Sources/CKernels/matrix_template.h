@@ -427,6 +427,18 @@ TARGET INLINE void NAME(hidden_gradient)(const int vectors, const struct ck_perc
   NAME(store)(sum, total);
 }
 
+/// The same for any width of a tile, to where the gradient belongs; a tile that is not whole uses up slope.
+TARGET INLINE void NAME(write_gradient)(const struct ck_perceptron *p, size_t channel, size_t width, const float *row,
+                                        float *slope, float result[NARROW][TILE], float *sums, float *to) {
+  float *sum = sums + channel * (1 + p->outputs) * MOST_LANES;
+  if (width == TILE) {
+    NAME(hidden_gradient)(PRODUCT_VECTORS, p, channel, row, slope, result, sum, to);
+    return;
+  }
+  NAME(hidden_gradient)((int)((width + LANES - 1) / LANES), p, channel, row, slope, result, sum, slope);
+  NAME(write_row)(slope, width, to);
+}
+
 TARGET static void NAME(perceptron_adjoint)(const struct ck_perceptron *p, size_t columns, const float *u,
                                             size_t u_row, const float *addend, size_t addend_row, const float *dy,
                                             size_t dy_row, float *dz, float *sums) {
@@ -435,7 +447,6 @@ TARGET static void NAME(perceptron_adjoint)(const struct ck_perceptron *p, size_
   struct ck_factors source = {p->inputs, NULL, 0, 0, u, u_row};
   for (size_t start = 0; start < columns; start += TILE) {
     size_t width = columns - start < TILE ? columns - start : TILE;
-    int vectors = (int)((width + LANES - 1) / LANES);
     const float *more = addend ? addend + start : NULL;
     NAME(pack)(&source, start, width, packed, 0);
     // Zeros behind the last point: they add nothing to the sums.
@@ -444,17 +455,9 @@ TARGET static void NAME(perceptron_adjoint)(const struct ck_perceptron *p, size_
       int height = p->hidden - r < PRODUCT_ROWS ? (int)(p->hidden - r) : PRODUCT_ROWS;
       NAME(hidden_rows)(p, height, width, r, packed, more, addend_row, block);
       NAME(activate_rows)(p, height, r, block, slope);
-      for (int h = 0; h < height; h++) {
-        const float *row = block + h * TILE;
-        float *rates = slope + h * TILE, *sum = sums + (r + h) * (1 + p->outputs) * MOST_LANES;
-        float *to = dz + (r + h) * columns + start;
-        if (width == TILE) {
-          NAME(hidden_gradient)(PRODUCT_VECTORS, p, r + h, row, rates, result, sum, to);
-        } else {
-          NAME(hidden_gradient)(vectors, p, r + h, row, rates, result, sum, rates);
-          NAME(write_row)(rates, width, to);
-        }
-      }
+      for (int h = 0; h < height; h++)
+        NAME(write_gradient)(p, r + h, width, block + h * TILE, slope + h * TILE, result, sums,
+                             dz + (r + h) * columns + start);
     }
   }
 }
@@ -492,7 +495,6 @@ TARGET static void NAME(perceptron_difference)(const struct ck_perceptron *p, si
   struct ck_factors source = {p->inputs, NULL, 0, 0, u, u_row};
   for (size_t start = 0; start < columns; start += TILE) {
     size_t width = columns - start < TILE ? columns - start : TILE;
-    int vectors = (int)((width + LANES - 1) / LANES);
     const float *more = addend ? addend + start : NULL;
     NAME(pack)(&source, start, width, packed, 0);
     for (size_t o = 0; o < p->outputs; o++)
@@ -507,15 +509,9 @@ TARGET static void NAME(perceptron_difference)(const struct ck_perceptron *p, si
     }
     NAME(compare)(p, target, start, width, result, difference, difference_row);
     for (size_t channel = 0; channel < p->hidden; channel++) {
-      const float *row = values + channel * TILE;
-      float *to = dz + channel * columns + start, *sum = sums + channel * (1 + p->outputs) * MOST_LANES;
-      if (width == TILE) {
-        NAME(hidden_gradient)(PRODUCT_VECTORS, p, channel, row, to, result, sum, to);
-      } else {
-        NAME(read_row)(to, width, width, slope);
-        NAME(hidden_gradient)(vectors, p, channel, row, slope, result, sum, slope);
-        NAME(write_row)(slope, width, to);
-      }
+      float *to = dz + channel * columns + start;
+      if (width < TILE) NAME(read_row)(to, width, width, slope);
+      NAME(write_gradient)(p, channel, width, values + channel * TILE, width < TILE ? slope : to, result, sums, to);
     }
   }
 }

@@ -19,7 +19,10 @@ public struct CosineTransform: Sendable {
 
   /// The transform of a plane of `shape`, at least 2 by 2 vertices.
   public init(shape: [Int]) {
-    self.init(shape: shape, byMatrices: shape.contains(where: Self.hasFastMatrices))
+    self.init(
+      shape: shape,
+      byMatrices: shape.contains(where: Self.hasFastMatrices)
+        && shape.allSatisfy { $0 <= Self.mostByMatrices })
   }
 
   /// The same in a given way.
@@ -30,12 +33,15 @@ public struct CosineTransform: Sendable {
     matrices = byMatrices ? shape.map(CosineMatrices.cached) : []
   }
 
+  /// The most vertices along an axis for which FFTW, where it is slow, is not as fast as products.
+  private static let mostByMatrices = 1000
+
   /// Whether products with matrices take less time than FFTW for this number of vertices, by measurement.
   private static func hasFastMatrices(_ count: Int) -> Bool {
     if count <= 200 { return true }
     var rest = count - 1
     for prime in [2, 3, 5, 7] { while rest.isMultiple(of: prime) { rest /= prime } }
-    return rest > 1 && count <= 1000
+    return rest > 1
   }
 
   /// Transforms `input` into `output`, row-major arrays of `shape`, aligned to 16 bytes, that do not overlap.

@@ -89,12 +89,7 @@ public struct SymmetricDifference: Sendable {
 
   private func scaled(_ fields: Tensor<Float>, by factors: [Double]) -> Tensor<Float> {
     var result = fields
-    let count = fields.count / max(1, factors.count)
-    result.withUnsafeMutableBuffer { result in
-      for (sample, factor) in factors.enumerated() {
-        Float.scale(count, Float(factor), result.baseAddress! + sample * count)
-      }
-    }
+    result.scaleSamples(by: factors.map { Float($0) })
     return result
   }
 }

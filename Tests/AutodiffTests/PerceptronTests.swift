@@ -14,8 +14,10 @@ import Testing
 
   private func apply(_ tape: Tape, _ p: [Parameter], _ kind: Activation) -> Variable {
     perceptron(
-      tape(p[0]), hiddenWeight: tape(p[1]), hiddenBias: tape(p[2]), weight: tape(p[3]), bias: tape(p[4]),
-      activation: kind)
+      tape(p[0]),
+      PerceptronVariables(
+        hiddenWeight: tape(p[1]), hiddenBias: tape(p[2]), weight: tape(p[3]), bias: tape(p[4]),
+        activation: kind))
   }
 
   private func parts(_ tape: Tape, _ p: [Parameter], _ kind: Activation) -> Variable {
@@ -56,8 +58,10 @@ import Testing
     for _ in 0..<2 {
       let tape = Tape(training: false)
       let result = perceptron(
-        tape(u), hiddenWeight: constants[0], hiddenBias: constants[1], weight: constants[2],
-        bias: constants[3], activation: kind)
+        tape(u),
+        PerceptronVariables(
+          hiddenWeight: constants[0], hiddenBias: constants[1], weight: constants[2], bias: constants[3],
+          activation: kind))
       tape.backward(from: innerProduct(result, randomTensor(result.shape, sample: 6)))
     }
     let expected = resultAndGradients(outputs: outputs) { parts($0, $1, kind) }[1]

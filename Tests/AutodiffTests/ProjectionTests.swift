@@ -49,8 +49,8 @@ import Testing
 
     private func lifting(_ p: [Variable]) -> Variable? { field == nil ? nil : p[p.count - 1] }
 
-    private func projection(_ p: [Variable]) -> ProjectionVariables {
-      ProjectionVariables(
+    private func projection(_ p: [Variable]) -> PerceptronVariables {
+      PerceptronVariables(
         hiddenWeight: p[projection], hiddenBias: p[projection + 1], weight: p[projection + 2],
         bias: p[projection + 3], activation: activation)
     }
@@ -68,10 +68,7 @@ import Testing
 
     /// The layers, and then the perceptron.
     func parts(_ p: [Variable]) -> Variable {
-      perceptron(
-        fourierLayers(p[0], lifting: lifting(p), layers(p)), hiddenWeight: p[projection],
-        hiddenBias: p[projection + 1], weight: p[projection + 2], bias: p[projection + 3],
-        activation: activation)
+      perceptron(fourierLayers(p[0], lifting: lifting(p), layers(p)), projection(p))
     }
   }
 

@@ -40,16 +40,17 @@ import Testing
     #expect(relativeError(transformed(plane, byMatrices: false), expected) < 1e-14)
   }
 
-  /// A prime, small factors only, and neither: the first way is taken for two of them.
+  /// A prime, small factors only, and neither: matrices are taken for the first and the last.
   @Test(arguments: [500, 421, 254])
   func largePlanesAreTheSameBothWays(_ count: Int) {
     let plane = noise([count, count])
     let fourier = transformed(plane, byMatrices: false)
+    // Round-off of sums of up to 250,000 terms.
     #expect(relativeError(transformed(plane, byMatrices: true), fourier) < 1e-13)
     let chosen = CosineTransform(shape: [count, count])
     let result = Tensor<Double>(shape: plane.shape) { output in
       plane.withUnsafeBuffer { chosen($0.baseAddress!, output.baseAddress!) }
     }
-    #expect(relativeError(result, fourier) < 1e-13)
+    #expect(result == transformed(plane, byMatrices: count != 421))
   }
 }

@@ -133,7 +133,7 @@ public struct FieldComparison: Sendable {
 
 extension Tensor<Float> {
   /// Multiplies the numbers of every sample, along the first axis, by a factor of its own.
-  mutating func scaleSamples(by factors: [Float]) {
+  package mutating func scaleSamples(by factors: [Float]) {
     let stride = count / Swift.max(1, factors.count)
     withUnsafeMutableBuffer { values in
       nonisolated(unsafe) let values = values.baseAddress!

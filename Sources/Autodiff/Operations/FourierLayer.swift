@@ -45,39 +45,25 @@ public struct FourierLayerVariables {
 ///   layer, whose channels are never made then.
 public func fourierLayers(
   _ u: Variable, lifting: Variable? = nil, _ layers: [FourierLayerVariables],
-  projection: ProjectionVariables? = nil
+  projection: PerceptronVariables? = nil
 ) -> Variable {
-  let stack = FourierStack(
-    input: FieldShape(u.shape),
-    lifting: lifting.map { Lifting(matrix: $0.value, needsGradient: $0.needsGradient) },
-    layers, projection: projection, inputGradient: u.needsGradient)
-  let (value, traces) = stack.forward(u.value)
-  let joined = stack.projection == nil ? nil : projection
-  let result = Variable(value, from: inputs(u, lifting, layers, joined)) {
-    (gradient: consuming Tensor<Float>) in
-    stack.adjoint(stack.enterLast(gradient, traces), traces)
-  }
-  guard let projection, joined == nil else { return result }
-  return perceptron(
-    result, hiddenWeight: projection.hiddenWeight, hiddenBias: projection.hiddenBias,
-    weight: projection.weight, bias: projection.bias, activation: projection.activation)
+  let stack = FourierStack(u, lifting, layers, projection)
+  let result = recorded(stack, u, lifting, layers, projection)
+  guard let projection, stack.projection == nil else { return result }
+  return perceptron(result, projection)
 }
 
 /// The loss of what Fourier layers and a projection give: `comparison` of it, in one pass through the projection where
 /// that is possible, as for a `perceptron`.
 public func fourierLayers(
   _ u: Variable, lifting: Variable? = nil, _ layers: [FourierLayerVariables],
-  projection: ProjectionVariables, comparedWith comparison: FieldComparison
+  projection: PerceptronVariables, comparedWith comparison: FieldComparison
 ) -> FieldLoss {
-  let stack = FourierStack(
-    input: FieldShape(u.shape),
-    lifting: lifting.map { Lifting(matrix: $0.value, needsGradient: $0.needsGradient) },
-    layers, projection: projection, inputGradient: u.needsGradient)
-  guard let joined = stack.projection else {
-    return perceptron(fourierLayers(u, lifting: lifting, layers), projection, comparedWith: comparison)
-  }
-  guard comparison.isByDifferences, joined.needsGradient else {
-    return comparison.loss(of: fourierLayers(u, lifting: lifting, layers, projection: projection))
+  let stack = FourierStack(u, lifting, layers, projection)
+  guard let joined = stack.projection, comparison.isByDifferences, joined.needsGradient else {
+    let result = recorded(stack, u, lifting, layers, projection)
+    return stack.projection == nil
+      ? perceptron(result, projection, comparedWith: comparison) : comparison.loss(of: result)
   }
   let (step, distances, traces) = stack.differences(u.value, comparison)
   let kept = HandOver(step)
@@ -87,9 +73,21 @@ public func fourierLayers(
   }
 }
 
+/// What the layers give, with the projection if it is joined with them.
+private func recorded(
+  _ stack: FourierStack, _ u: Variable, _ lifting: Variable?, _ layers: [FourierLayerVariables],
+  _ projection: PerceptronVariables?
+) -> Variable {
+  let (value, traces) = stack.forward(u.value)
+  let joined = stack.projection == nil ? nil : projection
+  return Variable(value, from: inputs(u, lifting, layers, joined)) { (gradient: consuming Tensor<Float>) in
+    stack.adjoint(stack.enterLast(gradient, traces), traces)
+  }
+}
+
 /// What `fourierLayers` depends on.
 private func inputs(
-  _ u: Variable, _ lifting: Variable?, _ layers: [FourierLayerVariables], _ projection: ProjectionVariables?
+  _ u: Variable, _ lifting: Variable?, _ layers: [FourierLayerVariables], _ projection: PerceptronVariables?
 ) -> [Variable] {
   [u] + (lifting.map { [$0] } ?? []) + layers.flatMap(\.all) + (projection?.all ?? [])
 }
@@ -164,9 +162,10 @@ private struct FourierStack {
   var projection: Projection? { layers[layers.count - 1].projection }
 
   init(
-    input: FieldShape, lifting: Lifting?, _ layers: [FourierLayerVariables], projection: ProjectionVariables?,
-    inputGradient: Bool
+    _ u: Variable, _ lifting: Variable?, _ layers: [FourierLayerVariables], _ projection: PerceptronVariables?
   ) {
+    let (input, inputGradient) = (FieldShape(u.shape), u.needsGradient)
+    let lifting = lifting.map { Lifting(matrix: $0.value, needsGradient: $0.needsGradient) }
     if let lifting {
       precondition(
         lifting.inputs == input.channels && lifting.inputs <= lifting.outputs,

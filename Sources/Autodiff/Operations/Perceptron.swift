@@ -1,27 +1,47 @@
 import CKernels
 import Tensors
 
+/// The parameters of a perceptron W₂ activation(W₁ u + b₁) + b₂.
+///
+/// Shapes: hiddenWeight `[H, I]`, hiddenBias `[H]`, weight `[O, H]`, bias `[O]`.
+public struct PerceptronVariables {
+  let hiddenWeight: Variable
+  let hiddenBias: Variable
+  let weight: Variable
+  let bias: Variable
+  let activation: Activation
+
+  /// The parameters on a tape, or constants.
+  public init(
+    hiddenWeight: Variable, hiddenBias: Variable, weight: Variable, bias: Variable, activation: Activation
+  ) {
+    self.hiddenWeight = hiddenWeight
+    self.hiddenBias = hiddenBias
+    self.weight = weight
+    self.bias = bias
+    self.activation = activation
+  }
+
+  var all: [Variable] { [hiddenWeight, hiddenBias, weight, bias] }
+}
+
 /// Two linear maps of the channels with an activation between them, the same at every grid point:
 /// y = W₂ activation(W₁ u + b₁) + b₂.
 ///
-/// Shapes: u `[sample, I, ...grid]`, hiddenWeight `[H, I]`, hiddenBias `[H]`, weight `[O, H]`, bias `[O]`.
+/// From u `[sample, I, ...grid]` to `[sample, O, ...grid]`.
 /// Computed in tiles of grid points: the H-wide activation (four times the size of the field in an FNO's
 /// projection) stays in the cache, and the adjoint computes it again. With one output and weights that need no gradient,
 /// as in inverse problems, it need not: the derivatives of the output with respect to u, as large as u, are found on the
 /// way forward.
-public func perceptron(
-  _ u: Variable, hiddenWeight: Variable, hiddenBias: Variable, weight: Variable, bias: Variable,
-  activation: Activation
-) -> Variable {
-  let variables = ProjectionVariables(
-    hiddenWeight: hiddenWeight, hiddenBias: hiddenBias, weight: weight, bias: bias, activation: activation)
+public func perceptron(_ u: Variable, _ variables: PerceptronVariables) -> Variable {
   let kernel = PerceptronKernel(input: FieldShape(u.shape), variables)
-  let inputs = [u, hiddenWeight, hiddenBias, weight, bias]
-  let weightsNeedGradient = inputs.dropFirst().contains(where: \.needsGradient)
+  let inputs = [u] + variables.all
+  let weightsNeedGradient = variables.all.contains(where: \.needsGradient)
   var jacobian = Tensor<Float>.empty
   let keepsJacobian = u.needsGradient && !weightsNeedGradient && kernel.hasJacobian
-  let value = withPointers(u.value, hiddenWeight.value, hiddenBias.value, weight.value, bias.value) {
-    u, w1, b1, w2, b2 in
+  let (hiddenWeight, hiddenBias) = (variables.hiddenWeight.value, variables.hiddenBias.value)
+  let (weight, bias) = (variables.weight.value, variables.bias.value)
+  let value = withPointers(u.value, hiddenWeight, hiddenBias, weight, bias) { u, w1, b1, w2, b2 in
     Tensor<Float>.filled(kernel.input.shape(channels: kernel.outputs)) { y in
       jacobian = .filled(keepsJacobian ? kernel.input.shape(channels: kernel.inputs) : [0]) { jacobian in
         kernel.forward(u, (w1, b1, w2, b2), y, jacobian: keepsJacobian ? jacobian : nil)
@@ -34,11 +54,8 @@ public func perceptron(
       [kernel.product(of: kept.take(), gradient), nil, nil, nil, nil]
     }
   }
-  return Variable(value, from: inputs) {
-    [
-      u = u.value, hiddenWeight = hiddenWeight.value, hiddenBias = hiddenBias.value, weight = weight.value,
-      uNeedsGradient = u.needsGradient
-    ] gradient in
+  // Values only: a variable would keep the tape, which keeps this.
+  return Variable(value, from: inputs) { [u = u.value, uNeedsGradient = u.needsGradient] gradient in
     let gradient = gradient
     var terms = Tensor<Float>(shape: [weightsNeedGradient ? kernel.input.samples : 0, kernel.parameterCount])
     let inputGradient = Tensor<Float>.filled(uNeedsGradient ? u.shape : [0]) { du in
@@ -62,14 +79,11 @@ public func perceptron(
 /// That is where the loss is by differences, the weights need gradients and there are few outputs. The hidden values are
 /// made once then, in the forward pass, which finds all gradients but for a factor for every sample.
 public func perceptron(
-  _ u: Variable, _ variables: ProjectionVariables, comparedWith comparison: FieldComparison
+  _ u: Variable, _ variables: PerceptronVariables, comparedWith comparison: FieldComparison
 ) -> FieldLoss {
   let kernel = PerceptronKernel(input: FieldShape(u.shape), variables)
   guard comparison.isByDifferences, kernel.isNarrow, variables.all.contains(where: \.needsGradient) else {
-    return comparison.loss(
-      of: perceptron(
-        u, hiddenWeight: variables.hiddenWeight, hiddenBias: variables.hiddenBias, weight: variables.weight,
-        bias: variables.bias, activation: variables.activation))
+    return comparison.loss(of: perceptron(u, variables))
   }
   precondition(
     comparison.target.shape == kernel.input.shape(channels: kernel.outputs),
@@ -110,7 +124,7 @@ struct PerceptronKernel {
   let activation: Activation
 
   /// The kernel of these parameters for fields of a shape.
-  init(input: FieldShape, _ variables: ProjectionVariables) {
+  init(input: FieldShape, _ variables: PerceptronVariables) {
     self.input = input
     hidden = variables.hiddenWeight.shape[0]
     outputs = variables.weight.shape[0]

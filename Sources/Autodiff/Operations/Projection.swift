@@ -1,28 +1,6 @@
 import CKernels
 import Tensors
 
-/// The parameters of a perceptron behind Fourier layers, as `fourierLayers` takes them: W₂ activation(W₁ v + b₁) + b₂.
-public struct ProjectionVariables {
-  let hiddenWeight: Variable
-  let hiddenBias: Variable
-  let weight: Variable
-  let bias: Variable
-  let activation: Activation
-
-  /// The variables as `perceptron` takes them.
-  public init(
-    hiddenWeight: Variable, hiddenBias: Variable, weight: Variable, bias: Variable, activation: Activation
-  ) {
-    self.hiddenWeight = hiddenWeight
-    self.hiddenBias = hiddenBias
-    self.weight = weight
-    self.bias = bias
-    self.activation = activation
-  }
-
-  var all: [Variable] { [hiddenWeight, hiddenBias, weight, bias] }
-}
-
 /// A perceptron W₂ activation(W₁ v + b₁) + b₂ behind a Fourier layer v = W u + S + b without activation, that is joined
 /// with it: v is never made.
 ///
@@ -63,7 +41,7 @@ struct Projection {
   /// The projection joined with a last layer, or nil where that is impossible or does not pay.
   ///
   /// - Parameter inputs: the channels of the field that the layer begins with.
-  init?(_ variables: ProjectionVariables, behind kernel: SpectralKernel, inputs: Int, skipBias: Tensor<Float>)
+  init?(_ variables: PerceptronVariables, behind kernel: SpectralKernel, inputs: Int, skipBias: Tensor<Float>)
   {
     (hidden, outputs) = (variables.hiddenWeight.shape[0], variables.weight.shape[0])
     activation = variables.activation

@@ -21,18 +21,16 @@ public struct Perceptron: Module {
     self.activation = activation
   }
 
-  /// What `fourierLayers` takes as its projection.
-  func variables(on tape: Tape) -> ProjectionVariables {
-    ProjectionVariables(
+  /// The parameters on a tape.
+  func variables(on tape: Tape) -> PerceptronVariables {
+    PerceptronVariables(
       hiddenWeight: tape(hidden.weight), hiddenBias: tape(hidden.bias), weight: tape(output.weight),
       bias: tape(output.bias), activation: activation)
   }
 
   /// W₂ activation(W₁ u + b₁) + b₂, fused.
   public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
-    perceptron(
-      u, hiddenWeight: tape(hidden.weight), hiddenBias: tape(hidden.bias), weight: tape(output.weight),
-      bias: tape(output.bias), activation: activation)
+    perceptron(u, variables(on: tape))
   }
   /// The loss of that, for which the hidden values are made once where that is possible.
   public func loss(_ u: Variable, comparedWith comparison: FieldComparison, on tape: Tape) -> FieldLoss {
