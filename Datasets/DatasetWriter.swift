@@ -6,8 +6,8 @@ import Tensors
 /// Writes a dataset sample by sample, in any order, so that it survives being killed at any moment.
 ///
 /// Everything goes to `PATH.partial`. When that file is created, all of its structure is written and the space
-/// of all fields is taken, then it is synchronised; from there on only the numbers of samples are written
-/// into places that are known already (chunks are not compressed, so none changes its size). A kill can
+/// of all fields is reserved, then it is synchronised; from there on only the numbers of samples are written
+/// into places that are known already (whole chunks, not compressed, so that none changes its size). A kill can
 /// therefore tear a sample but not the file. Which samples are complete stands in `PATH.partial.journal`,
 /// see `Journal`; on continuing, each of them is read and compared with its checksum.
 ///
@@ -35,13 +35,15 @@ final class DatasetWriter {
   private let journal: Journal
   private var file: HDF5File
   private let datasets: [HDF5Dataset]
-  private let chunks: [[Int]]
   private var seconds: [Double]
   private var checksums: [UInt32]
-  private var isResumed = false
   /// Whether the partial file is the compressed one already.
   private var isCompressed = false
   private var lastSynchronization = ContinuousClock.now
+  /// The bytes written since the system was told to begin with writing them to the disk.
+  private var waitingBytes = 0
+  /// How many may wait: with more the last synchronisation would take longer, with fewer the disk is called too often.
+  private static let mostWaitingBytes = 32 << 20
   /// What the journal says is complete, to be compared with the data.
   private var entries: [Journal.Entry] = []
 
@@ -120,7 +122,6 @@ final class DatasetWriter {
     }
     if let continued {
       file = continued
-      isResumed = true
     } else {
       try journal.clear()
       try Self.create(partialPath, identity, journal)
@@ -129,7 +130,6 @@ final class DatasetWriter {
     }
     let opened = file
     datasets = try identity.description.fields.map { try opened.root.dataset("t0_fields/\($0.name)") }
-    chunks = try datasets.map { try $0.chunks() ?? [] }
     isCompressed = try datasets[0].deflate() != nil
     // A compressed copy that was not finished.
     try AtomicFile.remove(compressedPath)
@@ -149,8 +149,9 @@ final class DatasetWriter {
   /// Creates a partial file with the space for all samples.
   private static func create(_ path: String, _ identity: DatasetIdentity, _ journal: Journal) throws {
     do {
-      let file = try HDF5File(creating: path, overwriting: true)
+      let file = try HDF5File(creating: path, overwriting: true, sparse: true)
       try DatasetLayout.create(in: file, identity, createdAt: ISO8601DateFormatter().string(from: Date()))
+      try file.reserveSpace()
       try file.close(synchronizing: true)
     } catch {
       // Nothing is lost: leave none of it behind.
@@ -206,12 +207,16 @@ final class DatasetWriter {
 
   /// Stores a sample; it is complete when this returns.
   func write(_ sample: StoredSample, position: Int, seconds: Double) throws {
-    if isResumed { try clearPartialChunks(position: position) }
     try sample.write(to: datasets, position: position)
     try file.flush()
     let entry = Journal.Entry(position: position, checksum: sample.checksum, seconds: seconds)
     try journal.append(entry)
     complete(entry)
+    waitingBytes += sample.byteCount
+    if waitingBytes >= Self.mostWaitingBytes {
+      try file.startWriteback()
+      waitingBytes = 0
+    }
     // The process may be killed at any moment without loss; a power failure loses the last seconds.
     if ContinuousClock.now - lastSynchronization > .seconds(5) { try synchronize() }
   }
@@ -221,22 +226,6 @@ final class DatasetWriter {
     try file.flush(synchronizing: true)
     try journal.synchronize()
     lastSynchronization = .now
-  }
-
-  /// Makes the chunks readable that a sample does not fill up.
-  ///
-  /// HDF5 reads a chunk before it writes a part of it, and the last run of frames may be shorter than its
-  /// chunk. If a kill tore that chunk, its Fletcher-32 checksum is wrong and it could never be written again.
-  /// A chunk of zeros with its checksum, zero, is sound.
-  private func clearPartialChunks(position: Int) throws {
-    for (index, field) in description.fields.enumerated() where field.isTimeVarying {
-      let run = chunks[index][1]
-      let remainder = description.frameCount % run
-      guard remainder > 0 else { continue }
-      let bytes = chunks[index].reduce(identity.precision.byteCount, *) + 4
-      let start = [position, description.frameCount - remainder] + description.grid.map { _ in 0 }
-      try datasets[index].writeRawChunk([UInt8](repeating: 0, count: bytes), at: start)
-    }
   }
 
   // MARK: - All samples are there

@@ -2,6 +2,9 @@
 #include <hdf5.h>
 #include <hdf5_hl.h>
 #include <string.h>
+#if H5_VERSION_GE(1, 13, 0)
+#include <H5FDdevelop.h>
+#endif
 
 // HDF5's predefined identifiers are macros that call H5open() and read a global variable: Swift imports
 // neither, so each one that is used has a function of its own.
@@ -41,6 +44,8 @@ static inline unsigned chdf5_H5F_ACC_TRUNC(void) { return H5F_ACC_TRUNC; }
 static inline unsigned chdf5_H5F_ACC_EXCL(void) { return H5F_ACC_EXCL; }
 static inline size_t chdf5_H5T_VARIABLE(void) { return H5T_VARIABLE; }
 static inline hsize_t chdf5_H5S_UNLIMITED(void) { return H5S_UNLIMITED; }
+static inline hid_t chdf5_H5P_DEFAULT(void) { return H5P_DEFAULT; }
+static inline haddr_t chdf5_HADDR_UNDEF(void) { return HADDR_UNDEF; }
 static inline unsigned chdf5_H5Z_FLAG_REVERSE(void) { return H5Z_FLAG_REVERSE; }
 static inline unsigned chdf5_creation_order(void) { return H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED; }
 
@@ -91,3 +96,20 @@ static inline void chdf5_ignore_missing_locks(hid_t access) {
   (void)access;
 #endif
 }
+
+// What a driver is known by: its name, which must live on, and since 1.13 a number, from 512 on for drivers like ours.
+static inline void chdf5_name_driver(H5FD_class_t *driver, const unsigned char *name) {
+  driver->name = (const char *)name;
+#if H5_VERSION_GE(1, 13, 0)
+  driver->value = (H5FD_class_value_t)600;
+#endif
+}
+
+// Lets the system begin to write what it has of a file, without waiting. The C library declares the call for GNU's
+// dialect only.
+#ifdef __linux__
+extern int sync_file_range(int file, __off64_t start, __off64_t count, unsigned flags);
+static inline void chdf5_start_writeback(int file) { sync_file_range(file, 0, 0, 2 /* SYNC_FILE_RANGE_WRITE */); }
+#else
+static inline void chdf5_start_writeback(int file) { (void)file; }
+#endif

@@ -10,7 +10,7 @@ public struct HDF5Layout: Sendable, Equatable {
   public var deflate: Int?
   /// Whether every chunk carries a Fletcher-32 checksum, verified on reading.
   public var hasChecksums: Bool
-  /// Whether the space is taken and filled at once instead of when written to.
+  /// Whether the space is taken, and filled with zeros, at once instead of when written to.
   ///
   /// Without `deflate`, later writes change nothing but the data then: a process that dies while writing
   /// cannot damage the file's structure.
@@ -233,9 +233,10 @@ public struct HDF5Dataset: Sendable {
     try values.withUnsafeBufferPointer { try write($0, slab) }
   }
 
-  /// Puts bytes into the place of a whole chunk as they are: filters are not applied.
+  /// Puts bytes into the place of a whole chunk as they are: filters are not applied, so that the bytes must be what
+  /// they would make (see `Fletcher32`).
   ///
-  /// For repair; the chunk is named by the position of its first element.
+  /// The chunk is named by the position of its first element.
   public func writeRawChunk(_ bytes: [UInt8], at start: [Int]) throws {
     try Library.perform {
       try file.check()

@@ -47,8 +47,10 @@ public final class HDF5File: Sendable {
   /// Creates a file, open for writing.
   ///
   /// For a file that must be whole or absent use `write(to:overwriting:_:)`.
+  /// - Parameter sparse: Whether zeros that the library fills new space with are left out. They are read all the same,
+  ///   but the disk need not have room for what is written there later; see `reserveSpace()`.
   /// - Throws: `HDF5Error` if the file exists (and is not to be overwritten) or cannot be created.
-  public convenience init(creating path: String, overwriting: Bool = false) throws {
+  public convenience init(creating path: String, overwriting: Bool = false, sparse: Bool = false) throws {
     try self.init(
       Library.perform {
         let status = FileStatus(path)
@@ -74,6 +76,7 @@ public final class HDF5File: Sendable {
         chdf5_ignore_missing_locks(access)
         H5Pset_fclose_degree(access, H5F_CLOSE_STRONG)
         H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V110)
+        if sparse, let driver = SparseDriver.number { H5Pset_driver(access, driver, nil) }
         let flag = overwriting ? chdf5_H5F_ACC_TRUNC() : chdf5_H5F_ACC_EXCL()
         let number = H5Fcreate(path, flag, creation, access)
         guard number >= 0 else {
@@ -179,14 +182,46 @@ public final class HDF5File: Sendable {
     if synchronizing && isWritable { try FileStatus.synchronizeFile(path) }  // closing wrote once more
   }
 
+  /// Takes the disk's space for all of the file, holes too: writing into it later cannot fail for want of room.
+  ///
+  /// - Throws: `HDF5Error` of kind `writeFailed`: the disk is full.
+  public func reserveSpace() throws {
+    try Library.perform {
+      try flush()
+      let descriptor = try descriptor()
+      var status = stat()
+      guard fstat(descriptor, &status) == 0 else { throw writeFailure(errno) }
+      let code = posix_fallocate(descriptor, 0, status.st_size)
+      guard code == 0 else { throw writeFailure(code) }
+    }
+  }
+
+  /// Lets the system write to the disk what it has of the file, without waiting for it: a later synchronisation
+  /// has less to wait for.
+  public func startWriteback() throws {
+    try Library.perform {
+      try file.check()
+      // Only advice: what goes wrong shows when the file is synchronised.
+      chdf5_start_writeback(try descriptor())
+    }
+  }
+
   private func synchronize() throws {
+    guard fsync(try descriptor()) == 0 else { throw writeFailure(errno) }
+  }
+
+  /// The number by which the system knows the open file.
+  private func descriptor() throws -> Int32 {
     var handle: UnsafeMutableRawPointer?
     guard H5Fget_vfd_handle(file.number, 0, &handle) >= 0, let handle else {
-      throw Library.failure(.writeFailed, path, nil, "cannot synchronise the file")
+      throw Library.failure(.writeFailed, path, nil, "the library does not say where it is")
     }
-    guard fsync(handle.assumingMemoryBound(to: Int32.self).pointee) == 0 else {
-      throw HDF5Error(.writeFailed, path: path, "writing failed: \(systemMessage())")
-    }
+    return handle.load(as: Int32.self)
+  }
+
+  private func writeFailure(_ code: Int32) -> HDF5Error {
+    let words = String(cString: strerror(code))
+    return HDF5Error(.writeFailed, path: path, "writing failed: \(Library.wantOfRoom(words) ?? words)")
   }
 
   private static func checkReadable(_ path: String) throws {

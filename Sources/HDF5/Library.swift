@@ -52,16 +52,21 @@ enum Library {
     }
   }
 
+  /// What the system's words for want of room on the disk mean; nil if they say something else.
+  static func wantOfRoom(_ text: String) -> String? {
+    if text.contains("No space left on device") { return "the disk is full" }
+    guard text.contains("File too large") || text.contains("quota exceeded") else { return nil }
+    return "the file may not grow: a size limit or quota is reached"
+  }
+
   /// The error of a failed call, its kind corrected by what the library says.
   static func failure(
     _ kind: HDF5Error.Kind, _ path: String, _ object: String?, _ what: String
   ) -> HDF5Error {
     let text = failureText()
     var error: (kind: HDF5Error.Kind, reason: String)
-    if text.contains("No space left on device") {
-      error = (.writeFailed, "the disk is full")
-    } else if text.contains("File too large") || text.contains("quota exceeded") {
-      error = (.writeFailed, "the file may not grow: a size limit or quota is reached")
+    if let reason = wantOfRoom(text) {
+      error = (.writeFailed, reason)
     } else if text.contains("Input/output error") {
       error = (kind == .writeFailed ? .writeFailed : .unreadable, "the device gave an input/output error")
     } else if text.contains("file write failed") {
