@@ -105,6 +105,8 @@ public struct DarcyFlow: PhysicalProblem {
   }
   /// Two bounded axes of length 1.
   public var axes: [GridAxis] { [.bounded("x", count: grid), .bounded("y", count: grid)] }
+  /// As many points along both.
+  public var gridShape: [Int] { [grid, grid] }
   /// Zero on the boundary.
   public var boundaryCondition: BoundaryCondition { .zeroDirichlet }
 

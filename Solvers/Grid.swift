@@ -44,6 +44,8 @@ public protocol PhysicalProblem: SolutionOperator {
   var axes: [GridAxis] { get }
   /// What holds on the boundary.
   var boundaryCondition: BoundaryCondition { get }
+  /// The shape of one field: how many coordinates the axes have.
+  var gridShape: [Int] { get }
 }
 
 /// A problem in time: maps an initial value to the solution at the recorded times.
@@ -53,11 +55,12 @@ public protocol EvolutionProblem: PhysicalProblem {
 }
 
 extension PhysicalProblem {
-  /// The shape of one field.
+  /// By the axes.
   public var gridShape: [Int] { axes.map(\.coordinates.count) }
 
   /// Throws unless `inputs` is a batch of finite fields of this grid with one channel.
   func checkInputs(_ inputs: Tensor<Double>, of field: String) throws {
+    let gridShape = gridShape
     guard inputs.rank == gridShape.count + 2, Array(inputs.shape.dropFirst()) == [1] + gridShape else {
       throw SolverError.invalidProblem(
         "the \(field) has shape \(inputs.shape), the solver expects [samples, 1, "

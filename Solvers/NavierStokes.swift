@@ -126,6 +126,8 @@ public struct NavierStokes: ViscousProblem {
   public var parameters: [(name: String, value: Double)] { [("nu", viscosity)] }
   /// Two periodic axes of length 1.
   public var axes: [GridAxis] { [.periodic("x", count: grid), .periodic("y", count: grid)] }
+  /// As many points along both.
+  public var gridShape: [Int] { [grid, grid] }
   /// Periodic.
   public var boundaryCondition: BoundaryCondition { .periodic }
 

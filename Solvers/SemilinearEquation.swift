@@ -56,6 +56,8 @@ extension SemilinearEquation {
   public var axes: [GridAxis] {
     ["x", "y"].prefix(dimensions).map { .periodic($0, count: grid, length: length) }
   }
+  /// As many points along every axis; the coordinates need not be made for that.
+  public var gridShape: [Int] { Array(repeating: grid, count: dimensions) }
   /// Periodic.
   public var boundaryCondition: BoundaryCondition { .periodic }
 

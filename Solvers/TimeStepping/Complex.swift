@@ -17,7 +17,11 @@ public struct Complex: Sendable, Equatable {
   public static let i = Complex(0, 1)
 
   /// The absolute value.
-  public var magnitude: Double { hypot(real, imaginary) }
+  public var magnitude: Double {
+    // Exact, and most symbols are one or the other.
+    if imaginary == 0 { return abs(real) }
+    return real == 0 ? abs(imaginary) : hypot(real, imaginary)
+  }
 
   /// The sum.
   public static func + (a: Complex, b: Complex) -> Complex {

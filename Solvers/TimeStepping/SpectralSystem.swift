@@ -124,5 +124,10 @@ protocol StepDerivative: AnyObject {
 
 /// Complex numbers as interleaved reals.
 func interleaved(_ numbers: [Complex]) -> Workspace {
-  Workspace(numbers.flatMap { [$0.real, $0.imaginary] })
+  let reals = Workspace(count: 2 * numbers.count)
+  for (index, number) in numbers.enumerated() {
+    reals.start[2 * index] = number.real
+    reals.start[2 * index + 1] = number.imaginary
+  }
+  return reals
 }

@@ -1,22 +1,10 @@
 #include <stdint.h>
-#include <string.h>
 
+#include "bits.h"
 #include "multiversion.h"
 
 // Blocks of Philox that are computed side by side.
 #define LANES 64
-
-static inline double as_double(uint64_t bits) {
-  double x;
-  memcpy(&x, &bits, sizeof x);
-  return x;
-}
-
-static inline uint64_t as_bits(double x) {
-  uint64_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  return bits;
-}
 
 // The top 53 of 64 bits as a number in [0, 1), both words converted without rounding.
 static inline double uniform(uint32_t high, uint32_t low) {

@@ -1,5 +1,6 @@
 #include "multiversion.h"
 
+#include "bits.h"
 #include "magnitude.h"
 #include <math.h>
 #include <string.h>
@@ -97,9 +98,12 @@ static const double phi3_series[17] = {
     1 / 479001600.0, 1 / 6227020800.0, 1 / 87178291200.0, 1 / 1307674368000.0, 1 / 20922789888000.0,
     1 / 355687428096000.0, 1 / 6402373705728000.0, 1 / 121645100408832000.0};
 
-// phi_functions for real z, both ways of evaluation, without a branch.
-static inline void real_phi_functions(double z, double e, double phi[3]) {
-  int is_small = fabs(z) < 1;
+// Where all of some numbers lie; what is known costs less.
+enum range { NEAR_ZERO, FAR_FROM_ZERO, ANYWHERE };
+
+// phi_functions for real z, without a branch that depends on it: near zero is |z| < 1.
+INLINE void real_phi_functions(enum range range, double z, double e, double phi[3]) {
+  int is_small = range == ANYWHERE ? fabs(z) < 1 : range == NEAR_ZERO;
   double small = is_small ? z : 0, inverse = 1 / (is_small ? 1 : z);
   double sum = phi3_series[16];
   for (int k = 15; k >= 0; k--) sum = sum * small + phi3_series[k];
@@ -108,6 +112,40 @@ static inline void real_phi_functions(double z, double e, double phi[3]) {
   phi[0] = is_small ? series1 : phi1;
   phi[1] = is_small ? series2 : phi2;
   phi[2] = is_small ? sum : phi3;
+}
+
+// exp(x) within two ulps, without a branch, so that loops of it are vectorised; 0 and infinity from where its neighbours
+// stop being normal numbers. x = n log 2 + t, and Taylor's series of exp(t) for |t| <= (log 2)/2, up to t^13.
+static inline double exponential(double x) {
+  double bounded = x < -708 ? -708 : x > 709 ? 709 : x;
+  // The sum has no bits below one: its last ones are those of n.
+  double shifted = bounded * 0x1.71547652b82fep0 + 0x1.8p52, n = shifted - 0x1.8p52;
+  double t = (bounded - n * 0x1.62e42feep-1) - n * 0x1.a39ef35793c76p-33;
+  double p = 1 / 6227020800.0;
+  p = p * t + 1 / 479001600.0, p = p * t + 1 / 39916800.0, p = p * t + 1 / 3628800.0, p = p * t + 1 / 362880.0;
+  p = p * t + 1 / 40320.0, p = p * t + 1 / 5040.0, p = p * t + 1 / 720.0, p = p * t + 1 / 120.0;
+  p = p * t + 1 / 24.0, p = p * t + 1 / 6.0, p = p * t + 0.5;
+  double result = (1 + (t + t * t * p)) * as_double((as_bits(shifted) + 1023) << 52);
+  return x < -708 ? 0 : x > 709 ? HUGE_VAL : result;
+}
+
+INLINE void some_real_coefficients(
+    enum range range, size_t count, double step, const double *restrict z2,
+    const double *restrict exp2, double *restrict e, double *restrict half, double *restrict q,
+    double *restrict f1, double *restrict f2, double *restrict f3) {
+  for (size_t j = 0; j < count; j++) {
+    size_t r = 2 * j;
+    double exp1 = exp2[j] * exp2[j], phi[3];
+    real_phi_functions(range, z2[j], exp2[j], phi);
+    q[r] = 0.5 * step * phi[0];
+    real_phi_functions(range, 2 * z2[j], exp1, phi);
+    e[r] = exp1;
+    half[r] = exp2[j];
+    f1[r] = step * (phi[0] - 3 * phi[1] + 4 * phi[2]);
+    f2[r] = step * (2 * phi[1] - 4 * phi[2]);
+    f3[r] = step * (4 * phi[2] - phi[1]);
+    q[r + 1] = e[r + 1] = half[r + 1] = f1[r + 1] = f2[r + 1] = f3[r + 1] = 0;
+  }
 }
 
 // Where L neither moves nor rotates anything: a tenth of the work, in blocks that the compiler vectorises.
@@ -119,20 +157,23 @@ STATIC_KERNEL(void, real_coefficients, (size_t modes, double step, const double 
   for (size_t start = 0; start < modes; start += block) {
     size_t count = modes - start < block ? modes - start : block;
     for (size_t j = 0; j < count; j++) z2[j] = 0.5 * step * symbol[2 * (start + j)];
-    for (size_t j = 0; j < count; j++) exp2[j] = exp(z2[j]);
-    for (size_t j = 0; j < count; j++) {
-      size_t r = 2 * (start + j);
-      double exp1 = exp2[j] * exp2[j], phi[3];
-      real_phi_functions(z2[j], exp2[j], phi);
-      q[r] = 0.5 * step * phi[0];
-      real_phi_functions(2 * z2[j], exp1, phi);
-      e[r] = exp1;
-      half[r] = exp2[j];
-      f1[r] = step * (phi[0] - 3 * phi[1] + 4 * phi[2]);
-      f2[r] = step * (2 * phi[1] - 4 * phi[2]);
-      f3[r] = step * (4 * phi[2] - phi[1]);
-      q[r + 1] = e[r + 1] = half[r + 1] = f1[r + 1] = f2[r + 1] = f3[r + 1] = 0;
+    for (size_t j = 0; j < count; j++) exp2[j] = exponential(z2[j]);
+    // Neighbouring frequencies are damped at nearly the same rate: most blocks are of one kind.
+    double least = fabs(z2[0]), most = least;
+    for (size_t j = 1; j < count; j++) {
+      double size = fabs(z2[j]);
+      least = size < least ? size : least, most = size > most ? size : most;
     }
+    size_t r = 2 * start;
+    if (least >= 1)
+      some_real_coefficients(
+          FAR_FROM_ZERO, count, step, z2, exp2, e + r, half + r, q + r, f1 + r, f2 + r, f3 + r);
+    else if (most < 0.5)
+      some_real_coefficients(
+          NEAR_ZERO, count, step, z2, exp2, e + r, half + r, q + r, f1 + r, f2 + r, f3 + r);
+    else
+      some_real_coefficients(
+          ANYWHERE, count, step, z2, exp2, e + r, half + r, q + r, f1 + r, f2 + r, f3 + r);
   }
 }
 
@@ -198,8 +239,26 @@ KERNEL(void, ck_complex_multiply_add_f64, (size_t modes, const double *restrict 
   }
 }
 
+// ck_polynomial_f64 for a degree that the compiler knows: all stays in registers.
+INLINE double short_polynomial(size_t n, size_t degree, const double *restrict coefficients, double *restrict u) {
+  int64_t steepest = 0;
+  for (size_t i = 0; i < n; i++) {
+    double x = u[i], value = coefficients[degree], slope = 0;
+    for (size_t p = degree; p-- > 0;) {
+      slope = slope * x + value;
+      value = value * x + coefficients[p];
+    }
+    steepest = larger(steepest, bits_of_magnitude(slope));
+    u[i] = value;
+  }
+  return magnitude_of_bits(steepest);
+}
+
 KERNEL(double, ck_polynomial_f64, (size_t n, size_t degree, const double *restrict coefficients,
     double *restrict u), (n, degree, coefficients, u)) {
+  // Those of the equations that there are.
+  if (degree == 2) return short_polynomial(n, 2, coefficients, u);
+  if (degree == 3) return short_polynomial(n, 3, coefficients, u);
   enum { block = 256 };
   double value[block], slope[block];
   int64_t steepest = 0;

@@ -7,9 +7,11 @@
 /// The field's axis order is `[sample, channel, ...grid]`, or `[sample, time, ...grid]` in data files.
 public struct Tensor<Scalar: TensorScalar>: Sendable {
   /// The length of every axis, slowest first.
-  public private(set) var shape: [Int]
+  @inlinable public var shape: [Int] { lengths }
 
-  private var storage: TensorStorage<Scalar>
+  @usableFromInline var lengths: [Int]
+
+  @usableFromInline var storage: TensorStorage<Scalar>
 
   /// The number of elements: the product of the axes' lengths.
   public var count: Int { storage.count }
@@ -18,11 +20,12 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
   public var rank: Int { shape.count }
 
   /// A tensor whose elements `body` sets, all of them: the memory it gets is not initialised.
+  @inlinable
   public init(
     shape: [Int], initializingWith body: (UnsafeMutableBufferPointer<Scalar>) throws -> Void
   ) rethrows {
     precondition(shape.allSatisfy { $0 >= 0 }, "negative length in shape \(shape)")
-    self.shape = shape
+    lengths = shape
     storage = TensorStorage(count: shape.reduce(1, *))
     try body(UnsafeMutableBufferPointer(start: storage.start, count: storage.count))
   }
@@ -63,6 +66,7 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
   public var scalars: [Scalar] { withUnsafeBuffer { Array($0) } }
 
   /// Calls `body` with the elements in row-major order.
+  @inlinable
   public func withUnsafeBuffer<Result>(
     _ body: (UnsafeBufferPointer<Scalar>) throws -> Result
   ) rethrows -> Result {
@@ -71,6 +75,7 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
   }
 
   /// Calls `body` with the elements in row-major order, which it may change.
+  @inlinable
   public mutating func withUnsafeMutableBuffer<Result>(
     _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> Result
   ) rethrows -> Result {
@@ -84,7 +89,7 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
     precondition(
       shape.reduce(1, *) == count, "cannot reshape \(self.shape) to \(shape): the counts differ")
     var result = self
-    result.shape = shape
+    result.lengths = shape
     return result
   }
 
@@ -157,28 +162,31 @@ extension Tensor: Equatable {
 }
 
 /// Reads several tensors at once without nesting closures.
+@inlinable
 public func withPointers<each Scalar: TensorScalar, Result>(
   _ tensors: repeat Tensor<each Scalar>, in body: (repeat UnsafePointer<each Scalar>) throws -> Result
 ) rethrows -> Result {
-  // `withExtendedLifetime` over the pack keeps every storage alive while `body` runs.
-  try withExtendedLifetime((repeat each tensors)) {
-    try body(repeat (each tensors).withUnsafeBuffer { UnsafePointer($0.baseAddress!) })
-  }
+  // Every storage is kept alive while `body` runs.
+  defer { repeat withExtendedLifetime(each tensors) {} }
+  return try body(repeat UnsafePointer((each tensors).storage.start))
 }
 
 /// The memory of a tensor: from the pool, aligned for SIMD and FFTW, put back with the last reference.
 ///
 /// Sendable because `Tensor` writes only to storage that it owns alone.
+@usableFromInline
 final class TensorStorage<Scalar: TensorScalar>: @unchecked Sendable {
-  let start: UnsafeMutablePointer<Scalar>
-  let count: Int
+  @usableFromInline let start: UnsafeMutablePointer<Scalar>
+  @usableFromInline let count: Int
 
+  @usableFromInline
   init(count: Int) {
     self.count = count
     start = MemoryPool.take(count * MemoryLayout<Scalar>.stride)
       .bindMemory(to: Scalar.self, capacity: max(1, count))
   }
 
+  @usableFromInline
   convenience init(copying other: TensorStorage) {
     self.init(count: other.count)
     start.update(from: other.start, count: other.count)

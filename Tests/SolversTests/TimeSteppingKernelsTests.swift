@@ -130,6 +130,44 @@ import Testing
     }
   }
 
+  /// Blocks of 64 modes whose z lie near zero, far from it, or on both sides of |z| = 1, and beyond what e^z can be.
+  @Test func realExponentialsAndBlocksOfOneKind() {
+    let ranges: [ClosedRange<Double>] = [
+      -0.4...0.4, -30 ... -2.5, -3...0, -700 ... -300, -1700 ... -1300, 1...30, 300...700, 1500...1700,
+    ]
+    for range in ranges {
+      let modes = 64
+      let z = (0..<modes).map { mode in
+        range.lowerBound + (range.upperBound - range.lowerBound) * Double(mode) / Double(modes - 1)
+      }
+      /// The real parts of the six coefficients, for one mode alone or for all.
+      func coefficients(_ z: [Double]) -> [[Double]] {
+        let symbol = Tensor(shape: [2 * z.count], scalars: z.flatMap { [$0, 0] })
+        let all = result(6 * z.count) { target in
+          let places = (0..<6).map { target + 2 * $0 * z.count }
+          withPointers(symbol) {
+            SolverKernels.etdrk4Coefficients(
+              modes: z.count, step: 1, symbol: $0, e: places[0], half: places[1], q: places[2], f1: places[3],
+              f2: places[4], f3: places[5])
+          }
+        }
+        return (0..<6).map { index in all[index * z.count..<(index + 1) * z.count].map(\.real) }
+      }
+      let found = coefficients(z)
+      for (mode, z) in z.enumerated() {
+        // Two units in the last place; squaring doubles them. What is no normal number becomes zero.
+        let half = z / 2 < -708 ? 0 : exp(z / 2)
+        #expect(found[1][mode] == half || abs(found[1][mode] / half - 1) < 5e-16, "z = \(z)")
+        #expect(found[0][mode] == half * half || abs(found[0][mode] / (half * half) - 1) < 1e-15, "z = \(z)")
+        // A mode alone is a block of one kind or, near |z| = 1, the other way of evaluation; they differ by the
+        // digit that divisions by |z| ≥ 1/2 lose three times.
+        for (block, alone) in zip(found, coefficients([z])) where alone[0].isFinite {
+          #expect(abs(block[mode] - alone[0]) <= 1e-13 * abs(alone[0]), "z = \(z)")
+        }
+      }
+    }
+  }
+
   @Test(arguments: [1, 7, 8, 21])
   func sumsOfSquares(_ modes: Int) {
     let (a, b, c) = (
@@ -149,19 +187,26 @@ import Testing
     #expect(close(products, (0..<modes).map { f[$0] * x[$0] }))
   }
 
-  @Test(arguments: [1, 8, 255, 256, 600])
-  func polynomial(_ n: Int) {
+  @Test(
+    arguments: [1, 8, 255, 256, 600], [[2], [0, 1], [0, 1, 0.5], [0.5, -1, 0, 2], [1, 0, -1, 0, 0.125]])
+  func polynomial(_ n: Int, _ coefficients: [Double]) {
     let u = numbers(n, seed: UInt64(n)).scalars
     var steepest = 0.0
     let values = Tensor<Double>(shape: [n]) { target in
       target.baseAddress!.update(from: u, count: n)
-      steepest = SolverKernels.polynomial(n, [0.5, -1, 0, 2], target.baseAddress!)
+      steepest = SolverKernels.polynomial(n, coefficients, target.baseAddress!)
     }.scalars
-    // Cubes of numbers up to four have a size of a hundred.
-    #expect(
-      zip(values, u).allSatisfy { (v: Double, u: Double) -> Bool in abs(v - (0.5 - u + 2 * u * u * u)) < 1e-12
-      })
-    let slopes = u.map { abs(-1 + 6 * $0 * $0) }
+    // Powers of numbers up to four have a size of some hundred.
+    for (value, u) in zip(values, u) {
+      let terms = coefficients.enumerated().map { $1 * pow(u, Double($0)) }
+      #expect(abs(value - terms.reduce(0, +)) < 1e-12)
+    }
+    let slopes = u.map { u in
+      abs(
+        coefficients.enumerated().dropFirst().reduce(0) {
+          $0 + Double($1.0) * $1.1 * pow(u, Double($1.0 - 1))
+        })
+    }
     #expect(abs(steepest - slopes.max()!) < 1e-12)
     #expect(SolverKernels.largestMagnitude(n, u) == u.map(abs).max())
   }

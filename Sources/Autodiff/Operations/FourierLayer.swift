@@ -94,8 +94,9 @@ private func inputs(
 
 /// The two directions of some Fourier layers.
 private struct FourierStack {
-  /// One layer.
-  struct Layer {
+  /// One layer: a class, as it is handed from function to function while other threads do the same with the same
+  /// tensors, whose references would be counted each time.
+  final class Layer {
     let kernel: SpectralKernel
     let weight: Tensor<Float>
     let skipWeight: Tensor<Float>
@@ -115,6 +116,42 @@ private struct FourierStack {
     let needsGradient: Bool
     let inputNeedsGradient: Bool
     let fieldNeedsGradient: Bool
+
+    /// - Parameters:
+    ///   - input: the axes of what the layer acts on.
+    ///   - lifting, projection: what may be joined with it: the first and the last layer have them.
+    ///   - inputNeedsGradient, fieldNeedsGradient: of what comes before the layer, and before the lifting.
+    init(
+      _ variables: FourierLayerVariables, input: FieldShape, lifting: Lifting?,
+      projection: PerceptronVariables?, inputNeedsGradient: Bool, fieldNeedsGradient: Bool
+    ) {
+      kernel = SpectralKernel(input: input, weight: variables.weight.shape)
+      weight = variables.weight.value
+      skipWeight = variables.skipWeight.value
+      skipBias = variables.skipBias.value
+      activation = variables.activation
+      precondition(
+        skipWeight.shape == [kernel.outputs, kernel.inputs] && skipBias.shape == [kernel.outputs],
+        "skip weight \(skipWeight.shape) does not map \(kernel.inputs) to \(kernel.outputs) channels")
+      self.lifting = lifting
+      if let projection, activation == .identity {
+        self.projection = Projection(
+          projection, behind: kernel, inputs: lifting?.inputs ?? kernel.inputs, skipBias: skipBias)
+      } else {
+        self.projection = nil
+      }
+      inputWeight = self.projection?.map.product(skipWeight) ?? skipWeight
+      fieldWeight =
+        lifting.map { [inputWeight] in ChannelMap(matrix: inputWeight).product($0.map.matrix) }
+        ?? inputWeight
+      weightNeedsGradient = variables.weight.needsGradient
+      skipNeedsGradient = variables.skipWeight.needsGradient || variables.skipBias.needsGradient
+      needsGradient =
+        inputNeedsGradient || weightNeedsGradient || skipNeedsGradient
+        || self.projection?.needsGradient ?? false
+      self.inputNeedsGradient = inputNeedsGradient
+      self.fieldNeedsGradient = fieldNeedsGradient
+    }
 
     /// The channels of the field.
     var channels: Int { fieldWeight.shape[1] }
@@ -173,32 +210,14 @@ private struct FourierStack {
     }
     var shape = lifting.map { FieldShape(input.shape(channels: $0.outputs)) } ?? input
     var needsGradient = inputGradient || lifting?.needsGradient ?? false
-    self.layers = layers.enumerated().map { index, layer in
-      let kernel = SpectralKernel(input: shape, weight: layer.weight.shape)
-      precondition(
-        layer.skipWeight.shape == [kernel.outputs, kernel.inputs] && layer.skipBias.shape == [kernel.outputs],
-        "skip weight \(layer.skipWeight.shape) does not map \(kernel.inputs) to \(kernel.outputs) channels")
-      shape = FieldShape(shape.shape(channels: kernel.outputs))
-      let inputNeedsGradient = needsGradient
-      let lifting = index == 0 ? lifting : nil
-      let joined =
-        index == layers.count - 1 && layer.activation == .identity
-        ? projection.flatMap {
-          Projection(
-            $0, behind: kernel, inputs: lifting?.inputs ?? kernel.inputs, skipBias: layer.skipBias.value)
-        } : nil
-      let inputWeight = joined?.map.product(layer.skipWeight.value) ?? layer.skipWeight.value
-      needsGradient =
-        needsGradient || layer.all.contains(where: \.needsGradient) || joined?.needsGradient ?? false
-      return Layer(
-        kernel: kernel, weight: layer.weight.value, skipWeight: layer.skipWeight.value,
-        skipBias: layer.skipBias.value, activation: layer.activation, lifting: lifting, projection: joined,
-        inputWeight: inputWeight,
-        fieldWeight: lifting.map { ChannelMap(matrix: inputWeight).product($0.map.matrix) } ?? inputWeight,
-        weightNeedsGradient: layer.weight.needsGradient,
-        skipNeedsGradient: layer.skipWeight.needsGradient || layer.skipBias.needsGradient,
-        needsGradient: needsGradient, inputNeedsGradient: inputNeedsGradient,
-        fieldNeedsGradient: index == 0 ? inputGradient : inputNeedsGradient)
+    self.layers = layers.enumerated().map { index, variables in
+      let layer = Layer(
+        variables, input: shape, lifting: index == 0 ? lifting : nil,
+        projection: index == layers.count - 1 ? projection : nil, inputNeedsGradient: needsGradient,
+        fieldNeedsGradient: index == 0 ? inputGradient : needsGradient)
+      shape = FieldShape(shape.shape(channels: layer.kernel.outputs))
+      needsGradient = layer.needsGradient
+      return layer
     }
   }
 

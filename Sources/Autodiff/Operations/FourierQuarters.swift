@@ -5,7 +5,7 @@ import Tensors
 ///
 /// About the middles of its quarters a cosine or sine meets four points of a row with the same factor or its opposite,
 /// so that a quarter of the products is left.
-struct FourierQuarters {
+final class FourierQuarters: Sendable {
   /// Some points of every quarter: a field can be made and used up in such pieces.
   ///
   /// In rows of its own a piece has its points of the four quarters one after the other.

@@ -48,7 +48,8 @@ struct SpectralKernel {
     self.input = input
     weightShape = weight
     transform = .cached(
-      grid: input.grid, modes: weight[..<(dimensions - 1)].map { $0 / 2 } + [weight[dimensions - 1]])
+      grid: input.grid,
+      modes: (0..<dimensions).lazy.map { weight[$0] / ($0 < dimensions - 1 ? 2 : 1) })
   }
 
   /// Calls `body` with every sample and scratch memory of its thread, enough for this kernel and another one.

@@ -91,15 +91,18 @@ public final class TruncatedFourierTransform: Sendable {
   }
 
   /// The transform for a grid from the cache, or a new one; matrices are made once per (grid, modes).
-  public static func cached(grid: [Int], modes: [Int]) -> TruncatedFourierTransform {
-    let key = [grid, modes]
-    if let transform = cache.withLock({ $0[key] }) { return transform }
-    let transform = TruncatedFourierTransform(grid: grid, modes: modes)
-    cache.withLock { $0[key] = transform }
+  public static func cached(grid: [Int], modes: some Collection<Int>) -> TruncatedFourierTransform {
+    // There are few; to look for one takes no memory.
+    let found = cache.withLock { cache in
+      cache.first { $0.grid == grid && $0.modes.elementsEqual(modes) }
+    }
+    if let found { return found }
+    let transform = TruncatedFourierTransform(grid: grid, modes: Array(modes))
+    cache.withLock { $0.append(transform) }
     return transform
   }
 
-  private static let cache = Mutex<[[[Int]]: TruncatedFourierTransform]>([:])
+  private static let cache = Mutex<[TruncatedFourierTransform]>([])
 
   init(grid: [Int], modes: [Int]) {
     if let problem = Self.problem(grid: grid, modes: modes) { preconditionFailure(problem) }
