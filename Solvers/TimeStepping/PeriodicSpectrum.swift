@@ -10,13 +10,24 @@ final class PeriodicSpectrum: FieldSystem {
   let linearSymbol: [Complex]
 
   /// Transforms between all or the first few coefficients and a grid that is fine enough for the products.
-  private struct Level {
+  ///
+  /// A class: taken out of a list in every step.
+  private final class Level {
     let points: Int
     let largest: Int
     let forward: FourierTransform<Double>
     let backward: FourierTransform<Double>
     /// The polynomial, divided by the number of points because FFTW does not normalise.
     let polynomial: [Double]
+
+    init(points: Int, rows: Int, fields: Double, polynomial: [Double]) {
+      self.points = points
+      let degree = polynomial.count - 1
+      largest = degree < 2 ? points / 2 - 1 : (points - 1) / (degree + 1)
+      forward = FourierTransform(.realToComplex, shape: [points], batch: rows)
+      backward = FourierTransform(.complexToReal, shape: [points], batch: rows)
+      self.polynomial = polynomial.map { $0 / (Double(points) * fields) }
+    }
   }
 
   private let equation: any SemilinearEquation
@@ -75,12 +86,7 @@ final class PeriodicSpectrum: FieldSystem {
     var levels: [Level] = []
     var points = n
     repeat {
-      levels.append(
-        Level(
-          points: points, largest: degree < 2 ? points / 2 - 1 : (points - 1) / (degree + 1),
-          forward: FourierTransform(.realToComplex, shape: [points], batch: rows),
-          backward: FourierTransform(.complexToReal, shape: [points], batch: rows),
-          polynomial: equation.polynomial.map { $0 / (Double(points) * fields) }))
+      levels.append(Level(points: points, rows: rows, fields: fields, polynomial: equation.polynomial))
       points /= 2
     } while isFlat && degree >= 0 && points >= 32 && points.isMultiple(of: 2)
     self.levels = levels

@@ -16,7 +16,9 @@ final class VorticitySpectrum: FieldSystem {
   let linearSymbol: [Complex]
 
   /// The first coefficients, and transforms between them and a grid that is fine enough for the products.
-  private struct Level {
+  ///
+  /// A class: taken out of a list in every step.
+  private final class Level {
     let points: Int
     let largest: Int
     /// How many coefficients there are.
@@ -30,6 +32,27 @@ final class VorticitySpectrum: FieldSystem {
     let rowsForward: FourierTransform<Double>
     let rowsBackward: FourierTransform<Double>
     var columns: Int { largest + 1 }
+
+    init(points: Int, largest: Int, modes: Int, _ pieces: [(k: Int, l: Int, start: Int, count: Int)]) {
+      self.points = points
+      self.largest = largest
+      self.modes = modes
+      let columns = max(1, largest + 1)
+      let rows = max(1, points)
+      let pairRow = FourierTransform<Double>.rowLength(holding: 2 * columns)
+      self.pairRow = pairRow
+      let placed = pieces.map {
+        (start: $0.start, at: ($0.k < 0 ? $0.k + points : $0.k) * pairRow + $0.l, $0.count)
+      }
+      .sorted { $0.at < $1.at }
+      runs = placed.flatMap { [Int32($0.start), Int32($0.at), Int32($0.2)] }
+      columnsForward = .init(
+        .complexForward, shape: [rows], batch: 2 * columns, interleaved: true, row: pairRow)
+      columnsBackward = .init(
+        .complexBackward, shape: [rows], batch: 2 * columns, interleaved: true, row: pairRow)
+      rowsForward = .init(.complexForward, shape: [rows], batch: rows)
+      rowsBackward = .init(.complexBackward, shape: [rows], batch: rows)
+    }
   }
 
   private let n: Int
@@ -77,7 +100,7 @@ final class VorticitySpectrum: FieldSystem {
         waves += (first...largest).map { (k, $0) }
       }
       inner = largest
-      levels.append(Self.makeLevel(points: points, largest: largest, modes: waves.count, pieces))
+      levels.append(Level(points: points, largest: largest, modes: waves.count, pieces))
     }
     self.levels = levels.reversed()
     deepest = levels.count - 1
@@ -134,27 +157,6 @@ final class VorticitySpectrum: FieldSystem {
       sizes.append((points, (points - 1) / 3))
     }
     return sizes + [(0, -1)]
-  }
-
-  private static func makeLevel(
-    points: Int, largest: Int, modes: Int, _ pieces: [(k: Int, l: Int, start: Int, count: Int)]
-  ) -> Level {
-    let columns = max(1, largest + 1)
-    let rows = max(1, points)
-    let pairRow = FourierTransform<Double>.rowLength(holding: 2 * columns)
-    let placed = pieces.map {
-      (start: $0.start, at: ($0.k < 0 ? $0.k + points : $0.k) * pairRow + $0.l, $0.count)
-    }
-    .sorted { $0.at < $1.at }
-    return Level(
-      points: points, largest: largest, modes: modes, pairRow: pairRow,
-      runs: placed.flatMap { [Int32($0.start), Int32($0.at), Int32($0.2)] },
-      columnsForward: .init(
-        .complexForward, shape: [rows], batch: 2 * columns, interleaved: true, row: pairRow),
-      columnsBackward: .init(
-        .complexBackward, shape: [rows], batch: 2 * columns, interleaved: true, row: pairRow),
-      rowsForward: .init(.complexForward, shape: [rows], batch: rows),
-      rowsBackward: .init(.complexBackward, shape: [rows], batch: rows))
   }
 
   // MARK: - Fields

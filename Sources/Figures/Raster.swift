@@ -134,18 +134,27 @@ private struct Canvas {
       if first < last { for row in first..<last { byRow[row - rows.lowerBound].append(index) } }
     }
     var covered = [UInt16](repeating: 0, count: width)
+    var crossings: [Double] = []
     for row in rows {
       var (left, right) = (bounds.x1, bounds.x0)
       for line in 0..<4 {
         let y = Double(row) + (Double(line) + 0.5) / 4
         for index in byRow[row - rows.lowerBound] {
-          for (from, to) in spans(of: polygons[index], at: y) {
-            let first = max(bounds.x0 * 4, Int((from * 4 + 0.5).rounded(.down)))
-            let last = min(bounds.x1 * 4, Int((to * 4 + 0.5).rounded(.down)))
-            guard first < last else { continue }
+          Self.findCrossings(of: polygons[index], at: y, &crossings)
+          // Inside from an odd crossing to the next one.
+          for inside in stride(from: 0, to: crossings.count - 1, by: 2) {
+            let first = max(bounds.x0 * 4, Int((crossings[inside] * 4 + 0.5).rounded(.down)))
+            let last = min(bounds.x1 * 4, Int((crossings[inside + 1] * 4 + 0.5).rounded(.down))) - 1
+            guard first <= last else { continue }
             left = min(left, first / 4)
-            right = max(right, (last + 3) / 4)
-            for sample in first..<last { covered[sample / 4] |= 1 << UInt16(line * 4 + sample % 4) }
+            right = max(right, last / 4 + 1)
+            for column in first / 4...last / 4 {
+              // The samples of the pixel on this line, less those before the first and behind the last one.
+              var samples: UInt16 = 0b1111
+              if column == first / 4 { samples &= 0b1111 << UInt16(first % 4) }
+              if column == last / 4 { samples &= 0b1111 >> UInt16(3 - last % 4) }
+              covered[column] |= samples << UInt16(line * 4)
+            }
           }
         }
       }
@@ -157,9 +166,9 @@ private struct Canvas {
     }
   }
 
-  /// Where a horizontal line is inside a polygon, by the even-odd rule.
-  private func spans(of polygon: [Point], at y: Double) -> [(Double, Double)] {
-    var crossings: [Double] = []
+  /// Where a horizontal line meets the edges of a polygon, from the left.
+  private static func findCrossings(of polygon: [Point], at y: Double, _ crossings: inout [Double]) {
+    crossings.removeAll(keepingCapacity: true)
     var from = polygon[polygon.count - 1]
     for to in polygon {
       if (from.y <= y) != (to.y <= y) {
@@ -167,8 +176,12 @@ private struct Canvas {
       }
       from = to
     }
-    crossings.sort()
-    return stride(from: 0, to: crossings.count - 1, by: 2).map { (crossings[$0], crossings[$0 + 1]) }
+    // Lines are painted as convex polygons, of which two edges are met at most.
+    if crossings.count != 2 {
+      crossings.sort()
+    } else if crossings[0] > crossings[1] {
+      crossings.swapAt(0, 1)
+    }
   }
 
   private mutating func draw(_ image: PNGImage, over area: Rectangle) {
