@@ -129,6 +129,7 @@ static inline double exponential(double x) {
   return x < -708 ? 0 : x > 709 ? HUGE_VAL : result;
 }
 
+// Those of neighbouring modes whose z and z/2 lie in a range.
 INLINE void some_real_coefficients(
     enum range range, size_t count, double step, const double *restrict z2,
     const double *restrict exp2, double *restrict e, double *restrict half, double *restrict q,

@@ -161,7 +161,7 @@ public final class HDF5File: Sendable {
       guard H5Fflush(file.number, H5F_SCOPE_LOCAL) >= 0 else {
         throw Library.failure(.writeFailed, path, nil, "writing failed")
       }
-      if synchronizing { try synchronize() }
+      if synchronizing { try file.ask { descriptor, _ in fsync(descriptor) == 0 ? 0 : errno } }
     }
   }
 
@@ -188,11 +188,7 @@ public final class HDF5File: Sendable {
   public func reserveSpace() throws {
     try Library.perform {
       try flush()
-      let descriptor = try descriptor()
-      var status = stat()
-      guard fstat(descriptor, &status) == 0 else { throw writeFailure(errno) }
-      let code = posix_fallocate(descriptor, 0, status.st_size)
-      guard code == 0 else { throw writeFailure(code) }
+      try file.ask { posix_fallocate($0, 0, $1) }
     }
   }
 
@@ -202,26 +198,11 @@ public final class HDF5File: Sendable {
     try Library.perform {
       try file.check()
       // Only advice: what goes wrong shows when the file is synchronised.
-      chdf5_start_writeback(try descriptor())
+      try file.ask { descriptor, _ in
+        chdf5_start_writeback(descriptor)
+        return 0
+      }
     }
-  }
-
-  private func synchronize() throws {
-    guard fsync(try descriptor()) == 0 else { throw writeFailure(errno) }
-  }
-
-  /// The number by which the system knows the open file.
-  private func descriptor() throws -> Int32 {
-    var handle: UnsafeMutableRawPointer?
-    guard H5Fget_vfd_handle(file.number, 0, &handle) >= 0, let handle else {
-      throw Library.failure(.writeFailed, path, nil, "the library does not say where it is")
-    }
-    return handle.load(as: Int32.self)
-  }
-
-  private func writeFailure(_ code: Int32) -> HDF5Error {
-    let words = String(cString: strerror(code))
-    return HDF5Error(.writeFailed, path: path, "writing failed: \(Library.wantOfRoom(words) ?? words)")
   }
 
   private static func checkReadable(_ path: String) throws {

@@ -152,13 +152,31 @@ final class OpenFile: @unchecked Sendable {
     )
   }
 
+  /// The number by which the system knows an open file, if the library tells it.
+  private static func descriptor(_ number: hid_t) -> Int32? {
+    var handle: UnsafeMutableRawPointer?
+    guard H5Fget_vfd_handle(number, 0, &handle) >= 0 else { return nil }
+    return handle?.load(as: Int32.self)
+  }
+
   /// The bytes of an open file now, if the library says where it is.
   private static func size(_ number: hid_t) -> Int? {
-    var handle: UnsafeMutableRawPointer?
-    guard H5Fget_vfd_handle(number, 0, &handle) >= 0, let handle else { return nil }
     var status = stat()
-    guard fstat(handle.load(as: Int32.self), &status) == 0 else { return nil }
+    guard let descriptor = descriptor(number), fstat(descriptor, &status) == 0 else { return nil }
     return Int(status.st_size)
+  }
+
+  /// Gives the file's descriptor and the bytes that it has now to `call`, whose result is 0 or why the system refused.
+  ///
+  /// - Throws: `HDF5Error` of kind `writeFailed`.
+  func ask(_ call: (_ descriptor: Int32, _ size: Int) -> Int32) throws {
+    guard let descriptor = Self.descriptor(number), let size = Self.size(number) else {
+      throw Library.failure(.writeFailed, path, nil, "the library does not say where it is")
+    }
+    let code = call(descriptor, size)
+    guard code != 0 else { return }
+    let words = String(cString: strerror(code))
+    throw HDF5Error(.writeFailed, path: path, "writing failed: \(Library.wantOfRoom(words) ?? words)")
   }
 
   /// Called before every use of the file.

@@ -93,13 +93,17 @@ public final class TruncatedFourierTransform: Sendable {
   /// The transform for a grid from the cache, or a new one; matrices are made once per (grid, modes).
   public static func cached(grid: [Int], modes: some Collection<Int>) -> TruncatedFourierTransform {
     // There are few; to look for one takes no memory.
-    let found = cache.withLock { cache in
+    func find(_ cache: [TruncatedFourierTransform]) -> TruncatedFourierTransform? {
       cache.first { $0.grid == grid && $0.modes.elementsEqual(modes) }
     }
-    if let found { return found }
+    if let found = cache.withLock({ find($0) }) { return found }
     let transform = TruncatedFourierTransform(grid: grid, modes: Array(modes))
-    cache.withLock { $0.append(transform) }
-    return transform
+    return cache.withLock { cache in
+      // Another thread may have made one meanwhile.
+      if let other = find(cache) { return other }
+      cache.append(transform)
+      return transform
+    }
   }
 
   private static let cache = Mutex<[TruncatedFourierTransform]>([])
