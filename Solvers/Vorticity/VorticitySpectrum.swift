@@ -27,10 +27,10 @@ final class VorticitySpectrum: FieldSystem {
     let pairRow: Int
     /// Where they go in a pair of half spectra: start, position, count of each run, row by row.
     let runs: [Int32]
-    let columnsForward: FourierTransform<Double>
-    let columnsBackward: FourierTransform<Double>
-    let rowsForward: FourierTransform<Double>
-    let rowsBackward: FourierTransform<Double>
+    let columnsForward: BlockedTransform
+    let columnsBackward: BlockedTransform
+    let rowsForward: BlockedTransform
+    let rowsBackward: BlockedTransform
     var columns: Int { largest + 1 }
 
     init(points: Int, largest: Int, modes: Int, _ pieces: [(k: Int, l: Int, start: Int, count: Int)]) {
@@ -46,12 +46,10 @@ final class VorticitySpectrum: FieldSystem {
       }
       .sorted { $0.at < $1.at }
       runs = placed.flatMap { [Int32($0.start), Int32($0.at), Int32($0.2)] }
-      columnsForward = .init(
-        .complexForward, shape: [rows], batch: 2 * columns, interleaved: true, row: pairRow)
-      columnsBackward = .init(
-        .complexBackward, shape: [rows], batch: 2 * columns, interleaved: true, row: pairRow)
-      rowsForward = .init(.complexForward, shape: [rows], batch: rows)
-      rowsBackward = .init(.complexBackward, shape: [rows], batch: rows)
+      columnsForward = .init(.complexForward, points: rows, batch: 2 * columns, row: pairRow)
+      columnsBackward = .init(.complexBackward, points: rows, batch: 2 * columns, row: pairRow)
+      rowsForward = .init(.complexForward, points: rows, batch: rows)
+      rowsBackward = .init(.complexBackward, points: rows, batch: rows)
     }
   }
 
@@ -70,9 +68,12 @@ final class VorticitySpectrum: FieldSystem {
   private let positions: [Int]  // of the coefficients in a half spectrum of the whole grid
   private let onAxis: [Int]  // the coefficients l = 0, both k and −k
   private let pair: Workspace  // [points, pairRow] complex: two half spectra of `columns`
-  private let turned: Workspace  // the same after the transforms along x
+  private let turned: Workspace  // the same with x as a place
+  private let returned: Workspace  // the same of what comes back from the grid
+  private var clearedLevel: Int?  // the level of which `pair` has zeros where nothing is held
   private let joined: Workspace  // [points, points] complex
   private let physical: Workspace  // [points, points] complex: u + i v
+  private var speeds: [Double]  // the largest of every block of rows
   private let toGrid: FourierTransform<Double>
   private let fromGrid: FourierTransform<Double>
   private var fastest = 0.0
@@ -130,6 +131,8 @@ final class VorticitySpectrum: FieldSystem {
     // The finest level needs most: what a longer row of a coarser one takes is less than its fewer rows save.
     pair = Workspace(count: 2 * points * self.levels[0].pairRow)
     turned = Workspace(count: pair.count)
+    returned = Workspace(count: pair.count)
+    speeds = [Double](repeating: 0, count: self.levels.map(\.rowsForward.blocks).max() ?? 0)
     joined = Workspace(count: 2 * max(points * points, grid * (grid / 2 + 1)))
     physical = Workspace(count: 2 * max(points * points, grid * grid / 2))
     toGrid = FourierTransform(.complexToReal, shape: [grid, grid])
@@ -193,60 +196,97 @@ final class VorticitySpectrum: FieldSystem {
   func evaluateNonlinearity(
     _ state: UnsafeMutablePointer<Double>, into term: UnsafeMutablePointer<Double>
   ) {
-    findVelocity(state)
-    fastest = SolverKernels.velocityProducts(points: squaredPoints, physical.start)
+    findVelocitySpectra(state)
+    findSpeeds { speeds in
+      overRows(toGrid: true, fromGrid: true) { block, points, z in
+        speeds[block] = SolverKernels.velocityProducts(points: points.count, z)
+      }
+    }
     findTendency(forcing, term)
   }
 
   private var squaredPoints: Int { levels[level].points * levels[level].points }
 
-  /// From the coefficients of a vorticity to its velocity u + i v in `physical`.
-  private func findVelocity(_ vorticity: UnsafePointer<Double>) {
+  /// From the coefficients of a vorticity to those of its velocity with x as a place, in `turned`.
+  private func findVelocitySpectra(_ vorticity: UnsafePointer<Double>) {
     let grid = levels[level]
     clearUnusedRows()
-    SolverKernels.velocitySpectra(
-      runs: grid.runs, columns: grid.columns, alongX: alongX.start, alongY: alongY.start,
-      vorticity: vorticity, pair: pair.start)
-    transformToGrid()
+    shareRuns(grid) { runs in
+      SolverKernels.velocitySpectra(
+        runs: runs, columns: grid.columns, alongX: alongX.start, alongY: alongY.start,
+        vorticity: vorticity, pair: pair.start)
+    }
+    grid.columnsBackward(pair.start, turned.start)
   }
 
-  /// From the products uv + i (v² − u²) in `physical` to the coefficients of their derivatives and a forcing.
+  /// From the spectra of the products uv + i (v² − u²) in `turned` to the coefficients of their derivatives and a forcing.
   private func findTendency(_ forcing: Workspace, _ term: UnsafeMutablePointer<Double>) {
     let grid = levels[level]
-    transformFromGrid()
-    SolverKernels.vorticityTendency(
-      runs: grid.runs, columns: grid.columns, scale: scale, p: ofProduct.start, q: ofDifference.start,
-      forcing: forcing.start, pair: pair.start, tendency: term)
+    grid.columnsForward(turned.start, returned.start)
+    shareRuns(grid) { runs in
+      SolverKernels.vorticityTendency(
+        runs: runs, columns: grid.columns, scale: scale, p: ofProduct.start, q: ofDifference.start,
+        forcing: forcing.start, pair: returned.start, tendency: term)
+    }
   }
 
   /// FFTW does not normalise.
   private var scale: Double { 1 / Double(squaredPoints) }
 
-  /// Zeros where `pair` has wave numbers that the level does not hold.
+  /// Zeros where `pair` has wave numbers that the level does not hold; they stay until the level changes.
   private func clearUnusedRows() {
+    guard clearedLevel != level else { return }
     let grid = levels[level]
     let unused = grid.points - 2 * grid.largest - 1
     (pair.start + 2 * grid.pairRow * grid.columns).update(repeating: 0, count: 2 * grid.pairRow * unused)
+    clearedLevel = level
   }
 
-  /// From two half spectra in `pair` to the fields in `physical`, one real, one imaginary.
-  private func transformToGrid() {
-    let grid = levels[level]
-    grid.columnsBackward(pair.start, turned.start)
-    SolverKernels.joinHalfSpectra(
-      rows: grid.points, length: grid.points, columns: grid.columns, pair: turned.start,
-      pairRow: grid.pairRow, joined: joined.start)
-    grid.rowsBackward(joined.start, physical.start)
+  /// Calls `body` with all runs of a level, part by part, on several threads.
+  private func shareRuns(_ grid: Level, _ body: (ArraySlice<Int32>) -> Void) {
+    let runs = grid.runs.count / 3
+    parallelFor(runs, grain: max(1, 2048 / grid.columns)) { range in
+      body(grid.runs[3 * range.lowerBound..<3 * range.upperBound])
+    }
   }
 
-  /// The reverse and, as it drops what a level does not hold, the adjoint.
-  private func transformFromGrid() {
+  /// Between two half spectra in `turned` and complex rows of the grid, whose real and imaginary parts are the two fields:
+  /// `body` gets the number of a block of rows, its points and room for their values.
+  ///
+  /// With `toGrid` these are there before, with `fromGrid` the half spectra are found of what is there afterwards: the
+  /// reverse and, as it drops what a level does not hold, the adjoint. A block stays in the cache all the time.
+  private func overRows(
+    toGrid: Bool, fromGrid: Bool,
+    _ body: (_ block: Int, _ points: Range<Int>, _ values: UnsafeMutablePointer<Double>) -> Void
+  ) {
     let grid = levels[level]
-    grid.rowsForward(physical.start, joined.start)
-    SolverKernels.splitHalfSpectra(
-      rows: grid.points, length: grid.points, columns: grid.columns, joined: joined.start,
-      pair: turned.start, pairRow: grid.pairRow)
-    grid.columnsForward(turned.start, pair.start)
+    let (length, columns, pairRow) = (grid.points, grid.columns, grid.pairRow)
+    parallelFor(grid.rowsForward.blocks) { range in
+      // All blocks of a thread use the place of the first one.
+      let place = grid.rowsForward.offset(of: range.lowerBound)
+      let (joined, values) = (joined.start + place, physical.start + place)
+      for block in range {
+        let rows = grid.rowsForward.arrays(of: block)
+        let pair = turned.start + 2 * pairRow * rows.lowerBound
+        if toGrid {
+          SolverKernels.joinHalfSpectra(
+            rows: rows.count, length: length, columns: columns, pair: pair, pairRow: pairRow, joined: joined)
+          grid.rowsBackward.transform(block: block, joined, into: values)
+        }
+        body(block, rows.lowerBound * length..<rows.upperBound * length, values)
+        if fromGrid {
+          grid.rowsForward.transform(block: block, values, into: joined)
+          SolverKernels.splitHalfSpectra(
+            rows: rows.count, length: length, columns: columns, joined: joined, pair: pair, pairRow: pairRow)
+        }
+      }
+    }
+  }
+
+  /// `body` writes the largest speed of every block of rows; the largest of all is remembered.
+  private func findSpeeds(_ body: (UnsafeMutablePointer<Double>) -> Void) {
+    speeds.withUnsafeMutableBufferPointer { body($0.baseAddress!) }
+    fastest = speeds.prefix(levels[level].rowsForward.blocks).reduce(0) { $1 > $0 || $1.isNaN ? $1 : $0 }
   }
 
   func stepBound(_ scheme: TimeScheme, timeScale: Double) -> Double {
@@ -294,13 +334,19 @@ final class VorticitySpectrum: FieldSystem {
   var linearizationCount: Int { 2 * levels[0].points * levels[0].points }
 
   func linearize(_ state: UnsafeMutablePointer<Double>, into point: UnsafeMutablePointer<Double>) {
-    findVelocity(state)
-    point.update(from: physical.start, count: 2 * squaredPoints)
+    findVelocitySpectra(state)
+    overRows(toGrid: true, fromGrid: false) { _, points, z in
+      (point + 2 * points.lowerBound).update(from: z, count: 2 * points.count)
+    }
   }
 
   func evaluateNonlinearity(at point: UnsafePointer<Double>, into term: UnsafeMutablePointer<Double>) {
-    physical.start.update(from: point, count: 2 * squaredPoints)
-    fastest = SolverKernels.velocityProducts(points: squaredPoints, physical.start)
+    findSpeeds { speeds in
+      overRows(toGrid: false, fromGrid: true) { block, points, z in
+        z.update(from: point + 2 * points.lowerBound, count: 2 * points.count)
+        speeds[block] = SolverKernels.velocityProducts(points: points.count, z)
+      }
+    }
     findTendency(forcing, term)
   }
 
@@ -308,8 +354,10 @@ final class VorticitySpectrum: FieldSystem {
     at point: UnsafePointer<Double>, to direction: UnsafeMutablePointer<Double>,
     into result: UnsafeMutablePointer<Double>
   ) {
-    findVelocity(direction)
-    SolverKernels.velocityProductsTangent(points: squaredPoints, at: point, physical.start)
+    findVelocitySpectra(direction)
+    overRows(toGrid: true, fromGrid: true) { _, points, dz in
+      SolverKernels.velocityProductsTangent(points: points.count, at: point + 2 * points.lowerBound, dz)
+    }
     findTendency(noForcing, result)
   }
 
@@ -320,15 +368,21 @@ final class VorticitySpectrum: FieldSystem {
   ) {
     let grid = levels[level]
     clearUnusedRows()
-    SolverKernels.vorticityTendencyAdjoint(
-      runs: grid.runs, columns: grid.columns, scale: scale, p: ofProduct.start, q: ofDifference.start,
-      tendency: cotangent, pair: pair.start)
-    transformToGrid()
-    SolverKernels.velocityProductsAdjoint(points: squaredPoints, at: point, physical.start)
-    transformFromGrid()
-    SolverKernels.velocitySpectraAdjoint(
-      runs: grid.runs, columns: grid.columns, alongX: alongX.start, alongY: alongY.start, pair: pair.start,
-      vorticity: result)
+    shareRuns(grid) { runs in
+      SolverKernels.vorticityTendencyAdjoint(
+        runs: runs, columns: grid.columns, scale: scale, p: ofProduct.start, q: ofDifference.start,
+        tendency: cotangent, pair: pair.start)
+    }
+    grid.columnsBackward(pair.start, turned.start)
+    overRows(toGrid: true, fromGrid: true) { _, points, gz in
+      SolverKernels.velocityProductsAdjoint(points: points.count, at: point + 2 * points.lowerBound, gz)
+    }
+    grid.columnsForward(turned.start, returned.start)
+    shareRuns(grid) { runs in
+      SolverKernels.velocitySpectraAdjoint(
+        runs: runs, columns: grid.columns, alongX: alongX.start, alongY: alongY.start, pair: returned.start,
+        vorticity: result)
+    }
   }
 
   /// Σ |ŵ|² over a range of coefficients.

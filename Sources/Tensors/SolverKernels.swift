@@ -12,6 +12,17 @@ public enum SolverKernels {
 
   // MARK: - Time stepping in Fourier space
 
+  /// Calls `body` with ranges that cover the numbers below `modes`, on several threads where there are many: for loops in
+  /// which no mode depends on another.
+  private static func shareModes(_ modes: Int, _ body: (_ first: Int, _ count: Int) -> Void) {
+    let block = 4096  // some microseconds
+    guard modes > block else { return body(0, modes) }
+    parallelFor((modes + block - 1) / block) { range in
+      let first = range.lowerBound * block
+      body(first, min(modes, range.upperBound * block) - first)
+    }
+  }
+
   /// output ← a · x + b · (yWeight · y + zWeight · z): one stage of a scheme whose linear operator is diagonal.
   ///
   /// All but the two weights are complex, one number per mode.
@@ -19,7 +30,10 @@ public enum SolverKernels {
     modes: Int, _ a: Source, _ x: Source, _ b: Source, _ yWeight: Double, _ y: Source, _ zWeight: Double,
     _ z: Source, output: Target
   ) {
-    ck_diagonal_update_f64(modes, a, x, b, yWeight, y, zWeight, z, output)
+    shareModes(modes) { first, count in
+      let i = 2 * first
+      ck_diagonal_update_f64(count, a + i, x + i, b + i, yWeight, y + i, zWeight, z + i, output + i)
+    }
   }
 
   /// output ← e · u + f1 · n0 + f2 · (n1 + n2) + f3 · n3: the last stage of ETDRK4.
@@ -27,7 +41,11 @@ public enum SolverKernels {
     modes: Int, e: Source, _ u: Source, f1: Source, _ n0: Source, f2: Source, _ n1: Source, _ n2: Source,
     f3: Source, _ n3: Source, output: Target
   ) {
-    ck_etdrk4_update_f64(modes, e, u, f1, n0, f2, n1, n2, f3, n3, output)
+    shareModes(modes) { first, count in
+      let i = 2 * first
+      ck_etdrk4_update_f64(
+        count, e + i, u + i, f1 + i, n0 + i, f2 + i, n1 + i, n2 + i, f3 + i, n3 + i, output + i)
+    }
   }
 
   /// The coefficients of ETDRK4 for a step h: with z = h · symbol, e = exp(z), half = exp(z/2),
@@ -53,12 +71,16 @@ public enum SolverKernels {
 
   /// output ← factor · input, complex: a derivative in Fourier space.
   public static func multiply(modes: Int, factor: Source, _ input: Source, _ output: Target) {
-    ck_complex_multiply_f64(modes, factor, input, output)
+    shareModes(modes) { first, count in
+      ck_complex_multiply_f64(count, factor + 2 * first, input + 2 * first, output + 2 * first)
+    }
   }
 
   /// output ← output + factor · input, complex.
   public static func multiplyAdd(modes: Int, factor: Source, _ input: Source, _ output: Target) {
-    ck_complex_multiply_add_f64(modes, factor, input, output)
+    shareModes(modes) { first, count in
+      ck_complex_multiply_add_f64(count, factor + 2 * first, input + 2 * first, output + 2 * first)
+    }
   }
 
   /// u ← Σ c[p] u^p; returns the largest |derivative| of the polynomial at the values before.
@@ -86,9 +108,11 @@ public enum SolverKernels {
   /// Coefficients lie in runs of three numbers each: where a run starts in ŵ, where in the first of a pair of
   /// rows, and how long it is. What no run covers is left as it is.
   public static func velocitySpectra(
-    runs: [Int32], columns: Int, alongX: Source, alongY: Source, vorticity: Source, pair: Target
+    runs: ArraySlice<Int32>, columns: Int, alongX: Source, alongY: Source, vorticity: Source, pair: Target
   ) {
-    ck_velocity_spectra_f64(runs.count / 3, runs, columns, alongX, alongY, vorticity, pair)
+    runs.withUnsafeBufferPointer {
+      ck_velocity_spectra_f64(runs.count / 3, $0.baseAddress, columns, alongX, alongY, vorticity, pair)
+    }
   }
 
   /// Rows of `length` complex numbers whose backward transforms are u + i v.
@@ -127,24 +151,31 @@ public enum SolverKernels {
   ///
   /// Runs as in `velocitySpectra`.
   public static func vorticityTendency(
-    runs: [Int32], columns: Int, scale: Double, p: Source, q: Source, forcing: Source, pair: Source,
+    runs: ArraySlice<Int32>, columns: Int, scale: Double, p: Source, q: Source, forcing: Source, pair: Source,
     tendency: Target
   ) {
-    ck_vorticity_tendency_f64(runs.count / 3, runs, columns, scale, p, q, forcing, pair, tendency)
+    runs.withUnsafeBufferPointer {
+      ck_vorticity_tendency_f64(runs.count / 3, $0.baseAddress, columns, scale, p, q, forcing, pair, tendency)
+    }
   }
 
   /// pair ← (scale · p · tendency, scale · q · tendency): the adjoint of `vorticityTendency` without a forcing.
   public static func vorticityTendencyAdjoint(
-    runs: [Int32], columns: Int, scale: Double, p: Source, q: Source, tendency: Source, pair: Target
+    runs: ArraySlice<Int32>, columns: Int, scale: Double, p: Source, q: Source, tendency: Source, pair: Target
   ) {
-    ck_vorticity_tendency_adjoint_f64(runs.count / 3, runs, columns, scale, p, q, tendency, pair)
+    runs.withUnsafeBufferPointer {
+      ck_vorticity_tendency_adjoint_f64(runs.count / 3, $0.baseAddress, columns, scale, p, q, tendency, pair)
+    }
   }
 
   /// ŵ ← −i (alongX · a + alongY · b) for the pair (a, b) of spectra: the adjoint of `velocitySpectra`.
   public static func velocitySpectraAdjoint(
-    runs: [Int32], columns: Int, alongX: Source, alongY: Source, pair: Source, vorticity: Target
+    runs: ArraySlice<Int32>, columns: Int, alongX: Source, alongY: Source, pair: Source, vorticity: Target
   ) {
-    ck_velocity_spectra_adjoint_f64(runs.count / 3, runs, columns, alongX, alongY, pair, vorticity)
+    runs.withUnsafeBufferPointer {
+      ck_velocity_spectra_adjoint_f64(
+        runs.count / 3, $0.baseAddress, columns, alongX, alongY, pair, vorticity)
+    }
   }
 
   /// product ← u · slopeX + v · slopeY; returns the largest |u| + |v|.

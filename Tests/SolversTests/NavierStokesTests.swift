@@ -335,7 +335,7 @@ import Testing
     return FFT.inverse(w, shape: [n, n]).reshaped(to: [1, 1, n, n])
   }
 
-  @Test(arguments: [(64, 1e-3), (50, 1e-3), (48, 1e-4)])
+  @Test(arguments: [(64, 1e-3), (50, 1e-3), (48, 1e-4), (132, 1e-3)])
   func defaultsAgreeWithAPlainPseudospectralMethod(_ n: Int, _ viscosity: Double) throws {
     let (initial, time) = (randomField(n), 1.0)
     let plain = [30, 60].map {
@@ -467,6 +467,21 @@ import Testing
       let alone = try solver(input.reshaped(to: [1, 1, n, n]))
       #expect(alone.scalars == together[first: sample..<sample + 1].scalars)
       #expect(Array(alone.scalars.prefix(n * n)) == input.scalars)
+    }
+  }
+
+  /// From the blocks of several levels, the last of which are smaller, to coefficients that threads share, and back.
+  @Test(arguments: [NavierStokes.Dealiasing.twoThirds, .none])
+  func threadsShareASingleField(_ dealiasing: NavierStokes.Dealiasing) throws {
+    let n = 148
+    let input = randomField(n)
+    let solver = try NavierStokes(grid: n, viscosity: 1e-3, times: [0.1], dealiasing: dealiasing)
+    let results = try withThreadCounts([1, 2, 3, 7]) {
+      try solver.vectorJacobianProducts(input) { solution, _ in solution }
+    }
+    for result in results {
+      #expect(result.solutions.scalars == results[0].solutions.scalars)
+      #expect(result.products.scalars == results[0].products.scalars)
     }
   }
 

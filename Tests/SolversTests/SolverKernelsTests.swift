@@ -158,7 +158,7 @@ import Testing
   /// The two steps between coefficients and pairs of spectra, and their adjoints, for two runs of coefficients.
   @Test func spectraOfVelocityAndTendencyAreTransposed() {
     let (columns, rows, modes) = (3, 2, 5)
-    let runs: [Int32] = [0, 0, 3, 3, Int32(2 * columns), 2]
+    let runs: ArraySlice<Int32> = [0, 0, 3, 3, Int32(2 * columns), 2]
     let size = 4 * rows * columns
     let (p, q) = (numbers(modes, seed: 38).scalars, numbers(modes, seed: 39).scalars)
     let (w, pair) = (numbers(2 * modes, seed: 40).scalars, numbers(size, seed: 41).scalars)
