@@ -1,28 +1,10 @@
 // The sums of rows with the cosines and sines of an axis, and the way back, for one instruction set; included by
 // matrix_template.h. `parts_of` in matrix.c says which rows are added and subtracted first.
 
-typedef float NAME(half) __attribute__((ext_vector_type(LANES / 2)));
-
 /// The first `width` numbers of a row, added to what is there if `continues`, and nothing behind them.
 TARGET static __attribute__((noinline)) void NAME(write_part)(const float *row, size_t width, int continues,
                                                               float *to) {
   for (size_t j = 0; j < width; j++) to[j] = continues ? to[j] + row[j] : row[j];
-}
-
-/// All lanes, or the first half of them.
-TARGET INLINE void NAME(store_or_half)(float *to, NAME(vector) v, int half) {
-  if (!half) {
-    NAME(store)(to, v);
-    return;
-  }
-#if LANES == 16
-  NAME(half) first = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
-#elif LANES == 8
-  NAME(half) first = __builtin_shufflevector(v, v, 0, 1, 2, 3);
-#else
-  NAME(half) first = __builtin_shufflevector(v, v, 0, 1);
-#endif
-  memcpy(to, &first, sizeof first);
 }
 
 /// The rows of one point and those as far from the ends and the middle, at one tile of `vectors`, folded into one row of

@@ -7,6 +7,7 @@
 _Static_assert(TILE <= CK_WIDEST_TILE, "a tile has more points than callers have room for");
 
 typedef float NAME(vector) __attribute__((ext_vector_type(LANES)));
+typedef float NAME(half) __attribute__((ext_vector_type(LANES / 2)));
 
 TARGET INLINE NAME(vector) NAME(load)(const float *p) {
   NAME(vector) v;
@@ -15,6 +16,22 @@ TARGET INLINE NAME(vector) NAME(load)(const float *p) {
 }
 
 TARGET INLINE void NAME(store)(float *p, NAME(vector) v) { memcpy(p, &v, sizeof v); }
+
+/// All lanes, or the first half of them.
+TARGET INLINE void NAME(store_or_half)(float *to, NAME(vector) v, int half) {
+  if (!half) {
+    NAME(store)(to, v);
+    return;
+  }
+#if LANES == 16
+  NAME(half) first = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+#elif LANES == 8
+  NAME(half) first = __builtin_shufflevector(v, v, 0, 1, 2, 3);
+#else
+  NAME(half) first = __builtin_shufflevector(v, v, 0, 1);
+#endif
+  memcpy(to, &first, sizeof first);
+}
 
 TARGET INLINE NAME(vector) NAME(all)(float x) {
   return x - (NAME(vector)){0};
@@ -25,14 +42,14 @@ TARGET INLINE void NAME(horner)(const NAME(vector) * s, float coefficient, NAME(
   UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) sum[v] = sum[v] * s[v] + coefficient;
 }
 
-/// value = GELU of row + bias, and slope = its derivative there if it is wanted: gelu.h's for all vectors of a tile in
+/// value = GELU of row, and slope = its derivative there if it is wanted: gelu.h's for all vectors of a tile in
 /// turn, as those of one wait for each other.
-TARGET INLINE void NAME(gelu)(float bias, const float *row, float *value, float *slope) {
+TARGET INLINE void NAME(gelu)(const float *row, float *value, float *slope) {
   NAME(vector) x[PRODUCT_VECTORS], c[PRODUCT_VECTORS], s[PRODUCT_VECTORS];
   NAME(vector) q[PRODUCT_VECTORS], p[PRODUCT_VECTORS], d[PRODUCT_VECTORS];
   const NAME(vector) low = NAME(all)(-gelu_end), high = NAME(all)(gelu_end);
   UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) {
-    NAME(vector) z = NAME(load)(row + v * LANES) + bias;
+    NAME(vector) z = NAME(load)(row + v * LANES);
     x[v] = z < low ? low : z;
     c[v] = x[v] > high ? high : x[v];
     s[v] = c[v] * c[v];
@@ -52,24 +69,23 @@ TARGET INLINE void NAME(gelu)(float bias, const float *row, float *value, float 
   UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) NAME(store)(value + v * LANES, x[v] * (c[v] * p[v] + 0.5f));
 }
 
-/// value = the activation of row + bias, and slope = its derivative there if it is wanted; value may be row.
-TARGET INLINE void NAME(activate)(enum ck_activation kind, float bias, const float *row, float *value,
-                                  float *restrict slope) {
+/// value = the activation of row, and slope = its derivative there if it is wanted; value may be row.
+TARGET INLINE void NAME(activate)(enum ck_activation kind, const float *row, float *value, float *restrict slope) {
   switch (kind) {
     case CK_IDENTITY:
-      for (int i = 0; i < TILE; i++) value[i] = row[i] + bias;
+      for (int i = 0; i < TILE; i++) value[i] = row[i];
       break;
     case CK_RELU:
       for (int i = 0; i < TILE; i++) {
-        float z = row[i] + bias;
+        float z = row[i];
         value[i] = z > 0 ? z : 0;
       }
       break;
     case CK_GELU:
       if (slope)
-        NAME(gelu)(bias, row, value, slope);
+        NAME(gelu)(row, value, slope);
       else
-        NAME(gelu)(bias, row, value, NULL);
+        NAME(gelu)(row, value, NULL);
       break;
   }
 }
@@ -124,6 +140,8 @@ struct NAME(block) {
   float *to;
   size_t to_row;
   int continues;
+  /// Whether only half of the last vector of a tile goes there; then a block neither continues nor has factors.
+  int ends_in_half;
   /// How they end, as in ck_finish, at the first row and tile: a bias per row, factors and places for slopes that lie
   /// as the result does.
   enum ck_activation kind;
@@ -140,10 +158,10 @@ TARGET static __attribute__((noinline)) void NAME(finish_tile)(const struct NAME
     NAME(fetch)(block->to + place + TILE, TILE);
     if (!block->factor) {
       if (block->slope) NAME(fetch)(block->slope + place + TILE, TILE);
-      NAME(activate)(block->kind, 0, row, block->to + place, block->slope ? block->slope + place : NULL);
+      NAME(activate)(block->kind, row, block->to + place, block->slope ? block->slope + place : NULL);
       continue;
     }
-    NAME(activate)(block->kind, 0, row, row, NULL);
+    NAME(activate)(block->kind, row, row, NULL);
     UNROLL for (int v = 0; v < TILE; v += LANES)
       NAME(store)(block->to + place + v, NAME(load)(row + v) * NAME(load)(block->factor + place + v));
   }
@@ -155,16 +173,14 @@ TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, const s
   const float *a = block->a, *b = block->b;
   float *to = block->to;
   const float *bias = block->bias, *factor = block->factor;
+  const int ends_in_half = block->ends_in_half;
   for (size_t t = 0; t < block->tiles; t++, b += block->next, to += TILE) {
     NAME(vector) sum[PRODUCT_ROWS][PRODUCT_VECTORS];
     UNROLL for (int r = 0; r < rows; r++) {
+      const NAME(vector) first = NAME(all)(bias ? bias[r] : 0);
       UNROLL for (int v = 0; v < vectors; v++)
-        sum[r][v] = block->continues ? NAME(load)(to + r * to_row + v * LANES) : NAME(all)(0);
+        sum[r][v] = block->continues ? NAME(load)(to + r * to_row + v * LANES) + first : first;
     }
-    if (bias)
-      UNROLL for (int r = 0; r < rows; r++) {
-        UNROLL for (int v = 0; v < vectors; v++) sum[r][v] += bias[r];
-      }
     NAME(accumulate)(rows, vectors, inner, a, row, column, b, b_row, sum);
     if (block->kind != CK_IDENTITY) {
       _Alignas(64) float sums[PRODUCT_ROWS * TILE];
@@ -179,7 +195,8 @@ TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, const s
         UNROLL for (int v = 0; v < vectors; v++) sum[r][v] *= NAME(load)(factor + t * TILE + r * to_row + v * LANES);
       }
     UNROLL for (int r = 0; r < rows; r++) {
-      UNROLL for (int v = 0; v < vectors; v++) NAME(store)(to + r * to_row + v * LANES, sum[r][v]);
+      UNROLL for (int v = 0; v < vectors; v++)
+        NAME(store_or_half)(to + r * to_row + v * LANES, sum[r][v], v == vectors - 1 && ends_in_half);
     }
   }
 }
@@ -267,7 +284,7 @@ TARGET static __attribute__((noinline)) void NAME(product_end)(struct NAME(block
   for (int r = 0; r < rows; r++) {
     float *row = sums + r * TILE;
     size_t place = r * block.to_row;
-    NAME(activate)(block.kind, 0, row, row, block.slope ? slope : NULL);
+    NAME(activate)(block.kind, row, row, block.slope ? slope : NULL);
     if (block.slope) NAME(write_row)(slope, width, block.slope + place);
     if (block.factor) {
       NAME(read_row)(block.factor + place, width, width, factor);
@@ -310,21 +327,24 @@ TARGET static void NAME(product)(size_t rows, size_t columns, const struct ck_fa
       block.to += done;
       if (block.factor) block.factor += done;
       if (block.slope) block.slope += done;
-      if (rest % LANES || block.kind != CK_IDENTITY)
+      block.ends_in_half = rest % LANES == LANES / 2 && !block.continues && !block.factor;
+      if ((rest % LANES && !block.ends_in_half) || block.kind != CK_IDENTITY) {
+        block.ends_in_half = 0;
         NAME(product_end)(block, height, rest);
-      else
-        NAME(product_block)(height, (int)(rest / LANES), &block);
+      } else {
+        NAME(product_block)(height, (int)((rest + LANES - 1) / LANES), &block);
+      }
     }
   }
 }
 
-/// W1 u and the addend, if there is one, for rows of hidden channels at a tile of `width` points that are packed.
+/// W1 u + b1 and the addend, if there is one, for rows of hidden channels at a tile of `width` points that are packed.
 TARGET INLINE void NAME(hidden_rows)(const struct ck_perceptron *p, int rows, size_t width, size_t first_row,
                                      const float *packed, const float *addend, size_t addend_row, float *block) {
   int vectors = (int)((width + LANES - 1) / LANES);
   struct NAME(block) sums = {.inner = p->inputs, .a = p->hidden_weight + first_row * p->inputs, .row = p->inputs,
                              .column = 1, .b = packed, .b_row = TILE, .tiles = 1, .to = block, .to_row = TILE,
-                             .continues = addend != NULL, .kind = CK_IDENTITY};
+                             .continues = addend != NULL, .kind = CK_IDENTITY, .bias = p->hidden_bias + first_row};
   for (int r = 0; r < rows && addend; r++)
     NAME(read_row)(addend + (first_row + r) * addend_row, width, width, block + r * TILE);
   if (vectors == PRODUCT_VECTORS)
@@ -338,12 +358,11 @@ TARGET INLINE void NAME(slope_of_value)(enum ck_activation kind, const float *ro
   for (int i = 0; i < TILE; i++) slope[i] = kind == CK_IDENTITY || row[i] > 0 ? 1.0f : 0.0f;
 }
 
-/// The activation of a block of `height` hidden rows from `first_row` on, in place, and its derivative if it is wanted.
-TARGET INLINE void NAME(activate_rows)(const struct ck_perceptron *p, int height, size_t first_row, float *block,
-                                       float *slope) {
+/// The activation of a block of `height` hidden rows, in place, and its derivative if it is wanted.
+TARGET INLINE void NAME(activate_rows)(const struct ck_perceptron *p, int height, float *block, float *slope) {
   for (int h = 0; h < height; h++) {
     float *row = block + h * TILE, *rates = slope ? slope + h * TILE : NULL;
-    NAME(activate)(p->activation, p->hidden_bias[first_row + h], row, row, rates);
+    NAME(activate)(p->activation, row, row, rates);
     if (rates && p->activation != CK_GELU) NAME(slope_of_value)(p->activation, row, rates);
   }
 }
@@ -388,10 +407,10 @@ TARGET static void NAME(perceptron)(const struct ck_perceptron *p, size_t column
       int height = p->hidden - r < PRODUCT_ROWS ? (int)(p->hidden - r) : PRODUCT_ROWS;
       NAME(hidden_rows)(p, height, width, r, packed, more, addend_row, block);
       if (rates) {
-        NAME(activate_rows)(p, height, r, block, slope);
+        NAME(activate_rows)(p, height, block, slope);
         NAME(write_rates)(p, height, r, width, slope, rates + start, columns);
       } else {
-        NAME(activate_rows)(p, height, r, block, NULL);
+        NAME(activate_rows)(p, height, block, NULL);
       }
       NAME(add_outputs)(p, height, r, block, sum);
     }
@@ -454,7 +473,7 @@ TARGET static void NAME(perceptron_adjoint)(const struct ck_perceptron *p, size_
     for (size_t r = 0; r < p->hidden; r += PRODUCT_ROWS) {
       int height = p->hidden - r < PRODUCT_ROWS ? (int)(p->hidden - r) : PRODUCT_ROWS;
       NAME(hidden_rows)(p, height, width, r, packed, more, addend_row, block);
-      NAME(activate_rows)(p, height, r, block, slope);
+      NAME(activate_rows)(p, height, block, slope);
       for (int h = 0; h < height; h++)
         NAME(write_gradient)(p, r + h, width, block + h * TILE, slope + h * TILE, result, sums,
                              dz + (r + h) * columns + start);
@@ -503,7 +522,7 @@ TARGET static void NAME(perceptron_difference)(const struct ck_perceptron *p, si
       int height = p->hidden - r < PRODUCT_ROWS ? (int)(p->hidden - r) : PRODUCT_ROWS;
       float *block = values + r * TILE;
       NAME(hidden_rows)(p, height, width, r, packed, more, addend_row, block);
-      NAME(activate_rows)(p, height, r, block, slope);
+      NAME(activate_rows)(p, height, block, slope);
       for (int h = 0; h < height; h++) NAME(write_row)(slope + h * TILE, width, dz + (r + h) * columns + start);
       NAME(add_outputs)(p, height, r, block, result);
     }

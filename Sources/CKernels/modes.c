@@ -4,45 +4,71 @@
 
 #include <string.h>
 
-/// `height` rows by 16 columns of the product, kept in registers over the whole sum; `alike` if both or none of the
-/// factors is conjugated.
-INLINE void planar_block(const size_t height, const int alike, size_t inner, struct ck_planar la, const float *a,
-                         struct ck_planar lb, const float *b, struct ck_planar lc, float *c) {
-  lanes re[4] = {{0}}, im[4] = {{0}};
+/// `height` rows of the product, kept in registers over the whole sum, at one or two vectors of columns, the second one
+/// `second` columns behind the first; `alike` if both or none of the factors is conjugated.
+///
+/// With `apart` the two products of a term go to sums of their own: a term does not wait for two additions then, but twice
+/// as many registers are needed.
+INLINE void planar_block(const size_t height, const int vectors, const int apart, const int alike, size_t inner,
+                         struct ck_planar la, const float *a, struct ck_planar lb, const float *b, size_t second,
+                         struct ck_planar lc, float *c) {
+  lanes re[4][2] = {{{0}}}, im[4][2] = {{{0}}}, more_re[4][2] = {{{0}}}, more_im[4][2] = {{{0}}};
   for (size_t k = 0; k < inner; k++) {
-    lanes br = LOAD(b + k * lb.row), bi = LOAD(b + k * lb.row + lb.imaginary);
-    for (size_t r = 0; r < height; r++) {
+    lanes br[2], bi[2];
+    UNROLL for (int v = 0; v < vectors; v++) {
+      br[v] = LOAD(b + k * lb.row + v * second);
+      bi[v] = LOAD(b + k * lb.row + v * second + lb.imaginary);
+    }
+    UNROLL for (size_t r = 0; r < height; r++) {
       float ar = a[r * la.row + k * la.column], ai = a[r * la.row + k * la.column + la.imaginary];
-      // The imaginary part but for the sign of a's.
-      re[r] += ar * br;
-      im[r] += ai * br;
-      if (alike) {
-        re[r] -= ai * bi;
-        im[r] += ar * bi;
-      } else {
-        re[r] += ai * bi;
-        im[r] -= ar * bi;
+      UNROLL for (int v = 0; v < vectors; v++) {
+        // The imaginary part but for the sign of a's.
+        re[r][v] += ar * br[v];
+        im[r][v] += ai * br[v];
+        if (apart) {
+          more_re[r][v] += ai * bi[v];
+          more_im[r][v] += ar * bi[v];
+        } else if (alike) {
+          re[r][v] -= ai * bi[v];
+          im[r][v] += ar * bi[v];
+        } else {
+          re[r][v] += ai * bi[v];
+          im[r][v] -= ar * bi[v];
+        }
       }
     }
   }
   float sign = la.conjugate ? -1.0f : 1.0f;
-  for (size_t r = 0; r < height; r++) {
-    STORE(c + r * lc.row, re[r]);
-    STORE(c + r * lc.row + lc.imaginary, sign * im[r]);
+  UNROLL for (size_t r = 0; r < height; r++) {
+    UNROLL for (int v = 0; v < vectors; v++) {
+      if (apart) {
+        re[r][v] = alike ? re[r][v] - more_re[r][v] : re[r][v] + more_re[r][v];
+        im[r][v] = alike ? im[r][v] + more_im[r][v] : im[r][v] - more_im[r][v];
+      }
+      STORE(c + r * lc.row + v * second, re[r][v]);
+      STORE(c + r * lc.row + v * second + lc.imaginary, sign * im[r][v]);
+    }
   }
 }
 
-/// 16 columns of the product.
-INLINE void planar_columns(const int alike, size_t rows, size_t inner, struct ck_planar la, const float *a,
-                           struct ck_planar lb, const float *b, struct ck_planar lc, float *c) {
+/// All rows at one or two vectors of columns.
+INLINE void planar_columns(const int vectors, const int alike, size_t rows, size_t inner, struct ck_planar la,
+                           const float *a, struct ck_planar lb, const float *b, size_t second, struct ck_planar lc,
+                           float *c) {
   size_t r = 0;
-  // Sums of four rows at a time fill half of the 32 registers of AVX-512, those of two half of the 16 of others.
-  if (ck_chosen_instructions == CK_AVX512)
-    for (; r + 4 <= rows; r += 4)
-      planar_block(4, alike, inner, la, a + r * la.row, lb, b, lc, c + r * lc.row);
+  if (ck_chosen_instructions == CK_AVX512) {
+    // Sixteen sums fill half of the 32 registers.
+    const size_t height = vectors == 1 ? 4 : 2;
+    for (; r + height <= rows; r += height)
+      planar_block(height, vectors, 1, alike, inner, la, a + r * la.row, lb, b, second, lc, c + r * lc.row);
+    for (; r < rows; r++)
+      planar_block(1, vectors, 1, alike, inner, la, a + r * la.row, lb, b, second, lc, c + r * lc.row);
+    return;
+  }
+  // Those of two rows half of the 16 of others.
   for (; r + 2 <= rows; r += 2)
-    planar_block(2, alike, inner, la, a + r * la.row, lb, b, lc, c + r * lc.row);
-  if (r < rows) planar_block(1, alike, inner, la, a + r * la.row, lb, b, lc, c + r * lc.row);
+    planar_block(2, vectors, 0, alike, inner, la, a + r * la.row, lb, b, second, lc, c + r * lc.row);
+  if (r < rows) planar_block(1, vectors, 0, alike, inner, la, a + r * la.row, lb, b, second, lc, c + r * lc.row);
 }
 
 /// The same for any number of columns, for rows shorter than a vector.
@@ -71,13 +97,21 @@ KERNEL(void, ck_planar_product, (size_t rows, size_t columns, size_t inner, stru
     planar_narrow(rows, columns, inner, la, a, lb, b, lc, c);
     return;
   }
-  for (size_t start = 0; start < columns; start += LANES) {
-    // The last block overlaps the one before it instead of being narrower; what it repeats is equal.
+  // Two vectors at a time where registers allow it.
+  const size_t step = ck_chosen_instructions == CK_AVX512 ? 2 * LANES : LANES;
+  for (size_t start = 0; start < columns; start += step) {
+    // The last vector overlaps the one before it instead of being narrower; what it repeats is equal.
     size_t j = start + LANES <= columns ? start : columns - LANES;
-    if (la.conjugate == lb.conjugate)
-      planar_columns(1, rows, inner, la, a, lb, b + j, lc, c + j);
+    size_t next = start + 2 * LANES <= columns ? start + LANES : columns - LANES, second = next - j;
+    int alike = la.conjugate == lb.conjugate, is_one = step == LANES || start + LANES >= columns;
+    if (is_one && alike)
+      planar_columns(1, 1, rows, inner, la, a, lb, b + j, 0, lc, c + j);
+    else if (is_one)
+      planar_columns(1, 0, rows, inner, la, a, lb, b + j, 0, lc, c + j);
+    else if (alike)
+      planar_columns(2, 1, rows, inner, la, a, lb, b + j, second, lc, c + j);
     else
-      planar_columns(0, rows, inner, la, a, lb, b + j, lc, c + j);
+      planar_columns(2, 0, rows, inner, la, a, lb, b + j, second, lc, c + j);
   }
 }
 

@@ -22,7 +22,7 @@ import Testing
     arguments: instructions,
     [
       (1, 1, 1), (3, 47, 5), (8, 48, 16), (13, 85, 32), (20, 49, 900), (1, 50, 7), (2, 96, 400),
-      (21, 2000, 3),
+      (21, 2000, 3), (20, 24, 64), (7, 56, 30), (9, 40, 500), (5, 6, 8),
     ])
   func products(instructions: ck_instructions, size: (Int, Int, Int)) {
     let (rows, columns, inner) = size
@@ -151,11 +151,43 @@ import Testing
     #expect(piece[channels * 4 * count] == 7, "nothing behind the end is touched")
   }
 
+  /// Fewer columns than a vector has, whole vectors, and more; rows around the heights of blocks.
+  @Test(arguments: [(1, 3, 5), (2, 20, 20), (3, 33, 7), (5, 16, 4), (6, 40, 20), (9, 64, 3)], [0, 1, 2, 3])
+  func planarProducts(size: (Int, Int, Int), conjugated: Int) {
+    let (rows, columns, inner) = size
+    let (a, b) = (noise(2 * rows * inner, 0), noise(2 * inner * columns, 1))
+    let layout = { (row: Int, imaginary: Int, bit: Int) in
+      ck_planar(row: row, column: 1, imaginary: imaginary, conjugate: Int32(conjugated >> bit & 1))
+    }
+    var c = [Float](repeating: 7, count: 2 * rows * columns + 1)
+    ck_planar_product(
+      rows, columns, inner, layout(2 * inner, inner, 0), a, layout(columns, inner * columns, 1), b,
+      ck_planar(row: 2 * columns, column: 1, imaginary: columns, conjugate: 0), &c)
+    let signs = (0..<2).map { conjugated >> $0 & 1 == 1 ? -1.0 : 1.0 }
+    for r in 0..<rows {
+      for j in 0..<columns {
+        var sum = (re: 0.0, im: 0.0)
+        for k in 0..<inner {
+          let x = (re: Double(a[2 * r * inner + k]), im: signs[0] * Double(a[(2 * r + 1) * inner + k]))
+          let y = (re: Double(b[k * columns + j]), im: signs[1] * Double(b[(inner + k) * columns + j]))
+          sum = (sum.re + x.re * y.re - x.im * y.im, sum.im + x.re * y.im + x.im * y.re)
+        }
+        #expect(abs(Double(c[2 * r * columns + j]) - sum.re) <= tolerance(2 * inner))
+        #expect(abs(Double(c[(2 * r + 1) * columns + j]) - sum.im) <= tolerance(2 * inner))
+      }
+    }
+    #expect(c[2 * rows * columns] == 7, "nothing behind the end is touched")
+  }
+
   @Test(
-    arguments: instructions, [(CK_IDENTITY, 0), (CK_RELU, 0), (CK_GELU, 0), (CK_IDENTITY, 1), (CK_GELU, 1)])
-  func finishes(instructions: ck_instructions, ending: (ck_activation, Int)) {
-    let (kind, adds) = (ending.0, Int32(ending.1))
-    let (rows, columns, inner) = (11, 101, 6)
+    arguments: instructions,
+    [
+      (CK_IDENTITY, 0, 101), (CK_RELU, 0, 101), (CK_GELU, 0, 101), (CK_IDENTITY, 1, 101), (CK_GELU, 1, 101),
+      (CK_IDENTITY, 0, 88), (CK_IDENTITY, 1, 88), (CK_GELU, 0, 88), (CK_IDENTITY, 0, 50),
+    ])
+  func finishes(instructions: ck_instructions, ending: (ck_activation, Int, Int)) {
+    let (kind, adds, columns) = (ending.0, Int32(ending.1), ending.2)
+    let (rows, inner) = (11, 6)
     let (a, b, bias) = (noise(rows * inner, 0), noise(inner * columns, 1), noise(rows, 2))
     let factor = noise(rows * columns, 3)
     let before = noise(rows * columns, 4)
