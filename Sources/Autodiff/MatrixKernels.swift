@@ -2,7 +2,15 @@ import CKernels
 import Tensors
 
 /// The sums of products that layers are made of, finished while a block of the result is in registers.
-enum MatrixKernels {
+package enum MatrixKernels {
+  /// C ← A B of whole matrices: what these products reach is measured so.
+  package static func multiply(
+    rows: Int, columns: Int, inner: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+    into c: UnsafeMutablePointer<Float>
+  ) {
+    product(rows: rows, columns: columns, ck_factors(inner: inner, a, b, bStride: columns), into: c)
+  }
+
   /// C ← finish(A B): `rows` by `columns`, the rows of C `stride` apart.
   static func product(
     rows: Int, columns: Int, _ factors: ck_factors, finish: ck_finish? = nil,

@@ -2,6 +2,7 @@ import CFFTW
 import CKernels
 import COpenBLAS
 import Dispatch
+import Glibc
 import Synchronization
 
 /// How many threads the kernels use, and the settings of the process that go with it.
@@ -28,6 +29,18 @@ public enum Parallelism {
     openblas_set_num_threads(1)
     ck_keep_freed_memory()
   }()
+
+  /// What would make OpenBLAS faster: an environment variable and its value, where OpenBLAS does not know the processor and
+  /// works as on the oldest one.
+  public static var betterCore: (variable: String, value: String)? {
+    let variable = "OPENBLAS_CORETYPE"
+    guard getenv(variable) == nil, String(cString: openblas_get_corename()) == "Prescott" else { return nil }
+    switch Instructions.ofMachine {
+    case .baseline: return nil
+    case .avx2: return (variable, "Haswell")
+    case .avx512: return (variable, "SkylakeX")
+    }
+  }
 
   /// What the numbers of this process depend on: to be recorded with every run.
   public static var libraries: [(name: String, version: String)] {

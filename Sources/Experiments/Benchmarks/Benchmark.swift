@@ -1,3 +1,4 @@
+import Autodiff
 import Foundation
 import Tensors
 
@@ -140,27 +141,47 @@ enum ProcessMemory {
 
 /// What matrix products reach: the number that other arithmetic is compared with.
 enum MatrixPeak {
-  /// 10⁹ operations per second of square products on all threads at once, the best repetition of a quarter of a second.
+  /// 10⁹ operations per second in single precision: OpenBLAS's square products, or this program's own of a network's shape
+  /// where they are faster, as on processors that OpenBLAS does not know.
+  static func measureSingle() -> Double {
+    max(
+      measure(Float.self),
+      measure(Float.self, rows: 128, columns: 768, inner: 128) { a, b, c in
+        MatrixKernels.multiply(rows: 128, columns: 768, inner: 128, a, b, into: c)
+      })
+  }
+
+  /// The same in double precision, by OpenBLAS alone.
+  static func measureDouble() -> Double { measure(Double.self) }
+
+  private static func measure<Scalar: TensorScalar>(_ type: Scalar.Type) -> Double {
+    let shape = MatrixProduct(rows: 512, columns: 512, inner: 512)
+    return measure(type, rows: 512, columns: 512, inner: 512) { a, b, c in Scalar.gemm(shape, 1, a, b, 0, c) }
+  }
+
+  /// Products on all threads at once, the best repetition of a quarter of a second.
   ///
   /// A new thread may begin on the processor of the one that started it, and take tens of milliseconds to get its own.
-  static func measure<Scalar: TensorScalar>(_ type: Scalar.Type, side: Int = 512) -> Double {
+  private static func measure<Scalar: TensorScalar>(
+    _ type: Scalar.Type, rows: Int, columns: Int, inner: Int,
+    _ multiply: (UnsafePointer<Scalar>, UnsafePointer<Scalar>, UnsafeMutablePointer<Scalar>) -> Void
+  ) -> Double {
     let threads = Parallelism.threadCount
-    let factor = Tensor<Scalar>(shape: [side, side], repeating: 0.5)
-    let product = MatrixProduct(rows: side, columns: side, inner: side)
+    let left = Tensor<Scalar>(shape: [rows, inner], repeating: 0.5)
+    let right = Tensor<Scalar>(shape: [inner, columns], repeating: 0.5)
+    let resultCount = rows * columns
     var best = Double.infinity
-    _ = Tensor<Scalar>(shape: [threads, side, side]) { results in
+    _ = Tensor<Scalar>(shape: [threads, resultCount]) { results in
       nonisolated(unsafe) let results = results.baseAddress!
-      withPointers(factor) { factor in
+      withPointers(left, right) { left, right in
         let end = ContinuousClock.now + .milliseconds(250)
         while ContinuousClock.now < end {
           let start = ContinuousClock.now
-          parallelForEach(threads) { index, _ in
-            Scalar.gemm(product, 1, factor, factor, 0, results + index * side * side)
-          }
+          parallelForEach(threads) { index, _ in multiply(left, right, results + index * resultCount) }
           best = min(best, Progress.seconds(ContinuousClock.now - start))
         }
       }
     }
-    return 2 * Double(side * side * side) * Double(threads) / best * 1e-9
+    return 2 * Double(resultCount * inner * threads) / best * 1e-9
   }
 }

@@ -67,8 +67,8 @@ public enum BenchStage {
     if let folder = options.growthFolder { return try runGrowth(options, into: folder, console) }
     let chosen = try choose(options.cases, from: benchmarks(options.isQuick ? .small : .full), name: \.name)
     let peaks = [
-      Benchmark.Precision.single: MatrixPeak.measure(Float.self),
-      .double: MatrixPeak.measure(Double.self),
+      Benchmark.Precision.single: MatrixPeak.measureSingle(),
+      .double: MatrixPeak.measureDouble(),
     ]
     let results = try chosen.map { benchmark in
       console.note("\(benchmark.name): \(benchmark.summary)")

@@ -56,6 +56,10 @@ public enum DoctorStage {
         ("instructions", "\(findings.instructions.ofMachine) but for \(Instructions.variable): see kernels"))
     }
     rows += findings.libraries.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    if let better = Parallelism.betterCore {
+      rows.append(
+        ("", "OpenBLAS does not know this processor: \(better.variable)=\(better.value) makes it faster"))
+    }
     rows += [
       ("open files", shown(findings.limits.openFiles)),
       ("file size", shown(findings.limits.fileSize)),
