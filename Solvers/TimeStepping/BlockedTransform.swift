@@ -1,6 +1,6 @@
 import Tensors
 
-/// Complex transforms of a batch of arrays along one axis, block by block.
+/// Transforms of a batch of arrays along one axis, block by block.
 ///
 /// FFTW takes no longer for the blocks than for the whole batch. Threads share them, so that a single field uses the whole
 /// machine, and what follows a transform finds a block in the cache. Blocks do not depend on the number of threads, and so
@@ -11,32 +11,37 @@ struct BlockedTransform {
 
   private let batch: Int
   private let block: Int
-  private let arrayDistance: Int  // between the first scalars of neighbouring arrays
+  // Between the first scalars of neighbouring arrays.
+  private let inputDistance: Int
+  private let outputDistance: Int
   private let whole: FourierTransform<Double>
   private let rest: FourierTransform<Double>?  // of the last block, if that is smaller
 
-  /// Transforms of `batch` arrays of `points` complex numbers: one after another, or, with a `row`, interleaved, as
+  /// Transforms of `batch` arrays of `points` numbers: one after another, or, with a `row`, interleaved, as
   /// `FourierTransform` has them.
   init(_ kind: FourierTransformKind, points: Int, batch: Int, row: Int? = nil) {
     self.batch = batch
     // Two blocks fit into any second cache, and one is worth the microsecond that waking a thread for it takes; a smaller
-    // field as a whole is not.
-    block = points * batch <= 4096 ? batch : min(batch, max(8, 2048 / points))
+    // field as a whole is not. An even number of arrays, so that every block is aligned as FFTW wants it.
+    block = points * batch <= 4096 ? batch : min(batch, 2 * max(4, 1024 / points))
     blocks = (batch + block - 1) / block
-    arrayDistance = row == nil ? 2 * points : 2
     let make = { count in
-      FourierTransform<Double>(
-        kind, shape: [points], batch: count, interleaved: row != nil, row: row)
+      FourierTransform<Double>(kind, shape: [points], batch: count, interleaved: row != nil, row: row)
     }
     whole = make(block)
     rest = batch % block == 0 ? nil : make(batch % block)
+    inputDistance = row == nil ? whole.inputCount : 2
+    outputDistance = row == nil ? whole.outputCount : 2
   }
 
   /// The arrays of a block.
   func arrays(of index: Int) -> Range<Int> { index * block..<min(batch, (index + 1) * block) }
 
-  /// The scalar from which a block goes.
-  func offset(of index: Int) -> Int { index * block * arrayDistance }
+  /// The first scalar of a block of the input.
+  func inputOffset(of index: Int) -> Int { index * block * inputDistance }
+
+  /// The first scalar of a block of the output.
+  func outputOffset(of index: Int) -> Int { index * block * outputDistance }
 
   /// Transforms the block of that number; both pointers are to its first number.
   func transform(
@@ -50,7 +55,7 @@ struct BlockedTransform {
   func callAsFunction(_ input: UnsafeMutablePointer<Double>, _ output: UnsafeMutablePointer<Double>) {
     parallelFor(blocks) { range in
       for index in range {
-        transform(block: index, input + offset(of: index), into: output + offset(of: index))
+        transform(block: index, input + inputOffset(of: index), into: output + outputOffset(of: index))
       }
     }
   }

@@ -15,8 +15,8 @@ final class PeriodicSpectrum: FieldSystem {
   private final class Level {
     let points: Int
     let largest: Int
-    let forward: FourierTransform<Double>
-    let backward: FourierTransform<Double>
+    let forward: BlockedTransform
+    let backward: BlockedTransform
     /// The polynomial, divided by the number of points because FFTW does not normalise.
     let polynomial: [Double]
 
@@ -24,8 +24,8 @@ final class PeriodicSpectrum: FieldSystem {
       self.points = points
       let degree = polynomial.count - 1
       largest = degree < 2 ? points / 2 - 1 : (points - 1) / (degree + 1)
-      forward = FourierTransform(.realToComplex, shape: [points], batch: rows)
-      backward = FourierTransform(.complexToReal, shape: [points], batch: rows)
+      forward = BlockedTransform(.realToComplex, points: points, batch: rows)
+      backward = BlockedTransform(.complexToReal, points: points, batch: rows)
       self.polynomial = polynomial.map { $0 / (Double(points) * fields) }
     }
   }
@@ -45,8 +45,9 @@ final class PeriodicSpectrum: FieldSystem {
   private let turned: Workspace  // two dimensions: [n, columns] before or after the transforms along x
   private let weighted: Workspace  // a cotangent times the adjoint symbol
   private let product: Workspace  // two dimensions: [n, columns], the spectrum of the polynomial
-  private let columnsForward: FourierTransform<Double>?
-  private let columnsBackward: FourierTransform<Double>?
+  private let columnsForward: BlockedTransform?
+  private let columnsBackward: BlockedTransform?
+  private var largestDerivatives: [Double]  // of the polynomial in every block of rows
   private let tail: [Int]  // the modes that show whether the grid resolves the field
   private let tailRate: Double  // the slowest decay among them
   private var initialTail = 0.0
@@ -90,13 +91,14 @@ final class PeriodicSpectrum: FieldSystem {
       points /= 2
     } while isFlat && degree >= 0 && points >= 32 && points.isMultiple(of: 2)
     self.levels = levels
+    largestDerivatives = [Double](repeating: 0, count: levels[0].forward.blocks)
     values = Workspace(count: n * rows)
     spectrum = Workspace(count: (n + 2) * rows)
     turned = Workspace(count: isFlat ? 0 : 2 * n * columns)
     product = Workspace(count: turned.count)
     weighted = Workspace(count: 2 * linear.count)
     let makeColumns = { [columns] (kind: FourierTransformKind) in
-      FourierTransform<Double>(kind, shape: [n], batch: columns, interleaved: true)
+      BlockedTransform(kind, points: n, batch: columns, row: columns)
     }
     columnsForward = isFlat ? nil : makeColumns(.complexForward)
     columnsBackward = isFlat ? nil : makeColumns(.complexBackward)
@@ -111,9 +113,10 @@ final class PeriodicSpectrum: FieldSystem {
   /// The coefficients of the values at `field`, truncated.
   func transform(_ field: UnsafePointer<Double>, into state: UnsafeMutablePointer<Double>) {
     level = 0
-    values.start.update(from: field, count: values.count)
     initialAmplitude = SolverKernels.largestMagnitude(values.count, field)
-    let coefficients = transformForward()
+    let coefficients = fromGrid { _, points, values in
+      values.update(from: field + points.lowerBound, count: points.count)
+    }
     let scale = 1 / Double(values.count)
     for mode in linearSymbol.indices {
       state[2 * mode] = isHeld[mode] ? scale * coefficients[2 * mode] : 0
@@ -126,39 +129,68 @@ final class PeriodicSpectrum: FieldSystem {
   func evaluate(_ state: UnsafeMutablePointer<Double>, into field: UnsafeMutablePointer<Double>) {
     let current = level
     level = 0
-    transformBackward(state)
+    toGrid(state, into: field)
     level = current
-    field.update(from: values.start, count: values.count)
   }
 
-  /// From the active coefficients to `values`.
-  private func transformBackward(_ state: UnsafeMutablePointer<Double>) {
+  /// What is done with a block of rows on the grid: the number of the block, its points, and their values.
+  private typealias RowWork = (
+    _ block: Int, _ points: Range<Int>, _ values: UnsafeMutablePointer<Double>
+  ) -> Void
+
+  /// The values of the active coefficients on the grid.
+  private func toGrid(_ state: UnsafeMutablePointer<Double>, into field: UnsafeMutablePointer<Double>) {
+    overRows(from: state, transformsBack: false) { _, points, values in
+      (field + points.lowerBound).update(from: values, count: points.count)
+    }
+  }
+
+  /// The active coefficients of the values that `work` makes of those of `state`, or from nothing; not normalised. They stay
+  /// until the next transform.
+  private func fromGrid(
+    _ state: UnsafeMutablePointer<Double>? = nil, _ work: RowWork
+  ) -> UnsafePointer<Double> {
+    overRows(from: state, transformsBack: true, work)
+    guard let columnsForward else { return UnsafePointer(spectrum.start) }
+    columnsForward(turned.start, product.start)
+    return UnsafePointer(product.start)
+  }
+
+  /// A block of rows stays in the cache from its half spectra, if there is a state, to those of what `work` makes of it, if
+  /// they are wanted; these replace the former.
+  private func overRows(
+    from state: UnsafeMutablePointer<Double>?, transformsBack: Bool, _ work: RowWork
+  ) {
     let grid = levels[level]
-    let width = 2 * (grid.largest + 1)
-    let half = 2 * (grid.points / 2 + 1)
-    var source = UnsafePointer(state)
-    if let columnsBackward {
+    let (width, half) = (2 * (grid.largest + 1), 2 * (grid.points / 2 + 1))
+    var source = state.map { UnsafePointer($0) }
+    if let columnsBackward, let state {
       columnsBackward(state, turned.start)
       source = UnsafePointer(turned.start)
     }
-    for row in 0..<(isFlat ? 1 : n) {
-      let target = spectrum.start + row * half
-      target.update(from: source + row * 2 * columns, count: width)
-      (target + width).update(repeating: 0, count: half - width)
+    parallelFor(grid.forward.blocks) { range in
+      // All blocks of a thread use the place of the first one.
+      let values = values.start + grid.forward.inputOffset(of: range.lowerBound)
+      let spectrum = spectrum.start + grid.forward.outputOffset(of: range.lowerBound)
+      for block in range {
+        let rows = grid.forward.arrays(of: block)
+        if let source {
+          for (index, row) in rows.enumerated() {
+            let target = spectrum + index * half
+            target.update(from: source + row * 2 * columns, count: width)
+            (target + width).update(repeating: 0, count: half - width)
+          }
+          grid.backward.transform(block: block, spectrum, into: values)
+        }
+        work(block, rows.lowerBound * grid.points..<rows.upperBound * grid.points, values)
+        guard transformsBack else { continue }
+        grid.forward.transform(block: block, values, into: spectrum)
+        guard !isFlat else { continue }
+        for (index, row) in rows.enumerated() {
+          (turned.start + row * 2 * columns).update(from: spectrum + index * half, count: 2 * columns)
+        }
+      }
     }
-    grid.backward(spectrum.start, values.start)
-  }
-
-  /// From `values` to the active coefficients, not normalised; they stay until the next transform.
-  private func transformForward() -> UnsafePointer<Double> {
-    let grid = levels[level]
-    grid.forward(values.start, spectrum.start)
-    guard let columnsForward else { return UnsafePointer(spectrum.start) }
-    for row in 0..<n {
-      (turned.start + row * 2 * columns).update(from: spectrum.start + row * (n + 2), count: 2 * columns)
-    }
-    columnsForward(turned.start, product.start)
-    return UnsafePointer(product.start)
   }
 
   // MARK: - SpectralSystem
@@ -171,15 +203,25 @@ final class PeriodicSpectrum: FieldSystem {
       term.update(repeating: 0, count: 2 * linearSymbol.count)
       return
     }
-    transformBackward(state)
-    evaluateTerm(into: term)
+    evaluateTerm(state, into: term) { _, _ in }
   }
 
-  /// From the values on the grid to the coefficients of N.
-  private func evaluateTerm(into term: UnsafeMutablePointer<Double>) {
-    let polynomial = levels[level].polynomial
-    steepest = Double(points) * SolverKernels.polynomial(points, polynomial, values.start)
-    SolverKernels.multiply(modes: activeModes, factor: nonlinearSymbol.start, transformForward(), term)
+  /// From a state, or what `load` writes for some points, to the coefficients of N.
+  private func evaluateTerm(
+    _ state: UnsafeMutablePointer<Double>?, into term: UnsafeMutablePointer<Double>,
+    load: (_ points: Range<Int>, _ values: UnsafeMutablePointer<Double>) -> Void
+  ) {
+    let grid = levels[level]
+    let coefficients = largestDerivatives.withUnsafeMutableBufferPointer { largest in
+      nonisolated(unsafe) let largest = largest
+      return fromGrid(state) { block, points, values in
+        load(points, values)
+        largest[block] = SolverKernels.polynomial(points.count, grid.polynomial, values)
+      }
+    }
+    let largest = largestDerivatives.prefix(grid.forward.blocks)
+    steepest = Double(points) * largest.reduce(0) { $1 > $0 || $1.isNaN ? $1 : $0 }
+    SolverKernels.multiply(modes: activeModes, factor: nonlinearSymbol.start, coefficients, term)
   }
 
   /// How many points evaluate N at present.
@@ -223,8 +265,9 @@ final class PeriodicSpectrum: FieldSystem {
     let all = Double.dot(2 * linearSymbol.count, state, state) - mean
     let allowed = max(1e-6 * all, initialTail * exp(2 * tailRate * time), 1e-24 * mean)
     guard tailPower(state) > allowed else { return }
-    transformBackward(state)
-    let amplitude = max(initialAmplitude, SolverKernels.largestMagnitude(values.count, values.start))
+    let field = Workspace(count: values.count)
+    toGrid(state, into: field.start)
+    let amplitude = max(initialAmplitude, SolverKernels.largestMagnitude(field.count, field.start))
     // A multiple of the grid, so that the points asked for can be picked from it.
     let needed = max(2, (equation.resolvingGrid(amplitude: amplitude) ?? 0) / Double(n))
     throw SolverError.underResolved(
@@ -264,8 +307,7 @@ final class PeriodicSpectrum: FieldSystem {
   var linearizationCount: Int { values.count }
 
   func linearize(_ state: UnsafeMutablePointer<Double>, into point: UnsafeMutablePointer<Double>) {
-    transformBackward(state)
-    point.update(from: values.start, count: points)
+    toGrid(state, into: point)
   }
 
   func evaluateNonlinearity(at point: UnsafePointer<Double>, into term: UnsafeMutablePointer<Double>) {
@@ -273,8 +315,9 @@ final class PeriodicSpectrum: FieldSystem {
       term.update(repeating: 0, count: 2 * linearSymbol.count)
       return
     }
-    values.start.update(from: point, count: points)
-    evaluateTerm(into: term)
+    evaluateTerm(nil, into: term) { points, values in
+      values.update(from: point + points.lowerBound, count: points.count)
+    }
   }
 
   func applyTangent(
@@ -285,9 +328,8 @@ final class PeriodicSpectrum: FieldSystem {
       result.update(repeating: 0, count: 2 * linearSymbol.count)
       return
     }
-    transformBackward(direction)
-    SolverKernels.polynomialDerivative(points, levels[level].polynomial, at: point, values.start)
-    SolverKernels.multiply(modes: activeModes, factor: nonlinearSymbol.start, transformForward(), result)
+    let coefficients = applyDerivative(at: point, to: direction)
+    SolverKernels.multiply(modes: activeModes, factor: nonlinearSymbol.start, coefficients, result)
   }
 
   /// The factors of the tangent in reverse.
@@ -300,10 +342,18 @@ final class PeriodicSpectrum: FieldSystem {
       return
     }
     SolverKernels.multiply(modes: activeModes, factor: adjointSymbol.start, cotangent, weighted.start)
-    transformBackward(weighted.start)
-    SolverKernels.polynomialDerivative(points, levels[level].polynomial, at: point, values.start)
-    result.update(from: transformForward(), count: 2 * activeModes)
+    result.update(from: applyDerivative(at: point, to: weighted.start), count: 2 * activeModes)
     if !isFlat { clearUnheld(result) }
+  }
+
+  /// The coefficients of p′(u) d, given u at the points and the coefficients of d.
+  private func applyDerivative(
+    at point: UnsafePointer<Double>, to direction: UnsafeMutablePointer<Double>
+  ) -> UnsafePointer<Double> {
+    let polynomial = levels[level].polynomial
+    return fromGrid(direction) { _, points, values in
+      SolverKernels.polynomialDerivative(points.count, polynomial, at: point + points.lowerBound, values)
+    }
   }
 
   /// Zeros where a coefficient is not kept: the transform from the grid finds some there.

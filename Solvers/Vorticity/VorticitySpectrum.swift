@@ -263,7 +263,7 @@ final class VorticitySpectrum: FieldSystem {
     let (length, columns, pairRow) = (grid.points, grid.columns, grid.pairRow)
     parallelFor(grid.rowsForward.blocks) { range in
       // All blocks of a thread use the place of the first one.
-      let place = grid.rowsForward.offset(of: range.lowerBound)
+      let place = grid.rowsForward.inputOffset(of: range.lowerBound)
       let (joined, values) = (joined.start + place, physical.start + place)
       for block in range {
         let rows = grid.rowsForward.arrays(of: block)

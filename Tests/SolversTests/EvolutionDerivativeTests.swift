@@ -222,6 +222,28 @@ import Testing
     }
   }
 
+  /// Grids of several blocks, the last of which are smaller.
+  @Test func threadsShareASingleField() throws {
+    let n = 148
+    let cases = try [
+      Case(name: "flow", problem: NavierStokes(grid: n, viscosity: 1e-3, times: [0.1])),
+      Case(
+        name: "aliased flow", problem: NavierStokes(grid: n, viscosity: 1e-3, times: [0.1], dealiasing: .none)
+      ),
+      Case(name: "phases", problem: AllenCahn(grid: n, dimensions: 2, diffusivity: 1e-3, times: [0.1])),
+    ]
+    for test in cases {
+      let w = inputs(test)
+      let results = try withThreadCounts([1, 2, 3, 7]) {
+        try test.problem.makeEvolution().adjoints(of: w) { solution, _ in solution }
+      }
+      for result in results {
+        #expect(result.solutions.scalars == results[0].solutions.scalars, "\(test.name)")
+        #expect(result.products.scalars == results[0].products.scalars, "\(test.name)")
+      }
+    }
+  }
+
   // MARK: - Failures
 
   @Test func failuresAreThoseOfTheSolve() throws {

@@ -470,21 +470,6 @@ import Testing
     }
   }
 
-  /// From the blocks of several levels, the last of which are smaller, to coefficients that threads share, and back.
-  @Test(arguments: [NavierStokes.Dealiasing.twoThirds, .none])
-  func threadsShareASingleField(_ dealiasing: NavierStokes.Dealiasing) throws {
-    let n = 148
-    let input = randomField(n)
-    let solver = try NavierStokes(grid: n, viscosity: 1e-3, times: [0.1], dealiasing: dealiasing)
-    let results = try withThreadCounts([1, 2, 3, 7]) {
-      try solver.vectorJacobianProducts(input) { solution, _ in solution }
-    }
-    for result in results {
-      #expect(result.solutions.scalars == results[0].solutions.scalars)
-      #expect(result.products.scalars == results[0].products.scalars)
-    }
-  }
-
   @Test func chosenStepAgreesWithASmallOne() throws {
     let n = 32
     let initial = randomField(n)
