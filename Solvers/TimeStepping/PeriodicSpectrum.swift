@@ -145,8 +145,9 @@ final class PeriodicSpectrum: FieldSystem {
     }
   }
 
-  /// The active coefficients of the values that `work` makes of those of `state`, or from nothing; not normalised. They stay
-  /// until the next transform.
+  /// The active coefficients of the values that `work` makes of those of `state`, or from nothing.
+  ///
+  /// They are not normalised, and stay until the next transform.
   private func fromGrid(
     _ state: UnsafeMutablePointer<Double>? = nil, _ work: RowWork
   ) -> UnsafePointer<Double> {
