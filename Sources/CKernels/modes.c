@@ -8,16 +8,21 @@
 /// `second` columns behind the first; `alike` if both or none of the factors is conjugated.
 ///
 /// With `apart` the two products of a term go to sums of their own: a term does not wait for two additions then, but twice
-/// as many registers are needed.
-INLINE void planar_block(const size_t height, const int vectors, const int apart, const int alike, size_t inner,
-                         struct ck_planar la, const float *a, struct ck_planar lb, const float *b, size_t second,
-                         struct ck_planar lc, float *c) {
+/// as many registers are needed. With `fetches` what lies behind b is fetched meanwhile: the matrix of the next mode.
+INLINE void planar_block(const size_t height, const int vectors, const int apart, const int fetches, const int alike,
+                         size_t inner, struct ck_planar la, const float *a, struct ck_planar lb, const float *b,
+                         size_t second, struct ck_planar lc, float *c) {
   lanes re[4][2] = {{{0}}}, im[4][2] = {{{0}}}, more_re[4][2] = {{{0}}}, more_im[4][2] = {{{0}}};
   for (size_t k = 0; k < inner; k++) {
     lanes br[2], bi[2];
     UNROLL for (int v = 0; v < vectors; v++) {
       br[v] = LOAD(b + k * lb.row + v * second);
       bi[v] = LOAD(b + k * lb.row + v * second + lb.imaginary);
+      if (fetches) {
+        const float *next = b + k * lb.row + v * second + 2 * lb.imaginary;
+        __builtin_prefetch(next);
+        __builtin_prefetch(next + lb.imaginary);
+      }
     }
     UNROLL for (size_t r = 0; r < height; r++) {
       float ar = a[r * la.row + k * la.column], ai = a[r * la.row + k * la.column + la.imaginary];
@@ -51,24 +56,30 @@ INLINE void planar_block(const size_t height, const int vectors, const int apart
   }
 }
 
-/// All rows at one or two vectors of columns.
+/// All rows, in blocks of `height`, the first of which fetches: the others find the matrix in the cache.
+INLINE void planar_rows(const size_t height, const int vectors, const int apart, const int alike, size_t rows,
+                        size_t inner, struct ck_planar la, const float *a, struct ck_planar lb, const float *b,
+                        size_t second, struct ck_planar lc, float *c) {
+  size_t r = 0;
+  if (rows >= height) {
+    planar_block(height, vectors, apart, 1, alike, inner, la, a, lb, b, second, lc, c);
+    r = height;
+  }
+  for (; r + height <= rows; r += height)
+    planar_block(height, vectors, apart, 0, alike, inner, la, a + r * la.row, lb, b, second, lc, c + r * lc.row);
+  for (; r < rows; r++)
+    planar_block(1, vectors, apart, 1, alike, inner, la, a + r * la.row, lb, b, second, lc, c + r * lc.row);
+}
+
+/// All rows at one or two vectors of columns: sixteen sums fill half of the 32 registers of AVX-512, those of two rows half
+/// of the 16 of others.
 INLINE void planar_columns(const int vectors, const int alike, size_t rows, size_t inner, struct ck_planar la,
                            const float *a, struct ck_planar lb, const float *b, size_t second, struct ck_planar lc,
                            float *c) {
-  size_t r = 0;
-  if (ck_chosen_instructions == CK_AVX512) {
-    // Sixteen sums fill half of the 32 registers.
-    const size_t height = vectors == 1 ? 4 : 2;
-    for (; r + height <= rows; r += height)
-      planar_block(height, vectors, 1, alike, inner, la, a + r * la.row, lb, b, second, lc, c + r * lc.row);
-    for (; r < rows; r++)
-      planar_block(1, vectors, 1, alike, inner, la, a + r * la.row, lb, b, second, lc, c + r * lc.row);
-    return;
-  }
-  // Those of two rows half of the 16 of others.
-  for (; r + 2 <= rows; r += 2)
-    planar_block(2, vectors, 0, alike, inner, la, a + r * la.row, lb, b, second, lc, c + r * lc.row);
-  if (r < rows) planar_block(1, vectors, 0, alike, inner, la, a + r * la.row, lb, b, second, lc, c + r * lc.row);
+  if (ck_chosen_instructions == CK_AVX512)
+    planar_rows(vectors == 1 ? 4 : 2, vectors, 1, alike, rows, inner, la, a, lb, b, second, lc, c);
+  else
+    planar_rows(2, vectors, 0, alike, rows, inner, la, a, lb, b, second, lc, c);
 }
 
 /// The same for any number of columns, for rows shorter than a vector.
