@@ -76,14 +76,16 @@ import Testing
       .modern(dimensions: 1, width: 24, modes: 3), .modern(dimensions: 1, width: 24, modes: 3, padding: 4),
     ])
   func equalsItsParts(configuration: FNO.Configuration) {
-    let model = FNO(configuration, seed: 1)
+    // With the weights of seed 1 the output of the wide models nearly cancels to a hundredth of that of others.
+    let model = FNO(configuration, seed: 2)
     let u = Variable(randomTensor([2, 1] + (configuration.dimensions == 1 ? [12] : [7, 8]), sample: 1))
     var v = model.lifting(appendCoordinates(u, configuration.coordinates), on: .inference)
     v = pad(v, by: configuration.padding)
     for layer in model.layers { v = layer(v, on: .inference) }
     v = model.projection(crop(v, by: configuration.padding), on: .inference)
-    // The order of sums, four layers and a projection from up to 24 channels.
-    #expect(relativeError(model(u, on: .inference).value, v.value) < 6e-6)
+    // The order of sums, four layers and a projection from up to 24 channels: 2e-7 and less for most weights, up to 9e-7
+    // where the output is small.
+    #expect(relativeError(model(u, on: .inference).value, v.value) < 1e-6)
   }
 
   @Test func gradientsDoNotDependOnTheNumberOfThreads() {
