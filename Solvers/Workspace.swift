@@ -72,7 +72,7 @@ func solveEachSample<Worker>(
     inputs.withUnsafeBuffer { input in
       guard samples > 0 else { return }
       let (source, target) = (input.baseAddress!, output.baseAddress!)
-      parallelForEach(samples) { sample, worker in
+      parallelForEach(samples, workers: workers.count) { sample, worker in
         do {
           try solve(
             workers[worker], sample, source + sample * inputStride, target + sample * outputStride)

@@ -60,3 +60,8 @@ struct BlockedTransform {
     }
   }
 }
+
+/// The largest number that the blocks of a field have found, at least 0; not a number if one of them is none.
+func largest(of numbers: some Sequence<Double>) -> Double {
+  numbers.reduce(0) { $1 > $0 || $1.isNaN ? $1 : $0 }
+}

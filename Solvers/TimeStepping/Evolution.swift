@@ -145,20 +145,22 @@ public struct Evolution {
     let samples = inputs.shape[0]
     guard samples > 0 else { return (try solutions(of: inputs), inputs) }
     let workers = (0..<min(samples, Parallelism.threadCount)).map { _ in makeWorker() }
-    let result = try Self.adjoints(of: inputs, cotangents) { workers[$0 % workers.count] }
+    let result = try Self.adjoints(of: inputs, cotangents, atOnce: workers.count) {
+      workers[$0 % workers.count]
+    }
     return (result.solutions, result.products)
   }
 
   /// As `adjoints(of:_:)`, with the worker of every sample; there is at least one sample.
   ///
-  /// As many samples at a time as there are threads, with a worker each that keeps states of its solve.
+  /// `size` samples at a time, with a worker each that keeps states of its solve: no two of them may have the same.
   ///
   /// - Returns: also the products with the derivative with respect to the viscosity, where the workers find it.
   static func adjoints(
     of inputs: Tensor<Double>, _ cotangents: (Tensor<Double>, Range<Int>) throws -> Tensor<Double>,
-    worker: (_ sample: Int) throws -> EvolutionDerivative
+    atOnce size: Int = Parallelism.threadCount, worker: (_ sample: Int) throws -> EvolutionDerivative
   ) throws -> (solutions: Tensor<Double>, products: Tensor<Double>, viscosityProducts: [Double]) {
-    let (samples, size) = (inputs.shape[0], max(1, Parallelism.threadCount))
+    let samples = inputs.shape[0]
     var solutions: [Tensor<Double>] = []
     var products: [Tensor<Double>] = []
     var viscosityProducts: [Double] = []

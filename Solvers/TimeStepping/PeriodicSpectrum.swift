@@ -213,15 +213,14 @@ final class PeriodicSpectrum: FieldSystem {
     load: (_ points: Range<Int>, _ values: UnsafeMutablePointer<Double>) -> Void
   ) {
     let grid = levels[level]
-    let coefficients = largestDerivatives.withUnsafeMutableBufferPointer { largest in
-      nonisolated(unsafe) let largest = largest
+    let coefficients = largestDerivatives.withUnsafeMutableBufferPointer { derivatives in
+      nonisolated(unsafe) let derivatives = derivatives
       return fromGrid(state) { block, points, values in
         load(points, values)
-        largest[block] = SolverKernels.polynomial(points.count, grid.polynomial, values)
+        derivatives[block] = SolverKernels.polynomial(points.count, grid.polynomial, values)
       }
     }
-    let largest = largestDerivatives.prefix(grid.forward.blocks)
-    steepest = Double(points) * largest.reduce(0) { $1 > $0 || $1.isNaN ? $1 : $0 }
+    steepest = Double(points) * largest(of: largestDerivatives.prefix(grid.forward.blocks))
     SolverKernels.multiply(modes: activeModes, factor: nonlinearSymbol.start, coefficients, term)
   }
 

@@ -286,7 +286,7 @@ final class VorticitySpectrum: FieldSystem {
   /// `body` writes the largest speed of every block of rows; the largest of all is remembered.
   private func findSpeeds(_ body: (UnsafeMutablePointer<Double>) -> Void) {
     speeds.withUnsafeMutableBufferPointer { body($0.baseAddress!) }
-    fastest = speeds.prefix(levels[level].rowsForward.blocks).reduce(0) { $1 > $0 || $1.isNaN ? $1 : $0 }
+    fastest = largest(of: speeds.prefix(levels[level].rowsForward.blocks))
   }
 
   func stepBound(_ scheme: TimeScheme, timeScale: Double) -> Double {

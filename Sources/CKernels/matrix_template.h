@@ -327,12 +327,12 @@ TARGET static void NAME(product)(size_t rows, size_t columns, const struct ck_fa
       block.to += done;
       if (block.factor) block.factor += done;
       if (block.slope) block.slope += done;
-      block.ends_in_half = rest % LANES == LANES / 2 && !block.continues && !block.factor;
-      if ((rest % LANES && !block.ends_in_half) || block.kind != CK_IDENTITY) {
-        block.ends_in_half = 0;
-        NAME(product_end)(block, height, rest);
-      } else {
+      int ends_in_half = rest % LANES == LANES / 2 && !block.continues && !block.factor;
+      if (block.kind == CK_IDENTITY && (rest % LANES == 0 || ends_in_half)) {
+        block.ends_in_half = ends_in_half;
         NAME(product_block)(height, (int)((rest + LANES - 1) / LANES), &block);
+      } else {
+        NAME(product_end)(block, height, rest);
       }
     }
   }

@@ -14,7 +14,8 @@ public enum Parallelism {
 
   /// The number of threads that `parallelFor` uses.
   ///
-  /// Results do not depend on it.
+  /// Results do not depend on it. It may change at any time, also while others compute: who makes something for every
+  /// thread asks once.
   public static var threadCount: Int {
     get {
       let chosen = chosenThreadCount.load(ordering: .relaxed)
@@ -71,11 +72,14 @@ public func parallelFor(_ count: Int, grain: Int = 1, _ body: (Range<Int>) -> Vo
 
 /// Calls `body` once per index, handing out indices one at a time: for work of uneven cost.
 ///
-/// `body` also gets the number of the worker (below `threadCount`), for a workspace of its own. Loops inside it
+/// `body` also gets the number of the worker (below `workers`), for a workspace of its own. Loops inside it
 /// are not shared out again, as in `parallelFor`.
-public func parallelForEach(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
+/// - Parameter workers: the most threads to use.
+public func parallelForEach(
+  _ count: Int, workers: Int = Parallelism.threadCount, _ body: (_ index: Int, _ worker: Int) -> Void
+) {
   Parallelism.prepared
-  let workers = min(Parallelism.threadCount, count)
+  let workers = min(workers, count)
   guard workers > 1, ck_is_sharing() == 0 else {
     for index in 0..<max(0, count) { body(index, 0) }
     return

@@ -69,13 +69,11 @@ import Testing
       var options = testOptions
       options.precision = precision
       options.deflate = deflate
-      let threads = Parallelism.threadCount
-      defer { Parallelism.threadCount = threads }
-      Parallelism.threadCount = 1
       let whole = "\(folder)/whole.h5"
-      try generateDataset(from: AnalyticSource(), samples: 0..<9, to: whole, options: options)
-      Parallelism.threadCount = 2
-      let paths = try generateShards(7, in: folder, options)
+      _ = try withThreadCounts([1]) {
+        try generateDataset(from: AnalyticSource(), samples: 0..<9, to: whole, options: options)
+      }
+      let paths = try withThreadCounts([2]) { try generateShards(7, in: folder, options) }[0]
       try merge(paths, to: "\(folder)/merged.h5", options)
       #expect(try content("\(folder)/merged.h5") == content(whole))
       #expect(try DatasetFile(opening: "\(folder)/merged.h5").deflate() == deflate)
