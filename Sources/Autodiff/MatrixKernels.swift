@@ -56,11 +56,13 @@ extension Activation {
   /// How a product ends in this activation of the sum plus a bias per row.
   ///
   /// - Parameters:
-  ///   - adding: whether what is in the place of the result belongs to the sum.
+  ///   - addend: what belongs to the sum, with rows `addendStride` apart; it may be what the result takes the place of.
   ///   - slope: gets the derivative, laid out as the result; for `gelu` only.
   func finish(
-    adding: Bool = false, bias: UnsafePointer<Float>?, slope: UnsafeMutablePointer<Float>? = nil
+    addend: UnsafePointer<Float>? = nil, addendStride: Int = 0, bias: UnsafePointer<Float>?,
+    slope: UnsafeMutablePointer<Float>? = nil
   ) -> ck_finish {
-    ck_finish(kind: kernel, adds: adding ? 1 : 0, bias: bias, factor: nil, slope: slope)
+    ck_finish(
+      kind: kernel, addend: addend, addend_row: addendStride, bias: bias, factor: nil, slope: slope)
   }
 }

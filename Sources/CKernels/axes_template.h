@@ -147,33 +147,37 @@ TARGET static void NAME(sum_axis)(const struct ck_axis *axis, const float *from,
 
 /// Where the rows go that are made of the sums of one tile.
 struct NAME(points) {
-  float *to;
+  /// The points of the axis, and the first of those wanted.
+  size_t n, first;
+  /// The row of that point, and those as far from the other end, before the middle and behind it; the rows of the next
+  /// points follow forwards, backwards, backwards and forwards.
+  float *to[4];
   size_t row, width;
   int continues;
 };
 
 /// One row of a tile; `plain` if it goes to where nothing is yet, and has whole vectors but for half of one.
-TARGET INLINE void NAME(write_point)(const int plain, const int vectors, struct NAME(points) points, size_t i,
+TARGET INLINE void NAME(write_point)(const int plain, const int vectors, const struct NAME(points) * points, float *to,
                                      const NAME(vector) *value) {
-  float *to = points.to + i * points.row;
   _Alignas(64) float row[TILE];
   UNROLL for (int v = 0; v < vectors; v++) {
     if (plain)
-      NAME(store_or_half)(to + v * LANES, value[v], v == vectors - 1 && points.width < (size_t)vectors * LANES);
+      NAME(store_or_half)(to + v * LANES, value[v], v == vectors - 1 && points->width < (size_t)vectors * LANES);
     else
       NAME(store)(row + v * LANES, value[v]);
   }
-  if (!plain) NAME(write_part)(row, points.width, points.continues, to);
+  if (!plain) NAME(write_part)(row, points->width, points->continues, to);
 }
 
-/// The terms up to `terms` at `items` points from i on, added to the sums of each of `count` parts.
+/// The terms up to `terms` at `items` points from i on, added to the sums of each of `count` parts, whose tiles have rows
+/// so far apart.
 TARGET INLINE void NAME(expand_terms)(const int count, const int items, const int vectors, const struct part *parts,
-                                      size_t i, size_t term, size_t terms, const float *const *tiles,
+                                      size_t i, size_t term, size_t terms, const float *const *tiles, size_t tile_row,
                                       NAME(vector) sum[PRODUCT_ROWS][PRODUCT_VECTORS]) {
   const float *tile[4], *factors[4];
   size_t factor_row = parts[0].factor_row;
   UNROLL for (int p = 0; p < count; p++) {
-    tile[p] = tiles[p] + term * TILE;
+    tile[p] = tiles[p] + term * tile_row;
     factors[p] = parts[p].factors + term * factor_row + i;
   }
   for (; term < terms; term++)
@@ -183,17 +187,18 @@ TARGET INLINE void NAME(expand_terms)(const int count, const int items, const in
       UNROLL for (int item = 0; item < items; item++) {
         UNROLL for (int v = 0; v < vectors; v++) sum[p * items + item][v] += factors[p][item] * b[v];
       }
-      tile[p] += TILE;
+      tile[p] += tile_row;
       factors[p] += factor_row;
     }
 }
 
-/// The rows of `items` points from i on, and those as far from the ends and the middle, at one tile.
+/// The rows of the points i, …, i + items − 1 of those wanted, and those as far from the ends and the middle, at one tile.
 ///
 /// constant is what the frequency 0 adds everywhere.
-TARGET INLINE void NAME(expand_rows)(const int plain, const int count, const int items, const int vectors, size_t n,
+TARGET INLINE void NAME(expand_rows)(const int plain, const int count, const int items, const int vectors,
                                      const struct part *parts, size_t i, const size_t *terms,
-                                     const float *const *tiles, const float *constant, struct NAME(points) points) {
+                                     const float *const *tiles, size_t tile_row, const float *constant,
+                                     const struct NAME(points) * points) {
   NAME(vector) sum[PRODUCT_ROWS][PRODUCT_VECTORS];
   UNROLL for (int r = 0; r < count * items; r++) {
     UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = r < items ? NAME(load)(constant + v * LANES) : NAME(all)(0);
@@ -201,11 +206,11 @@ TARGET INLINE void NAME(expand_rows)(const int plain, const int count, const int
   // All parts in turn, so that enough sums are in flight; then what some have more.
   size_t common = terms[0];
   UNROLL for (int p = 1; p < count; p++) common = terms[p] < common ? terms[p] : common;
-  NAME(expand_terms)(count, items, vectors, parts, i, 0, common, tiles, sum);
+  NAME(expand_terms)(count, items, vectors, parts, i, 0, common, tiles, tile_row, sum);
   UNROLL for (int p = 0; p < count; p++)
-    NAME(expand_terms)(1, items, vectors, parts + p, i, common, terms[p], tiles + p, sum + p * items);
+    NAME(expand_terms)(1, items, vectors, parts + p, i, common, terms[p], tiles + p, tile_row, sum + p * items);
   UNROLL for (int item = 0; item < items; item++) {
-    size_t place = i + item;
+    size_t step = (i + item) * points->row, place = points->first + i + item;
     NAME(vector) row[4][PRODUCT_VECTORS];
     UNROLL for (int v = 0; v < vectors; v++) {
       if (count == 2) {
@@ -223,35 +228,41 @@ TARGET INLINE void NAME(expand_rows)(const int plain, const int count, const int
       }
     }
     // Points that are their own image are written once.
-    NAME(write_point)(plain, vectors, points, place, row[0]);
-    if (place > 0) NAME(write_point)(plain, vectors, points, n - place, row[1]);
-    if (count == 2 || n / 2 - place == place) continue;
-    NAME(write_point)(plain, vectors, points, n / 2 - place, row[2]);
-    if (place > 0) NAME(write_point)(plain, vectors, points, n / 2 + place, row[3]);
+    NAME(write_point)(plain, vectors, points, points->to[0] + step, row[0]);
+    if (place > 0) NAME(write_point)(plain, vectors, points, points->to[1] - step, row[1]);
+    if (count == 2 || points->n / 2 - place == place) continue;
+    NAME(write_point)(plain, vectors, points, points->to[2] - step, row[2]);
+    if (place > 0) NAME(write_point)(plain, vectors, points, points->to[3] + step, row[3]);
   }
 }
 
 /// All rows at one tile.
-TARGET INLINE void NAME(expand_points)(const int plain, const int count, const int vectors, size_t n,
-                                       const struct part *parts, size_t point_count, const size_t *terms,
-                                       const float *const *tiles, const float *constant, struct NAME(points) points) {
+TARGET INLINE void NAME(expand_points)(const int plain, const int count, const int vectors, const struct part *parts,
+                                       size_t point_count, const size_t *terms, const float *const *tiles,
+                                       size_t tile_row, const float *constant, const struct NAME(points) * points) {
   enum { rows = PRODUCT_ROWS };
   const int items = rows / count;
   size_t i = 0;
   for (; i + items <= point_count; i += items)
-    NAME(expand_rows)(plain, count, items, vectors, n, parts, i, terms, tiles, constant, points);
+    NAME(expand_rows)(plain, count, items, vectors, parts, i, terms, tiles, tile_row, constant, points);
   for (; i < point_count; i++)
-    NAME(expand_rows)(plain, count, 1, vectors, n, parts, i, terms, tiles, constant, points);
+    NAME(expand_rows)(plain, count, 1, vectors, parts, i, terms, tiles, tile_row, constant, points);
 }
 
-TARGET INLINE void NAME(expand_tile)(const int plain, const int count, size_t n, const struct part *parts,
-                                     size_t point_count, const size_t *terms, const float *const *tiles,
-                                     const float *constant, struct NAME(points) points) {
-  switch ((points.width + LANES - 1) / LANES) {
-    case 1: NAME(expand_points)(plain, count, 1, n, parts, point_count, terms, tiles, constant, points); break;
-    case 2: NAME(expand_points)(plain, count, 2, n, parts, point_count, terms, tiles, constant, points); break;
+TARGET INLINE void NAME(expand_tile)(const int plain, const int count, const struct part *parts, size_t point_count,
+                                     const size_t *terms, const float *const *tiles, size_t tile_row,
+                                     const float *constant, const struct NAME(points) * points) {
+  switch ((points->width + LANES - 1) / LANES) {
+    case 1:
+      NAME(expand_points)(plain, count, 1, parts, point_count, terms, tiles, tile_row, constant, points);
+      break;
+    case 2:
+      NAME(expand_points)(plain, count, 2, parts, point_count, terms, tiles, tile_row, constant, points);
+      break;
 #if PRODUCT_VECTORS > 2
-    default: NAME(expand_points)(plain, count, 3, n, parts, point_count, terms, tiles, constant, points); break;
+    default:
+      NAME(expand_points)(plain, count, 3, parts, point_count, terms, tiles, tile_row, constant, points);
+      break;
 #endif
   }
 }
@@ -280,11 +291,14 @@ TARGET INLINE void NAME(expand_visit)(const int count, const struct ck_axis *axi
     tiles[p] = packed;
     packed += terms[p] * TILE;
   }
-  struct NAME(points) points = {to + start, row, width, first > 0};
+  size_t n = axis->points;
+  float *field = to + start;
+  struct NAME(points) points = {
+      n, 0, {field, field + n * row, field + n / 2 * row, field + n / 2 * row}, row, width, first > 0};
   if (first == 0 && width % (LANES / 2) == 0)
-    NAME(expand_tile)(1, count, axis->points, rest, point_count, terms, tiles, constant, points);
+    NAME(expand_tile)(1, count, rest, point_count, terms, tiles, TILE, constant, &points);
   else
-    NAME(expand_tile)(0, count, axis->points, rest, point_count, terms, tiles, constant, points);
+    NAME(expand_tile)(0, count, rest, point_count, terms, tiles, TILE, constant, &points);
 }
 
 TARGET static void NAME(expand_axis)(const struct ck_axis *axis, const float *from, float *to) {
@@ -304,6 +318,45 @@ TARGET static void NAME(expand_axis)(const struct ck_axis *axis, const float *fr
           NAME(expand_visit)(2, axis, two, points, first, last, start, width, from, packed, to);
       }
     }
+}
+
+/// The points from `first` to `last` and their images, as ck_expand_some says. The sums are read where they lie: they are
+/// rows one after the other, few enough for the first cache.
+TARGET INLINE void NAME(expand_some_of)(const int count, const struct ck_axis *axis, size_t first, size_t last,
+                                        const struct part *parts, const float *from, float *to) {
+  size_t row = axis->row, point_count = last - first, block = point_count * row, terms[4];
+  struct part some[4];
+  for (int p = 0; p < count; p++) {
+    some[p] = parts[p];
+    some[p].factors += first;
+    terms[p] = parts[p].frequencies;
+  }
+  // Tiles of nearly equal widths. The last one is of whole vectors too, and repeats some of what is before it.
+  size_t vectors = (row + LANES - 1) / LANES;
+  size_t tiles = row < LANES * (vectors < PRODUCT_VECTORS ? vectors : PRODUCT_VECTORS)
+                     ? vectors
+                     : (vectors + PRODUCT_VECTORS - 1) / PRODUCT_VECTORS;
+  for (size_t t = 0; t < tiles; t++) {
+    size_t start = vectors * t / tiles * LANES, width = vectors * (t + 1) / tiles * LANES - start;
+    if (start + width > row) start = row - width;
+    const float *rows[4];
+    for (int p = 0; p < count; p++) rows[p] = from + parts[p].target * row + start;
+    float *field = to + start;
+    struct NAME(points) points = {
+        axis->points, first, {field, field + 2 * block - row, field + 3 * block - row, field + 3 * block}, row, width, 0};
+    NAME(expand_tile)(1, count, some, point_count, terms, rows, parts[0].step * row, from + start, &points);
+  }
+}
+
+TARGET static void NAME(expand_some)(const struct ck_axis *axis, size_t first, size_t last, const float *from,
+                                     float *to) {
+  struct part parts[4];
+  parts_of(axis, parts);
+  const struct part two[2] = {parts[0], parts[2]};
+  if (axis->points % 2 == 0)
+    NAME(expand_some_of)(4, axis, first, last, parts, from, to);
+  else
+    NAME(expand_some_of)(2, axis, first, last, two, from, to);
 }
 
 /// The lanes in the opposite order.
@@ -326,9 +379,9 @@ TARGET INLINE void NAME(expand_row)(const int whole, const int vectors, const st
   UNROLL for (int p = 0; p < 4; p++) {
     UNROLL for (int v = 0; v < vectors; v++) sum[p][v] = NAME(all)(0);
   }
-  NAME(expand_terms)(4, 1, vectors, parts, 0, 0, terms[1], tiles, sum);
+  NAME(expand_terms)(4, 1, vectors, parts, 0, 0, terms[1], tiles, TILE, sum);
   UNROLL for (int p = 0; p < 4; p += 2)
-    NAME(expand_terms)(1, 1, vectors, parts + p, 0, terms[1], terms[0], tiles + p, sum + p);
+    NAME(expand_terms)(1, 1, vectors, parts + p, 0, terms[1], terms[0], tiles + p, TILE, sum + p);
   UNROLL for (int v = 0; v < vectors; v++) {
     const int j = v * LANES;
     NAME(vector) cosine = sum[0][v] + sum[1][v], sine = sum[2][v] + sum[3][v];

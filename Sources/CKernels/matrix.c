@@ -9,8 +9,8 @@
 // the result in registers, stream the long rows through the first-level cache, and finish a block (bias,
 // activation) before it leaves it.
 
-/// The longest sums between two visits of the result: a packed tile of this many rows stays in the cache.
-enum { MAXIMUM_INNER = 384 };
+/// A packed tile of this many rows stays in the cache.
+enum { MAXIMUM_INNER = CK_LONGEST_SUM };
 /// The floats of the tiles that are packed at once, most of the first cache: rows of fields lie far apart, on pages of
 /// their own, so that a visit should be long.
 enum { PANEL = 6144 };
@@ -81,7 +81,7 @@ enum { DOT_PANEL = 32, DOT_LENGTH = 1056 };
 typedef float four __attribute__((ext_vector_type(4)));
 
 /// The most outputs of a perceptron whose hidden values go nowhere, and the numbers in which each of its sums is kept.
-enum { NARROW = 4, MOST_LANES = 16 };
+enum { NARROW = 4, MOST_LANES = CK_MOST_LANES };
 
 #ifdef SEVERAL_INSTRUCTION_SETS
 #define NAME(x) x##_avx512
@@ -121,10 +121,11 @@ enum { NARROW = 4, MOST_LANES = 16 };
 
 /// The functions for one instruction set.
 struct matrix_kernels {
-  void (*product)(size_t rows, size_t columns, const struct ck_factors *factors, int continues,
-                  const struct ck_finish *finish, float *c, size_t c_row);
+  void (*product)(size_t rows, size_t columns, const struct ck_factors *factors, const float *addend,
+                  size_t addend_row, const struct ck_finish *finish, float *c, size_t c_row);
   void (*sum_axis)(const struct ck_axis *axis, const float *from, float *to);
   void (*expand_axis)(const struct ck_axis *axis, const float *from, float *to);
+  void (*expand_some)(const struct ck_axis *axis, size_t first, size_t last, const float *from, float *to);
   void (*expand_quarters)(size_t channels, const struct ck_quarters *quarters, const float *sums, size_t start,
                           size_t count, float *packed, size_t quarter, size_t place, float *field);
   void (*inner_products)(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
@@ -140,8 +141,9 @@ struct matrix_kernels {
 };
 
 #define KERNELS(set)                                                                                    \
-  {product_##set,         sum_axis_##set,   expand_axis_##set,        expand_quarters_##set, \
-   inner_products_##set, perceptron_##set, perceptron_adjoint_##set, perceptron_difference_##set}
+  {product_##set,         sum_axis_##set,       expand_axis_##set, expand_some_##set,        \
+   expand_quarters_##set, inner_products_##set, perceptron_##set,  perceptron_adjoint_##set, \
+   perceptron_difference_##set}
 
 static const struct matrix_kernels baseline = KERNELS(baseline);
 #ifdef SEVERAL_INSTRUCTION_SETS
@@ -162,16 +164,18 @@ static const struct matrix_kernels *kernels(enum ck_instructions most) {
 
 void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, const struct ck_factors *factors,
                       const struct ck_finish *finish, float *c, size_t c_row) {
-  int continues = finish && finish->adds;
+  const float *addend = finish ? finish->addend : NULL;
+  size_t addend_row = finish ? finish->addend_row : 0;
   struct ck_factors part = *factors;
   size_t rest = factors->inner;
   do {  // as many terms as one visit of the result can take
     part.inner = rest < MAXIMUM_INNER ? rest : MAXIMUM_INNER;
     rest -= part.inner;
-    kernels(most)->product(rows, columns, &part, continues, rest == 0 ? finish : NULL, c, c_row);
+    kernels(most)->product(rows, columns, &part, addend, addend_row, rest == 0 ? finish : NULL, c, c_row);
     part.a += part.inner * part.column;
     part.b += part.inner * part.b_row;
-    continues = 1;
+    addend = c;
+    addend_row = c_row;
   } while (rest > 0);
 }
 
@@ -186,6 +190,12 @@ void ck_sum_axis_using(enum ck_instructions most, const struct ck_axis *axis, co
 
 void ck_expand_axis_using(enum ck_instructions most, const struct ck_axis *axis, const float *from, float *to) {
   kernels(most)->expand_axis(axis, from, to);
+}
+
+void ck_expand_some_using(enum ck_instructions most, size_t channels, const struct ck_axis *axis, size_t first,
+                          size_t last, const float *from, float *to) {
+  size_t sums = (2 * axis->m + 1) * axis->row, points = (axis->points % 2 ? 2 : 4) * (last - first) * axis->row;
+  for (; channels > 0; channels--, from += sums, to += points) kernels(most)->expand_some(axis, first, last, from, to);
 }
 
 void ck_expand_quarters_using(enum ck_instructions most, size_t channels, const struct ck_quarters *quarters,

@@ -136,11 +136,13 @@ struct NAME(block) {
   const float *b;
   size_t b_row, next;
   size_t tiles;
-  /// Where the sums go, which are added to what is there if the block continues.
+  /// What the sums are added to, if anything.
+  const float *addend;
+  size_t addend_row;
+  /// Where they go.
   float *to;
   size_t to_row;
-  int continues;
-  /// Whether only half of the last vector of a tile goes there; then a block neither continues nor has factors.
+  /// Whether only half of the last vector of a tile goes there; then a block has neither addend nor factors.
   int ends_in_half;
   /// How they end, as in ck_finish, at the first row and tile: a bias per row, factors and places for slopes that lie
   /// as the result does.
@@ -170,16 +172,17 @@ TARGET static __attribute__((noinline)) void NAME(finish_tile)(const struct NAME
 /// The block's sums, kept in registers, at tiles of `vectors`; those that are not whole have no activation.
 TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, const struct NAME(block) * block) {
   size_t inner = block->inner, row = block->row, column = block->column, b_row = block->b_row, to_row = block->to_row;
-  const float *a = block->a, *b = block->b;
+  size_t addend_row = block->addend_row;
+  const float *a = block->a, *b = block->b, *addend = block->addend;
   float *to = block->to;
   const float *bias = block->bias, *factor = block->factor;
   const int ends_in_half = block->ends_in_half;
-  for (size_t t = 0; t < block->tiles; t++, b += block->next, to += TILE) {
+  for (size_t t = 0; t < block->tiles; t++, b += block->next, to += TILE, addend += addend ? TILE : 0) {
     NAME(vector) sum[PRODUCT_ROWS][PRODUCT_VECTORS];
     UNROLL for (int r = 0; r < rows; r++) {
       const NAME(vector) first = NAME(all)(bias ? bias[r] : 0);
       UNROLL for (int v = 0; v < vectors; v++)
-        sum[r][v] = block->continues ? NAME(load)(to + r * to_row + v * LANES) + first : first;
+        sum[r][v] = addend ? NAME(load)(addend + r * addend_row + v * LANES) + first : first;
     }
     NAME(accumulate)(rows, vectors, inner, a, row, column, b, b_row, sum);
     if (block->kind != CK_IDENTITY) {
@@ -190,8 +193,11 @@ TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, const s
       NAME(finish_tile)(block, rows, t * TILE, sums);
       continue;
     }
+    if (addend)
+      UNROLL for (int r = 0; r < rows; r++) NAME(fetch)(to + r * to_row + TILE, TILE);
     if (factor)
       UNROLL for (int r = 0; r < rows; r++) {
+        NAME(fetch)(factor + t * TILE + r * to_row + TILE, TILE);
         UNROLL for (int v = 0; v < vectors; v++) sum[r][v] *= NAME(load)(factor + t * TILE + r * to_row + v * LANES);
       }
     UNROLL for (int r = 0; r < rows; r++) {
@@ -278,8 +284,12 @@ TARGET static __attribute__((noinline)) void NAME(product_end)(struct NAME(block
   whole.to_row = TILE;
   whole.kind = CK_IDENTITY;
   whole.factor = NULL;
-  for (int r = 0; r < rows && block.continues; r++)
-    NAME(read_row)(block.to + r * block.to_row, width, width, sums + r * TILE);
+  for (int r = 0; r < rows && block.addend; r++)
+    NAME(read_row)(block.addend + r * block.addend_row, width, width, sums + r * TILE);
+  if (block.addend) {
+    whole.addend = sums;
+    whole.addend_row = TILE;
+  }
   NAME(product_block)(rows, (int)((width + LANES - 1) / LANES), &whole);
   for (int r = 0; r < rows; r++) {
     float *row = sums + r * TILE;
@@ -294,8 +304,8 @@ TARGET static __attribute__((noinline)) void NAME(product_end)(struct NAME(block
   }
 }
 
-TARGET static void NAME(product)(size_t rows, size_t columns, const struct ck_factors *factors, int continues,
-                                 const struct ck_finish *finish, float *c, size_t c_row) {
+TARGET static void NAME(product)(size_t rows, size_t columns, const struct ck_factors *factors, const float *addend,
+                                 size_t addend_row, const struct ck_finish *finish, float *c, size_t c_row) {
   _Alignas(64) float packed[PACKED(TILE)];
   // Blocks of nearly equal heights, so that none has too few sums in flight.
   size_t blocks = (rows + PRODUCT_ROWS - 1) / PRODUCT_ROWS, inner = factors->inner;
@@ -311,8 +321,9 @@ TARGET static void NAME(product)(size_t rows, size_t columns, const struct ck_fa
       struct NAME(block) block = {
           .inner = inner, .a = factors->a + r * factors->row, .row = factors->row, .column = factors->column,
           .b = packs ? packed : factors->b + start, .b_row = packs ? TILE : factors->b_row,
-          .next = packs ? inner * TILE : TILE, .tiles = width / TILE, .to = c + place, .to_row = c_row,
-          .continues = continues, .kind = CK_IDENTITY};
+          .next = packs ? inner * TILE : TILE, .tiles = width / TILE,
+          .addend = addend ? addend + r * addend_row + start : NULL, .addend_row = addend_row,
+          .to = c + place, .to_row = c_row, .kind = CK_IDENTITY};
       if (finish) {
         block.kind = finish->kind;
         block.bias = finish->bias ? finish->bias + r : NULL;
@@ -325,9 +336,10 @@ TARGET static void NAME(product)(size_t rows, size_t columns, const struct ck_fa
       block.b += block.tiles * block.next;
       block.tiles = 1;
       block.to += done;
+      if (block.addend) block.addend += done;
       if (block.factor) block.factor += done;
       if (block.slope) block.slope += done;
-      int ends_in_half = rest % LANES == LANES / 2 && !block.continues && !block.factor;
+      int ends_in_half = rest % LANES == LANES / 2 && !block.addend && !block.factor;
       if (block.kind == CK_IDENTITY && (rest % LANES == 0 || ends_in_half)) {
         block.ends_in_half = ends_in_half;
         NAME(product_block)(height, (int)((rest + LANES - 1) / LANES), &block);
@@ -344,7 +356,8 @@ TARGET INLINE void NAME(hidden_rows)(const struct ck_perceptron *p, int rows, si
   int vectors = (int)((width + LANES - 1) / LANES);
   struct NAME(block) sums = {.inner = p->inputs, .a = p->hidden_weight + first_row * p->inputs, .row = p->inputs,
                              .column = 1, .b = packed, .b_row = TILE, .tiles = 1, .to = block, .to_row = TILE,
-                             .continues = addend != NULL, .kind = CK_IDENTITY, .bias = p->hidden_bias + first_row};
+                             .addend = addend ? block : NULL, .addend_row = TILE, .kind = CK_IDENTITY,
+                             .bias = p->hidden_bias + first_row};
   for (int r = 0; r < rows && addend; r++)
     NAME(read_row)(addend + (first_row + r) * addend_row, width, width, block + r * TILE);
   if (vectors == PRODUCT_VECTORS)

@@ -70,6 +70,14 @@ import Testing
     Stack(grid: [12, 15], modes: [3, 5], channels: [6, 7, 6], activations: [.relu, .gelu], field: 6),
   ]
 
+  /// Fields that are made in several parts, of quarters and of halves of the first axis; the last layers' values take the
+  /// place of their inputs' when nothing is recorded.
+  static let inParts = [
+    Stack(
+      grid: [64, 48], modes: [3, 5], channels: [3, 20, 20, 20], activations: [.gelu, .gelu, .identity]),
+    Stack(grid: [85, 51], modes: [4, 4], channels: [18, 18, 18], activations: [.relu, .gelu]),
+  ]
+
   /// The result and, of the parameters that are trained, the gradients.
   private func run(
     _ stack: Stack, trained: (Int) -> Bool = { _ in true }, _ function: ([Variable]) -> Variable
@@ -82,7 +90,7 @@ import Testing
     return [result.value] + parameters.map(\.gradient)
   }
 
-  @Test(arguments: stacks) func equalsItsParts(stack: Stack) throws {
+  @Test(arguments: stacks + inParts) func equalsItsParts(stack: Stack) throws {
     let fused = run(stack) { stack.fused($0) }
     let parts = run(stack) { stack.parts($0) }
     for (left, right) in zip(fused, parts) {
@@ -107,10 +115,11 @@ import Testing
     }
   }
 
-  @Test(arguments: [stacks[3], stacks[5], stacks[7]]) func predictionsAreTheSame(stack: Stack) {
+  @Test(arguments: [stacks[3], stacks[5], stacks[7]] + inParts) func predictionsAreTheSame(stack: Stack) {
     let values = stack.values.map { Variable($0) }
     let recorded = run(stack) { stack.fused($0) }
     #expect(stack.fused(values).value == recorded[0])
+    #expect(values.map(\.value) == stack.values, "the input is left alone")
   }
 
   @Test(arguments: [stacks[0], stacks[5], stacks[7]]) func gradient(stack: Stack) {
@@ -122,7 +131,8 @@ import Testing
     #expect(errors.allSatisfy { $0 < 2e-3 }, "\(errors)")  // the curvature of GELU at step 3e-3
   }
 
-  @Test(arguments: [stacks[3], stacks[5], stacks[6], stacks[8]]) func doesNotDependOnTheNumberOfThreads(
+  @Test(arguments: [stacks[3], stacks[5], stacks[6], stacks[8]] + inParts)
+  func doesNotDependOnTheNumberOfThreads(
     stack: Stack
   ) {
     let results = withThreadCounts([1, 2, 3]) {

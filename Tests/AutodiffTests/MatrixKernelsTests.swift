@@ -101,6 +101,63 @@ import Testing
     #expect(added[folded.count] == 7 && expanded[points.count] == 7, "nothing behind the end is touched")
   }
 
+  /// (points, m, row, points at once): even and odd, whole quarters and not; rows around the sizes of vectors and tiles.
+  @Test(
+    arguments: instructions,
+    [
+      (2, 1, 16, 1), (3, 1, 17, 1), (4, 2, 20, 2), (5, 2, 33, 3), (6, 3, 48, 1), (64, 12, 64, 6),
+      (85, 12, 85, 8),
+      (94, 12, 94, 4), (94, 47, 31, 24), (61, 7, 101, 7),
+    ])
+  func somePointsOfAnAxis(instructions: ck_instructions, size: (Int, Int, Int, Int)) {
+    let (n, m, row, atOnce) = size
+    let (half, sums, channels) = (n / 2 + 1, 2 * m + 1, 3)
+    func angle(_ f: Int, _ i: Int) -> Double { 2 * Double.pi * Double(f * i % n) / Double(n) }
+    let cosines = (0...m).flatMap { f in (0..<half).map { Float(cos(angle(f, $0))) } }
+    let sines = (0..<m).flatMap { f in (0..<half).map { Float(sin(angle(f + 1, $0))) } }
+    let folded = noise(channels * sums * row, 0)
+    var whole = [Float](repeating: 7, count: channels * n * row)
+    let pointCount = n % 2 == 0 ? n / 4 + 1 : n / 2 + 1
+    let blocks = n % 2 == 0 ? 4 : 2
+    var isMade = [Bool](repeating: false, count: n)
+    cosines.withUnsafeBufferPointer { cosines in
+      sines.withUnsafeBufferPointer { sines in
+        var axis = ck_axis(
+          outer: channels, points: n, m: m, row: row, cosines: cosines.baseAddress, sines: sines.baseAddress)
+        ck_expand_axis_using(instructions, &axis, folded, &whole)
+        axis.outer = 1
+        for first in stride(from: 0, to: pointCount, by: atOnce) {
+          let last = min(first + atOnce, pointCount)
+          let rows = blocks * (last - first)
+          var some = [Float](repeating: 7, count: channels * rows * row + 1)
+          ck_expand_some_using(instructions, channels, &axis, first, last, folded, &some)
+          #expect(some[channels * rows * row] == 7, "nothing behind the end is touched")
+          for place in 0..<rows {
+            let (block, step) = (place / (last - first), place % (last - first))
+            let point = block == 0 || block == 3 ? first + step : last - 1 - step
+            let isImage = block > 0 && (point == 0 && block != 2 || block > 1 && 4 * point == n)
+            let i = [point, n - point, n / 2 - point, n / 2 + point][block]
+            if !isImage {
+              #expect(!isMade[i])
+              isMade[i] = true
+            }
+            for channel in 0..<channels {
+              let made = some[(channel * rows + place) * row..<(channel * rows + place + 1) * row]
+              if isImage {
+                #expect(made.allSatisfy { $0 == 7 }, "nothing between is touched")
+              } else {
+                // The terms are added up in the same order, but not all of a tile at once.
+                let expected = whole[(channel * n + i) * row..<(channel * n + i + 1) * row]
+                #expect(zip(made, expected).allSatisfy { abs($0 - $1) <= Float(tolerance(sums)) })
+              }
+            }
+          }
+        }
+      }
+    }
+    #expect(!isMade.contains(false))
+  }
+
   /// (m, quarter, first point, points): none or all of a quarter, tiles that are whole and not; into rows of a field
   /// and into rows that have these points alone.
   @Test(
@@ -179,41 +236,50 @@ import Testing
     #expect(c[2 * rows * columns] == 7, "nothing behind the end is touched")
   }
 
+  /// The activation, whether there is an addend, columns and terms: what is in the place of the result, or other rows.
   @Test(
     arguments: instructions,
     [
-      (CK_IDENTITY, 0, 101), (CK_RELU, 0, 101), (CK_GELU, 0, 101), (CK_IDENTITY, 1, 101), (CK_GELU, 1, 101),
-      (CK_IDENTITY, 0, 88), (CK_IDENTITY, 1, 88), (CK_GELU, 0, 88), (CK_IDENTITY, 0, 50),
+      (CK_IDENTITY, false, 101, 6), (CK_RELU, false, 101, 6), (CK_GELU, false, 101, 6),
+      (CK_IDENTITY, true, 101, 6), (CK_GELU, true, 101, 6), (CK_IDENTITY, false, 88, 6),
+      (CK_IDENTITY, true, 88, 6), (CK_GELU, false, 88, 6), (CK_IDENTITY, false, 50, 6),
+      (CK_GELU, true, 144, 6), (CK_GELU, true, 55, 390),
     ])
-  func finishes(instructions: ck_instructions, ending: (ck_activation, Int, Int)) {
-    let (kind, adds, columns) = (ending.0, Int32(ending.1), ending.2)
-    let (rows, inner) = (11, 6)
+  func finishes(instructions: ck_instructions, ending: (ck_activation, Bool, Int, Int)) {
+    let (kind, adds, columns, inner) = ending
+    let (rows, addendStride) = (11, columns + 3)
     let (a, b, bias) = (noise(rows * inner, 0), noise(inner * columns, 1), noise(rows, 2))
     let factor = noise(rows * columns, 3)
-    let before = noise(rows * columns, 4)
+    let addend = noise(rows * addendStride, 4)
+    let before = (0..<rows).flatMap { addend[$0 * addendStride..<$0 * addendStride + columns] }
     var (c, slope, scaled) = (before, factor, before)
     a.withUnsafeBufferPointer { a in
       b.withUnsafeBufferPointer { b in
         bias.withUnsafeBufferPointer { bias in
           var factors = ck_factors(
             inner: inner, a: a.baseAddress, row: inner, column: 1, b: b.baseAddress, b_row: columns)
-          slope.withUnsafeMutableBufferPointer { slope in
-            var finish = ck_finish(
-              kind: kind, adds: adds, bias: bias.baseAddress, factor: nil,
-              slope: kind == CK_GELU ? slope.baseAddress : nil)
-            ck_product_using(instructions, rows, columns, &factors, &finish, &c, columns)
+          c.withUnsafeMutableBufferPointer { c in
+            slope.withUnsafeMutableBufferPointer { slope in
+              var finish = ck_finish(
+                kind: kind, addend: adds ? UnsafePointer(c.baseAddress) : nil, addend_row: columns,
+                bias: bias.baseAddress, factor: nil, slope: kind == CK_GELU ? slope.baseAddress : nil)
+              ck_product_using(instructions, rows, columns, &factors, &finish, c.baseAddress, columns)
+            }
           }
-          factor.withUnsafeBufferPointer { factor in
-            var finish = ck_finish(
-              kind: kind, adds: adds, bias: bias.baseAddress, factor: factor.baseAddress, slope: nil)
-            ck_product_using(instructions, rows, columns, &factors, &finish, &scaled, columns)
+          addend.withUnsafeBufferPointer { addend in
+            factor.withUnsafeBufferPointer { factor in
+              var finish = ck_finish(
+                kind: kind, addend: adds ? addend.baseAddress : nil, addend_row: addendStride,
+                bias: bias.baseAddress, factor: factor.baseAddress, slope: nil)
+              ck_product_using(instructions, rows, columns, &factors, &finish, &scaled, columns)
+            }
           }
         }
       }
     }
     for index in c.indices {
       let (row, column) = (index / columns, index % columns)
-      let z = (0..<inner).reduce(Double(bias[row]) + (adds == 1 ? Double(before[index]) : 0)) {
+      let z = (0..<inner).reduce(Double(bias[row]) + (adds ? Double(before[index]) : 0)) {
         $0 + Double(a[row * inner + $1]) * Double(b[$1 * columns + column])
       }
       let distribution = 0.5 * erfc(-z / 2.0.squareRoot())
@@ -227,6 +293,26 @@ import Testing
         #expect(abs(Double(slope[index]) - (distribution + z * density)) <= tolerance)
       }
     }
+  }
+
+  /// A square factor may multiply rows where they are: rows and columns around the sizes of blocks and tiles.
+  @Test(arguments: instructions, [(1, 48), (2, 96), (3, 5), (11, 101), (20, 4096), (384, 30)])
+  func productsInPlace(instructions: ck_instructions, size: (Int, Int)) {
+    let (rows, columns) = size
+    let (a, b) = (noise(rows * rows, 0), noise(rows * columns, 1))
+    var (apart, inPlace) = (b, b)
+    a.withUnsafeBufferPointer { a in
+      b.withUnsafeBufferPointer { b in
+        var factors = ck_factors(
+          inner: rows, a: a.baseAddress, row: rows, column: 1, b: b.baseAddress, b_row: columns)
+        ck_product_using(instructions, rows, columns, &factors, nil, &apart, columns)
+        inPlace.withUnsafeMutableBufferPointer { b in
+          factors.b = UnsafePointer(b.baseAddress)
+          ck_product_using(instructions, rows, columns, &factors, nil, b.baseAddress, columns)
+        }
+      }
+    }
+    #expect(inPlace == apart)
   }
 
   @Test(

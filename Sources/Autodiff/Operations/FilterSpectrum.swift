@@ -251,11 +251,11 @@ struct FilterSpectrum {
           rows: rows, columns: inner, length: filters, gradient, array + slab * inner * filters, adding: true,
           into: matrixGradient + first)
       }
+      let target = arrayGradient + slab * inner * filters
       MatrixKernels.product(
         rows: inner, columns: filters,
         ck_factors(inner: rows, transposed: matrix + first, stride: inner, gradient, bStride: filters),
-        finish: Activation.identity.finish(adding: true, bias: nil),
-        into: arrayGradient + slab * inner * filters)
+        finish: Activation.identity.finish(addend: target, addendStride: filters, bias: nil), into: target)
     }
   }
 

@@ -172,6 +172,13 @@ private struct FourierStack {
       Projection.Wanted(terms: needsTerms, field: fieldNeedsGradient, modes: needsModes)
     }
 
+    /// Whether the layer's values can take the place of the field's: they are as many, they are not made there by a
+    /// transform, and products are in one visit.
+    var mayWriteOverField: Bool {
+      channels == kernel.outputs && channels <= Int(CK_LONGEST_SUM)
+        && kernel.transform.isInScratch(channels: kernel.outputs)
+    }
+
     /// The numbers of one sample in what the layer gives.
     var outputCount: Int { kernel.outputs * kernel.input.points }
     /// The gradients of `fieldWeight` and b.
@@ -277,52 +284,59 @@ private struct FourierStack {
         traces.append(trace)
         return (value, traces, mixed)
       }
-      let result = finish(index, value, mixed)
       trace.field = layer.needsTerms ? value : nil
-      trace.derivative = layer.activation == .relu && layer.needsGradient ? result.value : result.slope
+      let result = finish(index, &value, mixed)
+      trace.derivative = layer.activation == .relu && layer.needsGradient ? value : result.slope
       traces.append(trace)
-      (value, spectrum) = (result.value, result.spectrum)
+      spectrum = result.spectrum
     }
     return (value, traces, nil)
   }
 
-  /// From the mixed modes of a layer to its value, the derivative of its activation where that is needed, and the
-  /// modes that the next layer begins with.
+  /// From the mixed modes of a layer to its value, in the place of its input's, the derivative of its activation where that
+  /// is needed, and the modes that the next layer begins with.
   private func finish(
-    _ index: Int, _ u: Tensor<Float>, _ mixed: Tensor<Float>
-  ) -> (value: Tensor<Float>, slope: Tensor<Float>?, spectrum: Tensor<Float>) {
+    _ index: Int, _ value: inout Tensor<Float>, _ mixed: Tensor<Float>
+  ) -> (slope: Tensor<Float>?, spectrum: Tensor<Float>) {
     let layer = layers[index]
     let next = index + 1 < layers.count ? layers[index + 1].kernel : nil
     let shape = layer.kernel.input.shape(channels: layer.kernel.outputs)
     let keepsSlope = layer.needsGradient && layer.activation == .gelu
     var (slope, spectrum) = (Tensor<Float>?.none, Tensor<Float>.empty)
-    let value = Tensor<Float>.filled(shape) { value in
+    func finish(_ u: UnsafePointer<Float>, _ value: UnsafeMutablePointer<Float>) {
       slope = .filled(keepsSlope ? shape : [0]) { slope in
         spectrum = .filled(next?.spectrumShape(channels: layer.kernel.outputs) ?? [0]) { spectrum in
-          finish(
+          self.finish(
             layer, u, mixed, value, slope: keepsSlope ? slope : nil, next: next, spectrum: spectrum)
         }
       }
     }
-    return (value, keepsSlope ? slope : nil, spectrum)
+    // The first layer's input belongs to others.
+    if index > 0 && !layer.needsGradient && layer.mayWriteOverField {
+      value.withUnsafeMutableBuffer { finish($0.baseAddress!, $0.baseAddress!) }
+    } else {
+      value = value.start { u in .filled(shape) { finish(u, $0) } }
+    }
+    return (keepsSlope ? slope : nil, spectrum)
   }
 
   private func finish(
-    _ layer: Layer, _ u: Tensor<Float>, _ mixed: Tensor<Float>, _ value: UnsafeMutablePointer<Float>,
+    _ layer: Layer, _ u: UnsafePointer<Float>, _ mixed: Tensor<Float>, _ value: UnsafeMutablePointer<Float>,
     slope: UnsafeMutablePointer<Float>?, next: SpectralKernel?, spectrum: UnsafeMutablePointer<Float>
   ) {
     let (kernel, points, outputs) = (layer.kernel, layer.kernel.input.points, layer.kernel.outputs)
-    withPointers(u, mixed, layer.fieldWeight, layer.skipBias) { u, mixed, fieldWeight, skipBias in
+    withPointers(mixed, layer.fieldWeight, layer.skipBias) { mixed, fieldWeight, skipBias in
       kernel.forEachSample(next) { sample, scratch in
         let (source, target) = (sample * layer.fieldCount, sample * layer.outputCount)
         kernel.synthesise(
-          .forward, sample, channels: outputs, mixed, into: value + target, scratch: scratch
-        ) { range in
+          .forward, sample, channels: outputs, mixed, inParts: value + target, scratch: scratch
+        ) { range, modes, stride in
           let start = target + range.lowerBound
           MatrixKernels.product(
             rows: outputs, columns: range.count,
             ck_factors(inner: layer.channels, fieldWeight, u + source + range.lowerBound, bStride: points),
-            finish: layer.activation.finish(adding: true, bias: skipBias, slope: slope.map { $0 + start }),
+            finish: layer.activation.finish(
+              addend: modes, addendStride: stride, bias: skipBias, slope: slope.map { $0 + start }),
             into: value + start, stride: points)
         }
         next?.analyse(
@@ -450,8 +464,9 @@ private struct FourierStack {
           kernel.forEachSample(previous?.kernel) { sample, scratch in
             let target = sample * layer.fieldCount
             kernel.synthesise(
-              .adjoint, sample, channels: layer.channels, spectrum, into: result + target, scratch: scratch
-            ) { range in
+              .adjoint, sample, channels: layer.channels, spectrum, inParts: result + target,
+              scratch: scratch
+            ) { range, modes, stride in
               let (source, start) = (sample * layer.outputCount + range.lowerBound, target + range.lowerBound)
               let factor = previous?.activation == .gelu ? derivative + start : nil
               if layer.projection != nil {
@@ -463,7 +478,8 @@ private struct FourierStack {
                 ck_factors(
                   inner: kernel.outputs, transposed: fieldWeight, stride: layer.channels, sums + source,
                   bStride: points),
-                finish: ck_finish(kind: CK_IDENTITY, adds: 1, bias: nil, factor: factor, slope: nil),
+                finish: ck_finish(
+                  kind: CK_IDENTITY, addend: modes, addend_row: stride, bias: nil, factor: factor, slope: nil),
                 into: result + start, stride: points)
             }
             guard let previous else { return }

@@ -349,11 +349,12 @@ struct PerceptronKernel {
     _ w2: UnsafePointer<Float>, _ dy: UnsafePointer<Float>, width: Int, _ h: UnsafePointer<Float>,
     slope: UnsafePointer<Float>, into dz: UnsafeMutablePointer<Float>
   ) {
+    let slopes = ck_finish(
+      kind: CK_IDENTITY, addend: nil, addend_row: 0, bias: nil, factor: slope, slope: nil)
     MatrixKernels.product(
       rows: hidden, columns: width,
       ck_factors(inner: outputs, transposed: w2, stride: hidden, dy, bStride: input.points),
-      finish: activation == .gelu
-        ? ck_finish(kind: CK_IDENTITY, adds: 0, bias: nil, factor: slope, slope: nil) : nil, into: dz)
+      finish: activation == .gelu ? slopes : nil, into: dz)
     if activation == .relu { activation.adjoint(hidden * width, h, dz) }
   }
 

@@ -78,17 +78,16 @@ struct SpectralKernel {
       stride: samples * 2 * channels, scratch: scratch)
   }
 
-  /// The field of one sample from its modes among those of a batch.
-  ///
-  /// - Parameter finish: called with ranges of points, together all of them, when they are complete.
+  /// The field of one sample from its modes among those of a batch, in parts: see `TruncatedFourierTransform`.
   func synthesise(
     _ direction: TruncatedFourierTransform.Direction, _ sample: Int, channels: Int,
-    _ spectrum: UnsafePointer<Float>, into field: UnsafeMutablePointer<Float>,
-    scratch: UnsafeMutablePointer<Float>, finish: (_ points: Range<Int>) -> Void
+    _ spectrum: UnsafePointer<Float>, inParts field: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>,
+    finish: (_ points: Range<Int>, _ values: UnsafePointer<Float>, _ stride: Int) -> Void
   ) {
     transform.synthesise(
       direction, channels: channels, spectrum + sample * 2 * channels, stride: samples * 2 * channels,
-      into: field, scratch: scratch, finish: finish)
+      inParts: field, scratch: scratch, finish: finish)
   }
 
   /// The modes of a batch.
@@ -113,10 +112,9 @@ struct SpectralKernel {
     .filled(input.shape(channels: channels)) { field in
       spectrum.start { spectrum in
         forEachSample { sample, scratch in
-          synthesise(
-            direction, sample, channels: channels, spectrum, into: field + sample * channels * points,
-            scratch: scratch
-          ) { _ in }
+          transform.synthesise(
+            direction, channels: channels, spectrum + sample * 2 * channels, stride: samples * 2 * channels,
+            into: field + sample * channels * points, scratch: scratch)
         }
       }
     }

@@ -182,7 +182,8 @@ public final class TruncatedFourierTransform: Sendable {
   /// The floats of scratch memory that one sample of `channels` needs.
   func scratchCount(channels: Int) -> Int {
     if let quarters { return quarters.scratchCount(channels: channels) }
-    return sumCount(channels) + 2 * modeBufferCount(channels) + betweenCount
+    let parts = self.parts(channels: channels)
+    return sumCount(channels) + max(2 * modeBufferCount(channels) + betweenCount, parts?.scratchCount ?? 0)
   }
 
   /// The floats of the cosine and sine sums along all axes but the last.
@@ -252,23 +253,66 @@ public final class TruncatedFourierTransform: Sendable {
   }
 
   /// From the modes of one sample to its field, `[channel, ...grid]`.
-  ///
-  /// - Parameter finish: called with ranges of points, together all of them, when they are complete.
   func synthesise(
     _ direction: Direction, channels: Int, _ spectrum: UnsafePointer<Float>, stride: Int,
-    into field: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>,
-    finish: (_ points: Range<Int>) -> Void
+    into field: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
   ) {
     if let quarters {
       quarters.synthesise(
-        direction, channels: channels, spectrum, stride: stride, into: field, scratch: scratch, finish: finish
-      )
+        direction, channels: channels, spectrum, stride: stride, into: field, scratch: scratch
+      ) { _ in }
       return
     }
-    let sums = leading.isEmpty ? field : scratch
-    var source = scratch + sumCount(channels)
-    var target = source + modeBufferCount(channels)
-    let between = target + modeBufferCount(channels)
+    makeSums(
+      direction, channels: channels, spectrum, stride: stride, into: leading.isEmpty ? field : scratch,
+      scratch: scratch + sumCount(channels))
+    let between = scratch + sumCount(channels) + 2 * modeBufferCount(channels)
+    withLeadingAxes { ck_expand_axes(channels, leading.count, $0, scratch, between, field) }
+  }
+
+  /// Whether `synthesise(…inParts:…)` leaves the field alone.
+  func isInScratch(channels: Int) -> Bool { quarters == nil && parts(channels: channels) != nil }
+
+  /// The same for who goes on at once with some points of all channels.
+  ///
+  /// - Parameters:
+  ///   - field: room for the field, which is used or not.
+  ///   - finish: called with ranges of points, together all of them, and where their values are: every channel's one
+  ///     after the other, `stride` numbers behind those of the channel before. In `field` they are in their places.
+  func synthesise(
+    _ direction: Direction, channels: Int, _ spectrum: UnsafePointer<Float>, stride: Int,
+    inParts field: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>,
+    finish: (_ points: Range<Int>, _ values: UnsafePointer<Float>, _ stride: Int) -> Void
+  ) {
+    if let quarters {
+      quarters.synthesise(
+        direction, channels: channels, spectrum, stride: stride, into: field, scratch: scratch
+      ) { finish($0, field + $0.lowerBound, points) }
+    } else if let parts = parts(channels: channels) {
+      let rest = scratch + sumCount(channels)
+      makeSums(direction, channels: channels, spectrum, stride: stride, into: scratch, scratch: rest)
+      withLeadingAxes { axis in
+        parts.forEach { part in
+          ck_expand_some_using(CK_AVX512, channels, axis, part.lowerBound, part.upperBound, scratch, rest)
+          parts.forEachBlock(of: part) { rows, place in
+            finish(
+              rows.lowerBound * columns..<rows.upperBound * columns, rest + place * columns,
+              parts.images * part.count * columns)
+          }
+        }
+      }
+    } else {
+      synthesise(direction, channels: channels, spectrum, stride: stride, into: field, scratch: scratch)
+      finish(0..<points, field, points)
+    }
+  }
+
+  /// From the modes of one sample to the sums with cosines and sines of all axes but the last, at its points.
+  private func makeSums(
+    _ direction: Direction, channels: Int, _ spectrum: UnsafePointer<Float>, stride: Int,
+    into sums: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
+  ) {
+    var (source, target) = (scratch, scratch + modeBufferCount(channels))
     let kept = 2 * columnModes
     ck_gather_modes(modeCount, channels, spectrum, stride, source)
     var (before, behind) = (channels * leadingModes, 1)
@@ -287,7 +331,64 @@ public final class TruncatedFourierTransform: Sendable {
         rows: channels * leadingSums, columns: columns,
         ck_factors(inner: kept, source, matrix, bStride: columns), into: sums)
     }
-    withLeadingAxes { ck_expand_axes(channels, leading.count, $0, scratch, between, field) }
-    finish(0..<points)
+  }
+
+  /// The parts of the first of two axes, if a field is made in parts.
+  private func parts(channels: Int) -> AxisParts? {
+    guard leading.count == 1, columns >= Int(CK_MOST_LANES) else { return nil }
+    return AxisParts(
+      points: leading[0].points, pointSize: channels * columns, sumCount: sumCount(channels))
+  }
+}
+
+/// The first axis of two, in parts of which the second cache holds all channels: some points and their images, as
+/// `ck_expand_some` makes them.
+private struct AxisParts {
+  /// The points of the axis, those that are no images of others, and those of a part.
+  private let points: Int
+  private let pointCount: Int
+  private let atOnce: Int
+  private let pointSize: Int
+  /// A point with its images.
+  let images: Int
+
+  /// - Parameters:
+  ///   - pointSize: the numbers of all channels at a point of the axis.
+  ///   - sumCount: the numbers that every part is made of.
+  init(points: Int, pointSize: Int, sumCount: Int) {
+    self.points = points
+    self.pointSize = pointSize
+    images = points % 2 == 0 ? 4 : 2
+    pointCount = points % 2 == 0 ? points / 4 + 1 : points / 2 + 1
+    // Not many more parts than it takes: each reads all sums. And whole blocks of the kernels, of 8 rows.
+    let most = max(1, max(40_000, sumCount) / (images * pointSize))
+    let count = (pointCount + most - 1) / most
+    let block = 8 / images
+    atOnce = ((pointCount + count - 1) / count + block - 1) / block * block
+  }
+
+  var scratchCount: Int { images * atOnce * pointSize }
+
+  /// Calls `body` with the points of every part.
+  func forEach(_ body: (Range<Int>) -> Void) {
+    for first in stride(from: 0, to: pointCount, by: atOnce) { body(first..<min(first + atOnce, pointCount)) }
+  }
+
+  /// Calls `body` with the rows of a part, up to four ranges of them, and with where the first row of each range is.
+  func forEachBlock(of part: Range<Int>, _ body: (_ rows: Range<Int>, _ place: Int) -> Void) {
+    // The images of point 0 from the ends and of the last of an axis of quarters from the middle are known already.
+    let (first, last, count) = (part.lowerBound, part.upperBound, part.count)
+    let (skipped, half) = (first == 0 ? 1 : 0, points / 2)
+    let isQuarter = points % 4 == 0 && last == pointCount ? 1 : 0
+    func call(_ rows: Range<Int>, _ place: Int) {
+      if !rows.isEmpty { body(rows, place) }
+    }
+    call(part, 0)
+    call(points - last + 1..<points - first - skipped + 1, count)
+    guard images == 4 else { return }
+    call(half - last + 1 + isQuarter..<half - first + 1, 2 * count + isQuarter)
+    if first + skipped < last - isQuarter {
+      call(half + first + skipped..<half + last - isQuarter, 3 * count + skipped)
+    }
   }
 }

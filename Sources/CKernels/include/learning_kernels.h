@@ -17,6 +17,9 @@ void ck_activate_in_place(enum ck_activation kind, size_t n, float bias, float *
 /// gradient *= activation'(z).
 void ck_activation_adjoint(enum ck_activation kind, size_t n, const float *z, float *gradient);
 
+/// The longest sums of products between two visits of the result, and the widest vectors.
+enum { CK_LONGEST_SUM = 384, CK_MOST_LANES = 16 };
+
 /// A product A B: A is `rows` by `inner`, its element (r, k) at a[r row + k column]; B is
 /// `inner` by `columns`, its rows contiguous and b_row apart.
 struct ck_factors {
@@ -27,14 +30,14 @@ struct ck_factors {
   size_t b_row;
 };
 
-/// What becomes of a product S: activation(S + bias) times the factor; what C holds is part of S if `adds` is
-/// not 0.
+/// What becomes of a product S: activation(S + addend + bias) times the factor.
 ///
-/// bias has one number per row, factor and slope are laid out as the result; each may be null. slope gets the
-/// activation's derivative at S + bias; only for CK_GELU, without a factor.
+/// The rows of the addend, which may be C, are addend_row apart; bias has one number per row, factor and slope are laid out
+/// as the result; each may be null. slope gets the activation's derivative at the sum; only for CK_GELU, without a factor.
 struct ck_finish {
   enum ck_activation kind;
-  int adds;
+  const float *addend;
+  size_t addend_row;
   const float *bias;
   const float *factor;
   float *slope;
@@ -42,7 +45,8 @@ struct ck_finish {
 
 /// C = finish(A B), `rows` by `columns`; the rows of C are c_row apart.
 ///
-/// C must not overlap the factors. finish may be null: C is the sum itself then.
+/// C must not overlap the factors, but it may be B if the products' sums have no more than CK_LONGEST_SUM terms. finish may
+/// be null: C is the sum itself then.
 void ck_product(size_t rows, size_t columns, const struct ck_factors *factors, const struct ck_finish *finish, float *c,
                 size_t c_row);
 
@@ -163,6 +167,15 @@ struct ck_axis {
 /// instructions.
 void ck_sum_axis_using(enum ck_instructions most, const struct ck_axis *axis, const float *from, float *to);
 void ck_expand_axis_using(enum ck_instructions most, const struct ck_axis *axis, const float *from, float *to);
+
+/// Some points of the transpose of ck_sum_axis_using with outer = 1, and their images: those from `first` to `last` of the
+/// points 0, ..., n / 4 of an even n, 0, ..., n / 2 of an odd one. Rows have at least CK_MOST_LANES numbers.
+///
+/// From sums [channel][2 m + 1][row] to [channel][blocks][last - first][row]. A block has rows in the order of the field:
+/// those of the points i, then n - i and, of an even n, n/2 - i and n/2 + i. A point that equals one of an earlier block
+/// is left out; the others of its block stay in their places.
+void ck_expand_some_using(enum ck_instructions most, size_t channels, const struct ck_axis *axis, size_t first,
+                          size_t last, const float *from, float *to);
 
 /// The sums of `channels` arrays with the cosines and sines of one axis or two, whose `row` is the other's points.
 ///
