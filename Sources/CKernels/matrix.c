@@ -86,6 +86,9 @@ enum { NARROW = 4, MOST_LANES = CK_MOST_LANES };
 #ifdef SEVERAL_INSTRUCTION_SETS
 #define NAME(x) x##_avx512
 #define TARGET TARGET_AVX512
+#ifndef WIDE_KERNELS_ON_AVX2
+#define GELU_BY_PIECES
+#endif
 #define LANES 16
 #define PRODUCT_ROWS 8
 #define PRODUCT_VECTORS 3

@@ -37,6 +37,50 @@ TARGET INLINE NAME(vector) NAME(all)(float x) {
   return x - (NAME(vector)){0};
 }
 
+#ifdef GELU_BY_PIECES
+
+typedef int NAME(places) __attribute__((ext_vector_type(LANES)));
+
+/// For every lane the number at the place that its last five bits give.
+TARGET INLINE NAME(vector) NAME(pick)(const float numbers[32], NAME(places) places) {
+  return __builtin_ia32_vpermi2varps512(NAME(load)(numbers), places, NAME(load)(numbers + LANES));
+}
+
+/// sum[v] = the polynomial of t[v] whose coefficients are at the places of the tables, for all vectors of a tile.
+TARGET INLINE void NAME(sum_pieces)(const float tables[GELU_PIECE_TERMS][32], const NAME(places) * places,
+                                    const NAME(vector) * t, NAME(vector) * sum) {
+  UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) sum[v] = NAME(pick)(tables[GELU_PIECE_TERMS - 1], places[v]);
+  UNROLL for (int i = GELU_PIECE_TERMS - 2; i >= 0; i--) {
+    UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) sum[v] = sum[v] * t[v] + NAME(pick)(tables[i], places[v]);
+  }
+}
+
+/// value = GELU of row, and slope = its derivative there if it is wanted, by the pieces of gelu.h for all vectors of a tile
+/// in turn, as those of one wait for each other.
+TARGET INLINE void NAME(gelu)(const float *row, float *value, float *slope) {
+  NAME(vector) x[PRODUCT_VECTORS], t[PRODUCT_VECTORS], sum[PRODUCT_VECTORS];
+  NAME(places) places[PRODUCT_VECTORS];
+  const NAME(vector) low = NAME(all)(-gelu_pieces_end), high = NAME(all)(gelu_pieces_end);
+  // Numbers of this size have nothing behind the point: to add one rounds, and leaves k in the last bits.
+  const float rounder = 12582912;
+  UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) {
+    NAME(vector) z = NAME(load)(row + v * LANES);
+    x[v] = z < low ? low : z;
+    z = x[v] > high ? high : x[v];
+    NAME(vector) k = z * (1 / gelu_piece_width) + rounder;
+    memcpy(places + v, &k, sizeof k);
+    t[v] = z - (k - rounder) * gelu_piece_width;
+  }
+  if (slope) {
+    NAME(sum_pieces)(gelu_slope_pieces, places, t, sum);
+    UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) NAME(store)(slope + v * LANES, sum[v]);
+  }
+  NAME(sum_pieces)(gelu_value_pieces, places, t, sum);
+  UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) NAME(store)(value + v * LANES, x[v] * sum[v]);
+}
+
+#else
+
 /// sum = sum s + coefficient for all vectors of a tile.
 TARGET INLINE void NAME(horner)(const NAME(vector) * s, float coefficient, NAME(vector) * sum) {
   UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) sum[v] = sum[v] * s[v] + coefficient;
@@ -68,6 +112,8 @@ TARGET INLINE void NAME(gelu)(const float *row, float *value, float *slope) {
   }
   UNROLL for (int v = 0; v < PRODUCT_VECTORS; v++) NAME(store)(value + v * LANES, x[v] * (c[v] * p[v] + 0.5f));
 }
+
+#endif
 
 /// value = the activation of row, and slope = its derivative there if it is wanted; value may be row.
 TARGET INLINE void NAME(activate)(enum ck_activation kind, const float *row, float *value, float *restrict slope) {
@@ -673,6 +719,7 @@ TARGET static void NAME(inner_products)(size_t rows, size_t columns, size_t leng
 
 #include "axes_template.h"
 
+#undef GELU_BY_PIECES
 #undef TILE
 #undef NAME
 #undef TARGET

@@ -295,6 +295,45 @@ import Testing
     }
   }
 
+  /// The kernels have GELU in their own ways: all bits of single precision but those that rounding takes.
+  @Test(arguments: instructions) func gelu(instructions: ck_instructions) {
+    let ends: [Float] = [-.infinity, .infinity, .nan, -1e30, 1e30, 0, -0.0]
+    let points = (-90_000...90_000).map { Float($0) * 1e-4 } + ends
+    var (value, slope, only) = (points, points, points)
+    let finish = { (slope: UnsafeMutablePointer<Float>?) in
+      ck_finish(kind: CK_GELU, addend: nil, addend_row: 0, bias: nil, factor: nil, slope: slope)
+    }
+    let one: [Float] = [1]
+    one.withUnsafeBufferPointer { one in
+      points.withUnsafeBufferPointer { points in
+        var factors = ck_factors(
+          inner: 1, a: one.baseAddress, row: 1, column: 1, b: points.baseAddress, b_row: points.count)
+        slope.withUnsafeMutableBufferPointer { slope in
+          var finish = finish(slope.baseAddress)
+          ck_product_using(instructions, 1, points.count, &factors, &finish, &value, points.count)
+        }
+        var finish = finish(nil)
+        ck_product_using(instructions, 1, points.count, &factors, &finish, &only, points.count)
+      }
+    }
+    var largest = (value: 0.0, slope: 0.0)
+    for (index, x) in points.dropLast(ends.count).map(Double.init).enumerated() {
+      let distribution = 0.5 * erfc(-x / 2.0.squareRoot())
+      let density = exp(-x * x / 2) / (2 * Double.pi).squareRoot()
+      largest.value = max(largest.value, abs(Double(value[index]) - x * distribution) / max(1, abs(x)))
+      largest.slope = max(largest.slope, abs(Double(slope[index]) - (distribution + x * density)))
+    }
+    // What gelu.h promises.
+    #expect(largest.value <= 3e-7 && largest.slope <= 3e-7, "\(largest)")
+    let (values, slopes) = (value.suffix(ends.count), slope.suffix(ends.count))
+    #expect(zip(value, only).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN })
+    #expect(abs(values.first!) < 1e-6 && abs(values.dropFirst(3).first!) < 1e-6, "far on the negative side")
+    #expect(values.dropFirst(1).first == .infinity && values.dropFirst(4).first == 1e30)
+    #expect(values.dropFirst(2).first!.isNaN && slopes.dropFirst(2).first!.isNaN)
+    #expect(values.suffix(2).allSatisfy { $0 == 0 } && slopes.suffix(2).allSatisfy { $0 == 0.5 })
+    #expect(abs(slopes.first!) < 1e-6 && abs(slopes.dropFirst(1).first! - 1) < 1e-6)
+  }
+
   /// A square factor may multiply rows where they are: rows and columns around the sizes of blocks and tiles.
   @Test(arguments: instructions, [(1, 48), (2, 96), (3, 5), (11, 101), (20, 4096), (384, 30)])
   func productsInPlace(instructions: ck_instructions, size: (Int, Int)) {
