@@ -156,13 +156,13 @@ struct NAME(points) {
   int continues;
 };
 
-/// One row of a tile; `plain` if it goes to where nothing is yet, and has whole vectors but for half of one.
+/// One row of a tile; `plain` if it goes to where nothing is yet, and has a multiple of four numbers.
 TARGET INLINE void NAME(write_point)(const int plain, const int vectors, const struct NAME(points) * points, float *to,
                                      const NAME(vector) *value) {
   _Alignas(64) float row[TILE];
   UNROLL for (int v = 0; v < vectors; v++) {
     if (plain)
-      NAME(store_or_half)(to + v * LANES, value[v], v == vectors - 1 && points->width < (size_t)vectors * LANES);
+      NAME(store_but)(v == vectors - 1 ? vectors * LANES - (int)points->width : 0, to + v * LANES, value[v]);
     else
       NAME(store)(row + v * LANES, value[v]);
   }
@@ -295,7 +295,7 @@ TARGET INLINE void NAME(expand_visit)(const int count, const struct ck_axis *axi
   float *field = to + start;
   struct NAME(points) points = {
       n, 0, {field, field + n * row, field + n / 2 * row, field + n / 2 * row}, row, width, first > 0};
-  if (first == 0 && width % (LANES / 2) == 0)
+  if (first == 0 && width % 4 == 0)
     NAME(expand_tile)(1, count, rest, point_count, terms, tiles, TILE, constant, &points);
   else
     NAME(expand_tile)(0, count, rest, point_count, terms, tiles, TILE, constant, &points);

@@ -17,20 +17,26 @@ TARGET INLINE NAME(vector) NAME(load)(const float *p) {
 
 TARGET INLINE void NAME(store)(float *p, NAME(vector) v) { memcpy(p, &v, sizeof v); }
 
-/// All lanes, or the first half of them.
-TARGET INLINE void NAME(store_or_half)(float *to, NAME(vector) v, int half) {
-  if (!half) {
+/// All lanes but the last ones: so many are missing, a multiple of four.
+TARGET INLINE void NAME(store_but)(int missing, float *to, NAME(vector) v) {
+  if (missing == 0) {
     NAME(store)(to, v);
     return;
   }
+#if LANES > 4
+  int done = 0;
 #if LANES == 16
-  NAME(half) first = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
-#elif LANES == 8
-  NAME(half) first = __builtin_shufflevector(v, v, 0, 1, 2, 3);
-#else
-  NAME(half) first = __builtin_shufflevector(v, v, 0, 1);
+  if (missing <= 8) {
+    NAME(half) first = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+    memcpy(to, &first, sizeof first);
+    if (missing == 8) return;
+    v = __builtin_shufflevector(v, v, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11);
+    done = 8;
+  }
 #endif
-  memcpy(to, &first, sizeof first);
+  four rest = __builtin_shufflevector(v, v, 0, 1, 2, 3);
+  memcpy(to + done, &rest, sizeof rest);
+#endif
 }
 
 TARGET INLINE NAME(vector) NAME(all)(float x) {
@@ -188,8 +194,8 @@ struct NAME(block) {
   /// Where they go.
   float *to;
   size_t to_row;
-  /// Whether only half of the last vector of a tile goes there; then a block has neither addend nor factors.
-  int ends_in_half;
+  /// How many lanes of the last vector of a tile do not go there; then a block has neither addend nor factors.
+  int missing;
   /// How they end, as in ck_finish, at the first row and tile: a bias per row, factors and places for slopes that lie
   /// as the result does.
   enum ck_activation kind;
@@ -222,7 +228,7 @@ TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, const s
   const float *a = block->a, *b = block->b, *addend = block->addend;
   float *to = block->to;
   const float *bias = block->bias, *factor = block->factor;
-  const int ends_in_half = block->ends_in_half;
+  const int missing = block->missing;
   for (size_t t = 0; t < block->tiles; t++, b += block->next, to += TILE, addend += addend ? TILE : 0) {
     NAME(vector) sum[PRODUCT_ROWS][PRODUCT_VECTORS];
     UNROLL for (int r = 0; r < rows; r++) {
@@ -248,7 +254,7 @@ TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, const s
       }
     UNROLL for (int r = 0; r < rows; r++) {
       UNROLL for (int v = 0; v < vectors; v++)
-        NAME(store_or_half)(to + r * to_row + v * LANES, sum[r][v], v == vectors - 1 && ends_in_half);
+        NAME(store_but)(v == vectors - 1 ? missing : 0, to + r * to_row + v * LANES, sum[r][v]);
     }
   }
 }
@@ -330,6 +336,7 @@ TARGET static __attribute__((noinline)) void NAME(product_end)(struct NAME(block
   whole.to_row = TILE;
   whole.kind = CK_IDENTITY;
   whole.factor = NULL;
+  whole.missing = 0;
   for (int r = 0; r < rows && block.addend; r++)
     NAME(read_row)(block.addend + r * block.addend_row, width, width, sums + r * TILE);
   if (block.addend) {
@@ -385,10 +392,11 @@ TARGET static void NAME(product)(size_t rows, size_t columns, const struct ck_fa
       if (block.addend) block.addend += done;
       if (block.factor) block.factor += done;
       if (block.slope) block.slope += done;
-      int ends_in_half = rest % LANES == LANES / 2 && !block.addend && !block.factor;
-      if (block.kind == CK_IDENTITY && (rest % LANES == 0 || ends_in_half)) {
-        block.ends_in_half = ends_in_half;
-        NAME(product_block)(height, (int)((rest + LANES - 1) / LANES), &block);
+      size_t vectors = (rest + LANES - 1) / LANES;
+      block.missing = (int)(vectors * LANES - rest);
+      int is_plain = block.missing == 0 || (block.missing % 4 == 0 && !block.addend && !block.factor);
+      if (block.kind == CK_IDENTITY && is_plain) {
+        NAME(product_block)(height, (int)vectors, &block);
       } else {
         NAME(product_end)(block, height, rest);
       }

@@ -196,6 +196,15 @@ KERNEL(void, ck_fold_axis, (size_t m, size_t count, const float *restrict modes,
 // Complex numbers of 16 channels and 8 modes at a time, as a square of reals.
 enum { MODES_AT_ONCE = LANES / 2 };
 
+/// Fetches some modes of a sample, which lie far apart among those of a batch, so that the processor does not foresee them.
+INLINE void fetch_modes(size_t start, size_t m, size_t channels, size_t stride, const float *modes) {
+  for (size_t k = start; k < start + MODES_AT_ONCE && k < m; k++) {
+    const float *mode = modes + k * stride;
+    for (size_t i = 0; i < 2 * channels; i += LANES) __builtin_prefetch(mode + i);
+    __builtin_prefetch(mode + 2 * channels - 1);
+  }
+}
+
 KERNEL(void, ck_scatter_modes, (size_t m, size_t channels, const float *restrict in, size_t stride,
     float *restrict modes), (m, channels, in, stride, modes)) {
   if (m < MODES_AT_ONCE || channels < LANES) {
@@ -206,7 +215,8 @@ KERNEL(void, ck_scatter_modes, (size_t m, size_t channels, const float *restrict
       }
     return;
   }
-  for (size_t start = 0; start < m; start += MODES_AT_ONCE)
+  for (size_t start = 0; start < m; start += MODES_AT_ONCE) {
+    fetch_modes(start + 2 * MODES_AT_ONCE, m, channels, stride, modes);
     for (size_t first = 0; first < channels; first += LANES) {
       size_t k = block_place(start, MODES_AT_ONCE, m), c = block_place(first, LANES, channels);
       lanes v[LANES];
@@ -214,6 +224,7 @@ KERNEL(void, ck_scatter_modes, (size_t m, size_t channels, const float *restrict
       transpose_lanes(v);
       for (size_t i = 0; i < LANES; i++) STORE(modes + (k + i / 2) * stride + i % 2 * channels + c, v[i]);
     }
+  }
 }
 
 KERNEL(void, ck_gather_modes, (size_t m, size_t channels, const float *restrict modes, size_t stride,
@@ -226,7 +237,8 @@ KERNEL(void, ck_gather_modes, (size_t m, size_t channels, const float *restrict 
       }
     return;
   }
-  for (size_t start = 0; start < m; start += MODES_AT_ONCE)
+  for (size_t start = 0; start < m; start += MODES_AT_ONCE) {
+    fetch_modes(start + 2 * MODES_AT_ONCE, m, channels, stride, modes);
     for (size_t first = 0; first < channels; first += LANES) {
       size_t k = block_place(start, MODES_AT_ONCE, m), c = block_place(first, LANES, channels);
       lanes v[LANES];
@@ -234,6 +246,7 @@ KERNEL(void, ck_gather_modes, (size_t m, size_t channels, const float *restrict 
       transpose_lanes(v);
       for (size_t i = 0; i < LANES; i++) STORE(out + ((c + i) * m + k) * 2, v[i]);
     }
+  }
 }
 
 static size_t points_of(const struct ck_axis *axis) { return axis->outer * axis->points * axis->row; }
