@@ -9,8 +9,8 @@ import Synchronization
 public enum Parallelism {
   private static let chosenThreadCount = Atomic<Int>(0)
 
-  /// The number of processors that this process may run on, as it was first asked for.
-  public static let processorCount = Int(ck_processor_count())
+  /// The number of processors that this process may run on, and has time on, as it was first asked for.
+  public static let processorCount = min(Int(ck_processor_count()), ProcessorQuota.current() ?? .max)
 
   /// The number of threads that `parallelFor` uses.
   ///
