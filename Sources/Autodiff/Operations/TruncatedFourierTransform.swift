@@ -295,9 +295,10 @@ public final class TruncatedFourierTransform: Sendable {
         parts.forEach { part in
           ck_expand_some_using(CK_AVX512, channels, axis, part.lowerBound, part.upperBound, scratch, rest)
           parts.forEachBlock(of: part) { rows, place in
+            guard !rows.isEmpty else { return }
             finish(
               rows.lowerBound * columns..<rows.upperBound * columns, rest + place * columns,
-              parts.images * part.count * columns)
+              parts.blocks * part.count * columns)
           }
         }
       }
@@ -344,51 +345,52 @@ public final class TruncatedFourierTransform: Sendable {
 /// The first axis of two, in parts of which the second cache holds all channels: some points and their images, as
 /// `ck_expand_some` makes them.
 private struct AxisParts {
-  /// The points of the axis, those that are no images of others, and those of a part.
   private let points: Int
+  /// The points that are no images of others.
   private let pointCount: Int
+  /// How many of them a part has.
   private let atOnce: Int
   private let pointSize: Int
-  /// A point with its images.
-  let images: Int
+  /// The blocks of rows that a part has: of points, and of their images.
+  let blocks: Int
 
   /// - Parameters:
+  ///   - points: those of the axis.
   ///   - pointSize: the numbers of all channels at a point of the axis.
   ///   - sumCount: the numbers that every part is made of.
   init(points: Int, pointSize: Int, sumCount: Int) {
     self.points = points
     self.pointSize = pointSize
-    images = points % 2 == 0 ? 4 : 2
+    blocks = points % 2 == 0 ? 4 : 2
     pointCount = points % 2 == 0 ? points / 4 + 1 : points / 2 + 1
-    // Not many more parts than it takes: each reads all sums. And whole blocks of the kernels, of 8 rows.
-    let most = max(1, max(40_000, sumCount) / (images * pointSize))
+    // No more parts than the cache asks for, as each reads all sums, of equal sizes, and whole blocks of the kernels, which
+    // have 8 rows.
+    let most = max(1, max(Self.partSize, sumCount) / (blocks * pointSize))
     let count = (pointCount + most - 1) / most
-    let block = 8 / images
-    atOnce = ((pointCount + count - 1) / count + block - 1) / block * block
+    let rows = 8 / blocks
+    atOnce = ((pointCount + count - 1) / count + rows - 1) / rows * rows
   }
 
-  var scratchCount: Int { images * atOnce * pointSize }
+  /// The numbers that a part should have, 160 kB.
+  private static let partSize = 40_000
+
+  var scratchCount: Int { blocks * atOnce * pointSize }
 
   /// Calls `body` with the points of every part.
   func forEach(_ body: (Range<Int>) -> Void) {
     for first in stride(from: 0, to: pointCount, by: atOnce) { body(first..<min(first + atOnce, pointCount)) }
   }
 
-  /// Calls `body` with the rows of a part, up to four ranges of them, and with where the first row of each range is.
+  /// Calls `body` with the rows that each block of a part has, and with the place of the first of them among all rows.
   func forEachBlock(of part: Range<Int>, _ body: (_ rows: Range<Int>, _ place: Int) -> Void) {
-    // The images of point 0 from the ends and of the last of an axis of quarters from the middle are known already.
-    let (first, last, count) = (part.lowerBound, part.upperBound, part.count)
-    let (skipped, half) = (first == 0 ? 1 : 0, points / 2)
-    let isQuarter = points % 4 == 0 && last == pointCount ? 1 : 0
-    func call(_ rows: Range<Int>, _ place: Int) {
-      if !rows.isEmpty { body(rows, place) }
-    }
-    call(part, 0)
-    call(points - last + 1..<points - first - skipped + 1, count)
-    guard images == 4 else { return }
-    call(half - last + 1 + isQuarter..<half - first + 1, 2 * count + isQuarter)
-    if first + skipped < last - isQuarter {
-      call(half + first + skipped..<half + last - isQuarter, 3 * count + skipped)
-    }
+    let (first, last, count, half) = (part.lowerBound, part.upperBound, part.count, points / 2)
+    // Some points are images of themselves: point 0 from the ends, one at a quarter from the middle.
+    let start = max(first, 1)
+    let end = points % 4 == 0 && last == pointCount ? last - 1 : last
+    body(part, 0)
+    body(points - last + 1..<points - start + 1, count)
+    guard blocks == 4 else { return }
+    body(half - end + 1..<half - first + 1, 2 * count + last - end)
+    body(half + start..<max(half + start, half + end), 3 * count + start - first)
   }
 }
