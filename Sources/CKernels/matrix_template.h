@@ -245,6 +245,7 @@ TARGET INLINE void NAME(product_rows)(const int rows, const int vectors, const s
       NAME(finish_tile)(block, rows, t * TILE, sums);
       continue;
     }
+    // Where the addend lies elsewhere, what the result takes the place of is not in the cache.
     if (addend)
       UNROLL for (int r = 0; r < rows; r++) NAME(fetch)(to + r * to_row + TILE, TILE);
     if (factor)

@@ -132,9 +132,7 @@ import Testing
   }
 
   @Test(arguments: [stacks[3], stacks[5], stacks[6], stacks[8]] + inParts)
-  func doesNotDependOnTheNumberOfThreads(
-    stack: Stack
-  ) {
+  func doesNotDependOnTheNumberOfThreads(stack: Stack) {
     let results = withThreadCounts([1, 2, 3]) {
       run(stack) { stack.fused($0) }
     }

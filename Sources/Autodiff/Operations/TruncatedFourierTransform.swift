@@ -270,9 +270,6 @@ public final class TruncatedFourierTransform: Sendable {
     withLeadingAxes { ck_expand_axes(channels, leading.count, $0, scratch, between, field) }
   }
 
-  /// Whether `synthesise(…inParts:…)` leaves the field alone.
-  func isInScratch(channels: Int) -> Bool { quarters == nil && parts(channels: channels) != nil }
-
   /// The same for who goes on at once with some points of all channels.
   ///
   /// - Parameters:
@@ -307,6 +304,9 @@ public final class TruncatedFourierTransform: Sendable {
       finish(0..<points, field, points)
     }
   }
+
+  /// Whether a field in parts is in scratch memory, so that what `synthesise` is given for it is left alone.
+  func isInScratch(channels: Int) -> Bool { quarters == nil && parts(channels: channels) != nil }
 
   /// From the modes of one sample to the sums with cosines and sines of all axes but the last, at its points.
   private func makeSums(
