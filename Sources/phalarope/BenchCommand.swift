@@ -20,7 +20,7 @@ struct BenchCommand: ParsableCommand {
       Benchmarks: \(BenchStage.names.joined(separator: ", ")).
       """)
 
-  @Argument(help: "Parts of the names of the benchmarks to run (default: all).")
+  @Argument(help: "Names of the benchmarks to run, or parts of names (default: all).")
   var cases: [String] = []
 
   @Option(help: "Seconds for each benchmark.")

@@ -34,11 +34,15 @@ import Testing
     }
   }
 
-  @Test func casesAreChosenByParts() throws {
+  @Test func casesAreChosenByNamesAndTheirParts() throws {
     let folder = NSTemporaryDirectory()
     let chosen = try Command.run(["bench", "darcy-solve", "--quick"], in: folder)
     #expect(chosen.status == 0)
     #expect(chosen.output.contains("darcy-solve-421") && !chosen.output.contains("burgers"))
+    // Others begin with this name.
+    let named = try Command.run(["bench", "fno-2d-time", "--quick"], in: folder)
+    #expect(named.status == 0)
+    #expect(named.output.contains("fno-2d-time ") && !named.output.contains("roll-out"))
     let unknown = try Command.run(["bench", "fly", "--quick"], in: folder)
     #expect(unknown.status == 64)
     #expect(unknown.messages.hasPrefix("error: no benchmark has 'fly' in its name; there are fno-1d-1024, "))

@@ -96,15 +96,19 @@ public enum BenchStage {
         + "\n\ncharts: \(charts.map { "\(folder)/\($0.name).svg" }.joined(separator: ", "))")
   }
 
-  /// Those whose names have one of the parts in them; all where there are no parts.
+  /// Those that are named, and those whose names have one of the other parts in them; all where there are no parts.
   private static func choose<Item>(
     _ parts: [String], from all: [Item], name: (Item) -> String
   ) throws -> [Item] {
-    for part in parts where !all.contains(where: { name($0).contains(part) }) {
-      let names = all.map(name).joined(separator: ", ")
-      throw UnknownCase(description: "no benchmark has '\(part)' in its name; there are \(names)")
+    let names = all.map(name)
+    for part in parts where !names.contains(where: { $0.contains(part) }) {
+      throw UnknownCase(
+        description: "no benchmark has '\(part)' in its name; there are \(names.joined(separator: ", "))")
     }
-    return all.filter { item in parts.isEmpty || parts.contains { name(item).contains($0) } }
+    let whole = Set(names)
+    return all.filter { item in
+      parts.isEmpty || parts.contains { whole.contains($0) ? $0 == name(item) : name(item).contains($0) }
+    }
   }
 
   private static func text(_ findings: Findings) -> String {
