@@ -73,10 +73,10 @@ static size_t points_between(const struct part *part, size_t first, size_t last)
 /// or both and their image.
 enum fold { FOLD_NOTHING, FOLD_ENDS, FOLD_MIDDLE, FOLD_BOTH };
 
-/// Inner products pack so many rows of y and so many points of them at a time: 132 KiB, that stay in the second cache,
-/// where rows of fields lie a power of two apart and would push each other out. Adding up the lanes at the end of a piece
-/// costs as much as some hundred points.
-enum { DOT_PANEL = 32, DOT_LENGTH = 1056 };
+/// Inner products pack so many rows of y and so many points of them at a time, where rows of fields lie a power of two apart
+/// and would push each other out: 44 KiB, and of 20 rows what the first cache holds. While a piece is used the next one is
+/// fetched, so that pieces should be short; adding up the lanes at the end of one costs as much as some hundred points.
+enum { DOT_PANEL = 32, DOT_LENGTH = 352 };
 
 typedef float four __attribute__((ext_vector_type(4)));
 

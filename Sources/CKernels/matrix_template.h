@@ -639,14 +639,16 @@ TARGET INLINE void NAME(totals)(const int count, NAME(vector) *v, float *sums) {
   }
 }
 
-/// c[i][j] = or += the inner products of `rows` rows of x with `columns` rows of y, whole vectors.
+/// c[i][j] = or += the inner products of `rows` rows of x with `columns` rows of y, whole vectors; as many numbers of
+/// `soon` are fetched meanwhile.
 TARGET INLINE void NAME(dot_block)(const int rows, const int columns, size_t length, const float *x,
-                                   size_t x_row, const float *y, size_t y_row, int adds, float *c,
+                                   size_t x_row, const float *y, size_t y_row, const float *soon, int adds, float *c,
                                    size_t c_row) {
   NAME(vector) sum[DOT_ROWS * DOT_COLUMNS];
   UNROLL for (int i = 0; i < rows * columns; i++) sum[i] = NAME(all)(0);
   for (size_t p = 0; p < length; p += LANES) {
     NAME(vector) b[DOT_COLUMNS];
+    __builtin_prefetch(soon + p);
     UNROLL for (int j = 0; j < columns; j++) b[j] = NAME(load)(y + j * y_row + p);
     UNROLL for (int i = 0; i < rows; i++) {
       NAME(vector) a = NAME(load)(x + i * x_row + p);
@@ -665,17 +667,18 @@ TARGET INLINE void NAME(dot_block)(const int rows, const int columns, size_t len
 
 /// The same for any number of columns that a block has.
 TARGET INLINE void NAME(dot_rows)(const int rows, int columns, size_t length, const float *x, size_t x_row,
-                                  const float *y, size_t y_row, int adds, float *c, size_t c_row) {
+                                  const float *y, size_t y_row, const float *soon, int adds, float *c,
+                                  size_t c_row) {
   switch (columns) {
-    case 1: NAME(dot_block)(rows, 1, length, x, x_row, y, y_row, adds, c, c_row); break;
-    case 2: NAME(dot_block)(rows, 2, length, x, x_row, y, y_row, adds, c, c_row); break;
-    case 3: NAME(dot_block)(rows, 3, length, x, x_row, y, y_row, adds, c, c_row); break;
+    case 1: NAME(dot_block)(rows, 1, length, x, x_row, y, y_row, soon, adds, c, c_row); break;
+    case 2: NAME(dot_block)(rows, 2, length, x, x_row, y, y_row, soon, adds, c, c_row); break;
+    case 3: NAME(dot_block)(rows, 3, length, x, x_row, y, y_row, soon, adds, c, c_row); break;
 #if DOT_COLUMNS >= 4
-    case 4: NAME(dot_block)(rows, 4, length, x, x_row, y, y_row, adds, c, c_row); break;
+    case 4: NAME(dot_block)(rows, 4, length, x, x_row, y, y_row, soon, adds, c, c_row); break;
 #endif
 #if DOT_COLUMNS >= 6
-    case 5: NAME(dot_block)(rows, 5, length, x, x_row, y, y_row, adds, c, c_row); break;
-    case 6: NAME(dot_block)(rows, 6, length, x, x_row, y, y_row, adds, c, c_row); break;
+    case 5: NAME(dot_block)(rows, 5, length, x, x_row, y, y_row, soon, adds, c, c_row); break;
+    case 6: NAME(dot_block)(rows, 6, length, x, x_row, y, y_row, soon, adds, c, c_row); break;
 #endif
   }
 }
@@ -684,7 +687,6 @@ TARGET INLINE void NAME(dot_rows)(const int rows, int columns, size_t length, co
 TARGET INLINE void NAME(pack_rows)(size_t rows, size_t length, const float *x, size_t x_row, size_t packed_row,
                                    float *packed) {
   for (size_t i = 0; i < rows; i++) {
-    NAME(fetch)(x + i * x_row + length, length);
     memcpy(packed + i * packed_row, x + i * x_row, length * sizeof *x);
     memset(packed + i * packed_row + length, 0, (packed_row - length) * sizeof *x);
   }
@@ -702,7 +704,10 @@ TARGET static void NAME(inner_products)(size_t rows, size_t columns, size_t leng
       size_t part = length - start < DOT_LENGTH ? length - start : DOT_LENGTH;
       size_t whole = (part + LANES - 1) / LANES * LANES;
       int more = adds || start > 0;
-      NAME(pack_rows)(panel_columns, part, y + panel * y_row + start, y_row, whole, packed_y);
+      const float *ys = y + panel * y_row + start;
+      NAME(pack_rows)(panel_columns, part, ys, y_row, whole, packed_y);
+      // Each block fetches a row of the next piece, of y and then of x.
+      size_t soon = start + part < length ? 0 : panel_columns + rows;
       for (size_t i = 0; i < rows;) {
         size_t height = rows - i >= DOT_ROWS ? DOT_ROWS : 1, row = x_row;
         const float *source = x + i * x_row + start;
@@ -711,14 +716,18 @@ TARGET static void NAME(inner_products)(size_t rows, size_t columns, size_t leng
           source = packed_x;
           row = whole;
         }
-        for (size_t block = 0; block < blocks; block++) {
+        for (size_t block = 0; block < blocks; block++, soon++) {
           size_t j = panel_columns * block / blocks, width = panel_columns * (block + 1) / blocks - j;
           float *target = c + i * c_row + panel + j;
-          const float *ys = packed_y + j * whole;
+          const float *packed = packed_y + j * whole, *next = packed;
+          if (soon < panel_columns)
+            next = ys + soon * y_row + part;
+          else if (soon < panel_columns + rows)
+            next = x + (soon - panel_columns) * x_row + start + part;
           if (height == DOT_ROWS)
-            NAME(dot_rows)(DOT_ROWS, (int)width, whole, source, row, ys, whole, more, target, c_row);
+            NAME(dot_rows)(DOT_ROWS, (int)width, whole, source, row, packed, whole, next, more, target, c_row);
           else
-            NAME(dot_rows)(1, (int)width, whole, source, row, ys, whole, more, target, c_row);
+            NAME(dot_rows)(1, (int)width, whole, source, row, packed, whole, next, more, target, c_row);
         }
         i += height;
       }

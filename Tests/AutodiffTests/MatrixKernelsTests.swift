@@ -363,7 +363,8 @@ import Testing
   }
 
   @Test(
-    arguments: instructions, [(1, 1, 1), (5, 7, 16), (4, 6, 33), (9, 13, 85), (2, 41, 300), (3, 20, 5000)])
+    arguments: instructions,
+    [(1, 1, 1), (5, 7, 16), (4, 6, 33), (9, 13, 85), (2, 41, 300), (9, 41, 1100), (3, 20, 5000)])
   func innerProducts(instructions: ck_instructions, size: (Int, Int, Int)) {
     let (rows, columns, length) = size
     let (xStride, yStride, cStride) = (length + 3, length + 1, columns + 2)
