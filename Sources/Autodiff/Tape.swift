@@ -29,6 +29,8 @@ public final class Tape {
 
   private var nodes: [Node] = []
   private var leaves: [ObjectIdentifier: Int] = [:]
+  /// By the weight whose modes they are.
+  private var transposedModes: [ObjectIdentifier: TransposedModes] = [:]
 
   /// A recording tape.
   ///
@@ -66,6 +68,14 @@ public final class Tape {
     return Variable(parameter.value, tape: self, node: nodes.count - 1)
   }
 
+  /// What the way back of one more operation may ask for the transposed matrices of a weight's modes.
+  func transposedModes(of weight: Tensor<Float>) -> TransposedModes {
+    let modes = transposedModes[weight.identity] ?? TransposedModes(weight)
+    transposedModes[weight.identity] = modes
+    modes.addUse()
+    return modes
+  }
+
   func record(_ inputs: [Int], _ pullback: @escaping Pullback) -> Int {
     nodes.append(.operation(inputs: inputs, pullback: pullback))
     return nodes.count - 1
@@ -100,6 +110,7 @@ public final class Tape {
       }
     }
     leaves = [:]
+    transposedModes = [:]
   }
 }
 

@@ -16,6 +16,9 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
   /// The number of elements: the product of the axes' lengths.
   public var count: Int { storage.count }
 
+  /// The same for tensors that share storage.
+  package var identity: ObjectIdentifier { ObjectIdentifier(storage) }
+
   /// The number of axes.
   public var rank: Int { shape.count }
 

@@ -122,6 +122,42 @@ import Testing
     #expect(values.map(\.value) == stack.values, "the input is left alone")
   }
 
+  /// Channels that are the same for all samples give what they would as channels of the field, whose gradient is that of the
+  /// others.
+  @Test(arguments: stacks.suffix(2), [1, 2]) func constantsAreChannels(stack: Stack, count: Int) throws {
+    let field = try #require(stack.field)
+    let constants = randomTensor([count] + stack.grid, sample: 50)
+    let left = run(stack) { p in
+      let own = selectChannels([p[0]], (0..<field - count).map { ChannelPlace(source: 0, channel: $0) })
+      return fourierLayers(own, lifting: p[p.count - 1], constants: constants, stack.variables(p))
+    }
+    let right = run(stack) { p in
+      let samples = p[0].shape[0]
+      let all = Variable(
+        .concatenating((0..<samples).map { _ in constants }).reshaped(to: [samples] + constants.shape))
+      let channels = (0..<field).map { index in
+        index < field - count
+          ? ChannelPlace(source: 0, channel: index)
+          : ChannelPlace(source: 1, channel: index - (field - count))
+      }
+      return fourierLayers(
+        selectChannels([p[0], all], channels), lifting: p[p.count - 1], stack.variables(p))
+    }
+    for (left, right) in zip(left, right) {
+      #expect(try relativeError(#require(left), #require(right)) < 1e-6)  // the order of sums
+    }
+  }
+
+  /// Several uses of a weight on one tape share the transposed matrices of its modes.
+  @Test func layersMayBeAppliedAgain() throws {
+    let stack = Stack(grid: [9, 16], modes: [3, 5], channels: [6, 18, 6], activations: [.gelu, .identity])
+    let fused = run(stack) { p in stack.fused([stack.fused(p)] + p.dropFirst()) }
+    let parts = run(stack) { p in stack.parts([stack.parts(p)] + p.dropFirst()) }
+    for (left, right) in zip(fused, parts) {
+      #expect(try relativeError(#require(left), #require(right)) < 3e-6)  // the order of sums
+    }
+  }
+
   @Test(arguments: [stacks[0], stacks[5], stacks[7]]) func gradient(stack: Stack) {
     let parameters = stack.values.map { Parameter($0) }
     let errors = gradientDisagreements(parameters, step: 3e-3) { tape in

@@ -60,6 +60,12 @@ import Testing
       fourierLayers(p[0], lifting: lifting(p), layers(p), projection: projection(p))
     }
 
+    /// The same, the last channel of the field one of constants.
+    func joined(_ p: [Variable], constants: Tensor<Float>) -> Variable {
+      fourierLayers(
+        p[0], lifting: lifting(p), constants: constants, layers(p), projection: projection(p))
+    }
+
     /// All at once, with the loss.
     func loss(_ p: [Variable], _ comparison: FieldComparison) -> FieldLoss {
       fourierLayers(
@@ -112,6 +118,24 @@ import Testing
       let error = try relativeError(#require(left), #require(right))
       // The order of sums, up to two layers and the projection; sums over all points cancel.
       #expect(error < 1e-5, "\(index): \(error)")
+    }
+  }
+
+  /// A channel that is the same for all samples gives what it would as one of the field.
+  @Test(arguments: [joined[2], joined[3]]) func constantsAreChannels(model: Model) throws {
+    let others = try #require(model.field) - 1
+    let constants = randomTensor([1] + model.grid, sample: 50)
+    let all = Variable(.concatenating([constants, constants, constants]).reshaped(to: [3, 1] + model.grid))
+    let kept = (0..<others).map { ChannelPlace(source: 0, channel: $0) }
+    let left = run(model) { p in
+      model.joined([selectChannels([p[0]], kept)] + p.dropFirst(), constants: constants)
+    }
+    let right = run(model) { p in
+      let field = selectChannels([p[0], all], kept + [ChannelPlace(source: 1, channel: 0)])
+      return model.joined([field] + p.dropFirst())
+    }
+    for (left, right) in zip(left, right) {
+      #expect(try relativeError(#require(left), #require(right)) < 1e-6)  // the order of sums
     }
   }
 

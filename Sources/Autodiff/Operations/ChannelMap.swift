@@ -38,8 +38,10 @@ struct ChannelMap {
     return rowProduct(spectrum, transposed)
   }
 
-  /// From the gradient of the modes of M u to that of the modes of u.
-  func applyAdjoint(_ gradient: Tensor<Float>) -> Tensor<Float> { rowProduct(gradient, matrix) }
+  /// From the gradient of the modes of M u to that of the modes of u, of its first `channels` channels or all.
+  func applyAdjoint(_ gradient: Tensor<Float>, channels: Int? = nil) -> Tensor<Float> {
+    rowProduct(gradient, matrix, columns: channels)
+  }
 
   /// From the modes of u and the gradient of those of M u to the gradient of M.
   ///
@@ -66,15 +68,18 @@ struct ChannelMap {
     return sumOverFirstAxis(terms, shape: matrix.shape)
   }
 
-  /// Every row of a spectrum times a matrix.
-  private func rowProduct(_ spectrum: Tensor<Float>, _ matrix: Tensor<Float>) -> Tensor<Float> {
-    let (inner, columns) = (matrix.shape[0], matrix.shape[1])
+  /// Every row of a spectrum times a matrix, or times its first columns.
+  private func rowProduct(
+    _ spectrum: Tensor<Float>, _ matrix: Tensor<Float>, columns: Int? = nil
+  ) -> Tensor<Float> {
+    let (inner, width) = (matrix.shape[0], matrix.shape[1])
+    let columns = columns ?? width
     return withPointers(spectrum, matrix) { source, matrix in
       Tensor<Float>.filled(Array(spectrum.shape.dropLast()) + [columns]) { result in
         parallelFor(spectrum.count / inner, grain: Self.grain) { range in
           MatrixKernels.product(
             rows: range.count, columns: columns,
-            ck_factors(inner: inner, source + range.lowerBound * inner, matrix, bStride: columns),
+            ck_factors(inner: inner, source + range.lowerBound * inner, matrix, bStride: width),
             into: result + range.lowerBound * columns)
         }
       }

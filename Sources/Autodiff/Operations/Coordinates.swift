@@ -32,21 +32,9 @@ public enum Coordinates: String, Codable, Sendable, CaseIterable {
 public func appendCoordinates(_ u: Variable, _ coordinates: Coordinates, ones: Bool = false) -> Variable {
   if coordinates == .none && !ones { return u }
   let input = FieldShape(u.shape)
-  let sampleCount = input.sampleCount
-  let extra = coordinateChannels(input.grid, coordinates, ones: ones)
-  let stride = sampleCount + extra.count
-  let value = withPointers(u.value, extra) { u, channels in
-    Tensor<Float>.filled(input.shape(channels: input.channels + extra.shape[0])) { result in
-      parallelFor(input.samples) { samples in
-        for sample in samples {
-          let target = result + sample * stride
-          target.update(from: u + sample * sampleCount, count: sampleCount)
-          (target + sampleCount).update(from: channels, count: extra.count)
-        }
-      }
-    }
-  }
-  return Variable(value, from: [u]) { gradient in
+  let channels = coordinateChannels(input.grid, coordinates, ones: ones)
+  let (sampleCount, stride) = (input.sampleCount, input.sampleCount + channels.count)
+  return Variable(appending(channels, to: u.value), from: [u]) { gradient in
     let gradient = gradient
     return [
       gradient.start { gradient in
@@ -62,6 +50,23 @@ public func appendCoordinates(_ u: Variable, _ coordinates: Coordinates, ones: B
   }
 }
 
+/// The field with channels `[c, ...grid]` behind its own that are the same for all samples.
+func appending(_ channels: Tensor<Float>, to u: Tensor<Float>) -> Tensor<Float> {
+  let input = FieldShape(u.shape)
+  let (sampleCount, stride) = (input.sampleCount, input.sampleCount + channels.count)
+  return withPointers(u, channels) { u, channels in
+    Tensor<Float>.filled(input.shape(channels: stride / input.points)) { result in
+      parallelFor(input.samples) { samples in
+        for sample in samples {
+          let target = result + sample * stride
+          target.update(from: u + sample * sampleCount, count: sampleCount)
+          (target + sampleCount).update(from: channels, count: stride - sampleCount)
+        }
+      }
+    }
+  }
+}
+
 /// What `coordinateChannels` gives is determined by.
 private struct CoordinateKey: Hashable {
   let grid: [Int]
@@ -72,8 +77,9 @@ private struct CoordinateKey: Hashable {
 /// The last channels that were made: a roll-out asks for the same ones in every step.
 private let lastCoordinates = Mutex<(key: CoordinateKey, channels: Tensor<Float>)?>(nil)
 
-/// `[axis, ...grid]`: at every point its coordinate along each axis, and behind them ones.
-private func coordinateChannels(_ grid: [Int], _ coordinates: Coordinates, ones: Bool) -> Tensor<Float> {
+/// What `appendCoordinates` appends, `[c, ...grid]`: at every point its coordinate along each axis, and behind them ones
+/// where `ones` asks for them.
+public func coordinateChannels(_ grid: [Int], _ coordinates: Coordinates, ones: Bool) -> Tensor<Float> {
   let key = CoordinateKey(grid: grid, coordinates: coordinates, ones: ones)
   if let last = lastCoordinates.withLock({ $0 }), last.key == key { return last.channels }
   let channels = makeCoordinateChannels(grid, coordinates, ones: ones)

@@ -41,13 +41,15 @@ public struct FourierLayerVariables {
 ///
 /// - Parameter lifting: a matrix `[I, C]`, C at most I: the layers act on `lifting` times the C channels of u. It is
 ///   joined with the first layer, so that the I channels are never made; a bias is a column for a channel of ones.
+/// - Parameter constants: the last of the C channels, `[c, ...grid]`, where they are the same for all samples, as coordinates
+///   and ones are; u has those before them then.
 /// - Parameter projection: a perceptron that acts on what the layers give. Where it pays it is joined with the last
 ///   layer, whose channels are never made then.
 public func fourierLayers(
-  _ u: Variable, lifting: Variable? = nil, _ layers: [FourierLayerVariables],
+  _ u: Variable, lifting: Variable? = nil, constants: Tensor<Float>? = nil, _ layers: [FourierLayerVariables],
   projection: PerceptronVariables? = nil
 ) -> Variable {
-  let stack = FourierStack(u, lifting, layers, projection)
+  let stack = FourierStack(u, lifting, constants, layers, projection)
   let result = recorded(stack, u, lifting, layers, projection)
   guard let projection, stack.projection == nil else { return result }
   return perceptron(result, projection)
@@ -56,10 +58,10 @@ public func fourierLayers(
 /// The loss of what Fourier layers and a projection give: `comparison` of it, in one pass through the projection where
 /// that is possible, as for a `perceptron`.
 public func fourierLayers(
-  _ u: Variable, lifting: Variable? = nil, _ layers: [FourierLayerVariables],
+  _ u: Variable, lifting: Variable? = nil, constants: Tensor<Float>? = nil, _ layers: [FourierLayerVariables],
   projection: PerceptronVariables, comparedWith comparison: FieldComparison
 ) -> FieldLoss {
-  let stack = FourierStack(u, lifting, layers, projection)
+  let stack = FourierStack(u, lifting, constants, layers, projection)
   guard let joined = stack.projection, comparison.isByDifferences, joined.needsGradient else {
     let result = recorded(stack, u, lifting, layers, projection)
     return stack.projection == nil
@@ -99,6 +101,8 @@ private struct FourierStack {
   final class Layer {
     let kernel: SpectralKernel
     let weight: Tensor<Float>
+    /// For the way back to the layer's input.
+    let transposed: TransposedModes?
     let skipWeight: Tensor<Float>
     let skipBias: Tensor<Float>
     let activation: Activation
@@ -119,14 +123,17 @@ private struct FourierStack {
 
     /// - Parameters:
     ///   - input: the axes of what the layer acts on.
+    ///   - constants: so many of the field's channels are constants.
     ///   - lifting, projection: what may be joined with it: the first and the last layer have them.
     ///   - inputNeedsGradient, fieldNeedsGradient: of what comes before the layer, and before the lifting.
+    ///   - tape: on which the layer is recorded.
     init(
-      _ variables: FourierLayerVariables, input: FieldShape, lifting: Lifting?,
-      projection: PerceptronVariables?, inputNeedsGradient: Bool, fieldNeedsGradient: Bool
+      _ variables: FourierLayerVariables, input: FieldShape, constants: Int, lifting: Lifting?,
+      projection: PerceptronVariables?, inputNeedsGradient: Bool, fieldNeedsGradient: Bool, tape: Tape?
     ) {
       kernel = SpectralKernel(input: input, weight: variables.weight.shape)
       weight = variables.weight.value
+      transposed = inputNeedsGradient ? tape?.transposedModes(of: weight) : nil
       skipWeight = variables.skipWeight.value
       skipBias = variables.skipBias.value
       activation = variables.activation
@@ -144,6 +151,7 @@ private struct FourierStack {
       fieldWeight =
         lifting.map { [inputWeight] in ChannelMap(matrix: inputWeight).product($0.map.matrix) }
         ?? inputWeight
+      variableChannels = fieldWeight.shape[1] - constants
       weightNeedsGradient = variables.weight.needsGradient
       skipNeedsGradient = variables.skipWeight.needsGradient || variables.skipBias.needsGradient
       needsGradient =
@@ -155,6 +163,8 @@ private struct FourierStack {
 
     /// The channels of the field.
     var channels: Int { fieldWeight.shape[1] }
+    /// The first of them, whose gradient may be wanted: all but constants.
+    let variableChannels: Int
     /// The numbers of one sample of the field.
     var fieldCount: Int { channels * kernel.input.points }
     /// Whether the gradients of what `fieldWeight` is made of are wanted, or that of b.
@@ -201,14 +211,24 @@ private struct FourierStack {
   }
 
   let layers: [Layer]
+  /// What comes behind the channels of u.
+  let constants: Tensor<Float>?
 
   /// The projection that is joined with the last layer.
   var projection: Projection? { layers[layers.count - 1].projection }
 
   init(
-    _ u: Variable, _ lifting: Variable?, _ layers: [FourierLayerVariables], _ projection: PerceptronVariables?
+    _ u: Variable, _ lifting: Variable?, _ constants: Tensor<Float>?, _ layers: [FourierLayerVariables],
+    _ projection: PerceptronVariables?
   ) {
-    let (input, inputGradient) = (FieldShape(u.shape), u.needsGradient)
+    precondition(
+      constants.map { lifting != nil && Array($0.shape.dropFirst()) == FieldShape(u.shape).grid } ?? true,
+      "constants \(constants?.shape ?? []) behind a field \(u.shape), with a lifting alone")
+    let constantCount = constants?.shape[0] ?? 0
+    let (own, inputGradient) = (FieldShape(u.shape), u.needsGradient)
+    let input = FieldShape(own.shape(channels: own.channels + constantCount))
+    self.constants = constants
+    let tape = inputs(u, lifting, layers, projection).lazy.compactMap(\.tape).first
     let lifting = lifting.map { Lifting(matrix: $0.value, needsGradient: $0.needsGradient) }
     if let lifting {
       precondition(
@@ -219,9 +239,10 @@ private struct FourierStack {
     var needsGradient = inputGradient || lifting?.needsGradient ?? false
     self.layers = layers.enumerated().map { index, variables in
       let layer = Layer(
-        variables, input: shape, lifting: index == 0 ? lifting : nil,
+        variables, input: shape, constants: index == 0 ? constantCount : 0,
+        lifting: index == 0 ? lifting : nil,
         projection: index == layers.count - 1 ? projection : nil, inputNeedsGradient: needsGradient,
-        fieldNeedsGradient: index == 0 ? inputGradient : needsGradient)
+        fieldNeedsGradient: index == 0 ? inputGradient : needsGradient, tape: tape)
       shape = FieldShape(shape.shape(channels: layer.kernel.outputs))
       needsGradient = layer.needsGradient
       return layer
@@ -266,8 +287,8 @@ private struct FourierStack {
   private func forwardToProjection(_ u: Tensor<Float>) -> (
     value: Tensor<Float>, traces: [Trace], mixed: Tensor<Float>?
   ) {
-    var value = u
-    var spectrum = layers[0].kernel.analyse(.forward, u, channels: layers[0].channels)
+    var value = constants.map { appending($0, to: u) } ?? u
+    var spectrum = layers[0].kernel.analyse(.forward, value, channels: layers[0].channels)
     var traces: [Trace] = []
     for (index, layer) in layers.enumerated() {
       var fieldSpectrum: Tensor<Float>?
@@ -378,14 +399,15 @@ private struct FourierStack {
         layer.skipNeedsGradient ? bias.map(fromProjection) : nil,
       ])
       guard layer.inputNeedsGradient else { continue }
-      modes = layer.kernel.mixAdjoint(modes, layer.weight)
+      modes = layer.kernel.mixAdjoint(
+        modes, layer.weight, transposed: layer.transposed?.matrices(by: layer.kernel))
       if let lifting = layer.lifting {
         if let fieldWeight, let spectrum = traces[index].fieldSpectrum {
           liftingGradient = lifting.gradient(
             composed: fieldWeight, skipWeight: layer.inputWeight, spectrum: spectrum, lifted: modes)
         }
         guard layer.fieldNeedsGradient else { continue }
-        modes = lifting.map.applyAdjoint(modes)
+        modes = lifting.map.applyAdjoint(modes, channels: layer.variableChannels)
       }
       step = goBack(index, step.sums, modes, traces)
     }
@@ -455,26 +477,28 @@ private struct FourierStack {
     let previous = index > 0 ? layers[index - 1] : nil
     let trace = index > 0 ? traces[index - 1] : nil
     let derivative = trace?.derivative
+    let channels = layer.variableChannels
     var (modes, terms) = (Tensor<Float>.empty, Tensor<Float>.empty)
-    let result = Tensor<Float>.filled(kernel.input.shape(channels: layer.channels)) { result in
+    let result = Tensor<Float>.filled(kernel.input.shape(channels: channels)) { result in
       withTargets(of: previous, &modes, &terms) { modes, terms in
         withPointers(
           sums, spectrum, layer.fieldWeight, derivative ?? layer.weight, trace?.field ?? layer.weight
         ) { sums, spectrum, fieldWeight, derivative, u in
           kernel.forEachSample(previous?.kernel) { sample, scratch in
-            let target = sample * layer.fieldCount
+            let target = sample * channels * points
             kernel.synthesise(
-              .adjoint, sample, channels: layer.channels, spectrum, inParts: result + target,
+              .adjoint, sample, channels: channels, spectrum, inParts: result + target,
               scratch: scratch
             ) { range, modes, stride in
               let (source, start) = (sample * layer.outputCount + range.lowerBound, target + range.lowerBound)
               let factor = previous?.activation == .gelu ? derivative + start : nil
               if layer.projection != nil {
-                ck_add_rows_f32(layer.channels, range.count, points, sums + start, factor, result + start)
+                let own = sums + sample * layer.fieldCount + range.lowerBound
+                ck_add_rows_f32(channels, range.count, points, own, factor, result + start)
                 return
               }
               MatrixKernels.product(
-                rows: layer.channels, columns: range.count,
+                rows: channels, columns: range.count,
                 ck_factors(
                   inner: kernel.outputs, transposed: fieldWeight, stride: layer.channels, sums + source,
                   bStride: points),

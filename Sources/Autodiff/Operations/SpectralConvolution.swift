@@ -142,27 +142,47 @@ struct SpectralKernel {
   }
 
   /// dspectrum[mode] = dmixed[mode] · R[mode]ᴴ.
-  func mixAdjoint(_ dmixed: Tensor<Float>, _ weight: Tensor<Float>) -> Tensor<Float> {
+  ///
+  /// - Parameter transposed: what `transposed` gives for R, where it is at hand.
+  func mixAdjoint(
+    _ dmixed: Tensor<Float>, _ weight: Tensor<Float>, transposed: Tensor<Float>? = nil
+  ) -> Tensor<Float> {
     let batch = planar(row: 2 * outputs, imaginary: outputs)
     let matrix = planar(row: inputs, imaginary: inputs * outputs, conjugate: true)
     let result = planar(row: 2 * inputs, imaginary: inputs)
-    return withPointers(dmixed, weight) { dy, r in
+    let count = 2 * inputs * outputs
+    return withPointers(dmixed, weight, transposed ?? weight) { dy, r, turned in
       Tensor<Float>.filled([modeCount, samples, 2, inputs]) { dx in
         parallelFor(modeCount, grain: grain) { range in
-          withScratch(2 * inputs * outputs) { transposed in
+          withScratch(transposed == nil ? count : 0) { own in
             for mode in range {
-              for part in 0..<2 {
-                ck_transpose(
-                  inputs, outputs, r + (mode * 2 + part) * inputs * outputs,
-                  transposed + part * inputs * outputs)
-              }
+              if transposed == nil { transpose(r + mode * count, into: own) }
               ck_planar_product(
-                samples, inputs, outputs, batch, dy + mode * samples * 2 * outputs, matrix, transposed,
-                result, dx + mode * samples * 2 * inputs)
+                samples, inputs, outputs, batch, dy + mode * samples * 2 * outputs, matrix,
+                transposed == nil ? UnsafePointer(own) : turned + mode * count, result,
+                dx + mode * samples * 2 * inputs)
             }
           }
         }
       }
+    }
+  }
+
+  /// R[mode]ᵀ of all modes, one after the other: `[2, O, I]` each.
+  func transposed(_ weight: Tensor<Float>) -> Tensor<Float> {
+    let count = 2 * inputs * outputs
+    return weight.start { r in
+      Tensor<Float>.filled([modeCount, 2, outputs, inputs]) { turned in
+        parallelFor(modeCount, grain: grain) { range in
+          for mode in range { transpose(r + mode * count, into: turned + mode * count) }
+        }
+      }
+    }
+  }
+
+  private func transpose(_ matrix: UnsafePointer<Float>, into turned: UnsafeMutablePointer<Float>) {
+    for part in 0..<2 {
+      ck_transpose(inputs, outputs, matrix + part * inputs * outputs, turned + part * inputs * outputs)
     }
   }
 
@@ -186,5 +206,25 @@ struct SpectralKernel {
 
   private func planar(row: Int, imaginary: Int, conjugate: Bool = false) -> ck_planar {
     ck_planar(row: row, column: 1, imaginary: imaginary, conjugate: conjugate ? 1 : 0)
+  }
+}
+
+/// The transposed matrices of a weight's modes for the ways back of all operations of a tape that use it, as the steps of a
+/// roll-out do: made by the first that asks, if there are several.
+final class TransposedModes {
+  private let weight: Tensor<Float>
+  private var uses = 0
+  private var matrices: Tensor<Float>?
+
+  /// For the modes of `weight`.
+  init(_ weight: Tensor<Float>) { self.weight = weight }
+
+  /// One more operation may ask.
+  func addUse() { uses += 1 }
+
+  /// The matrices as `kernel`, of any of the operations, makes them; nil for a single one, which does as well without.
+  func matrices(by kernel: SpectralKernel) -> Tensor<Float>? {
+    if uses > 1, matrices == nil { matrices = kernel.transposed(weight) }
+    return matrices
   }
 }

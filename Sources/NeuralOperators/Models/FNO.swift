@@ -190,7 +190,8 @@ public struct FNO: ProjectedModel {
     // The projection is joined with the last layer where nothing is cropped between them.
     if !isPadded, let stack = stack(u, on: tape) {
       return fourierLayers(
-        stack.input, lifting: stack.lifting, stack.layers, projection: projection.variables(on: tape))
+        stack.input, lifting: stack.lifting, constants: stack.constants, stack.layers,
+        projection: projection.variables(on: tape))
     }
     return projection(hiddenFields(u, on: tape), on: tape)
   }
@@ -199,8 +200,8 @@ public struct FNO: ProjectedModel {
   public func loss(_ u: Variable, comparedWith comparison: FieldComparison, on tape: Tape) -> FieldLoss {
     if !isPadded, let stack = stack(u, on: tape) {
       return fourierLayers(
-        stack.input, lifting: stack.lifting, stack.layers, projection: projection.variables(on: tape),
-        comparedWith: comparison)
+        stack.input, lifting: stack.lifting, constants: stack.constants, stack.layers,
+        projection: projection.variables(on: tape), comparedWith: comparison)
     }
     return projection.loss(hiddenFields(u, on: tape), comparedWith: comparison, on: tape)
   }
@@ -210,7 +211,7 @@ public struct FNO: ProjectedModel {
   /// What fused Fourier layers take, or nil if not all layers are of that kind.
   private func stack(
     _ u: Variable, on tape: Tape
-  ) -> (input: Variable, lifting: Variable?, layers: [FourierLayerVariables])? {
+  ) -> (input: Variable, lifting: Variable?, constants: Tensor<Float>?, layers: [FourierLayerVariables])? {
     precondition(
       u.shape.count == configuration.dimensions + 2 && u.shape[1] == configuration.inputChannels,
       "an FNO for \(configuration.inputChannels) channels in \(configuration.dimensions)-d got \(u.shape)")
@@ -220,16 +221,21 @@ public struct FNO: ProjectedModel {
     let linear = (lifting as? PointwiseLinear).flatMap {
       $0.weight.value.shape[1] < configuration.width ? $0 : nil
     }
+    if let linear, !isPadded {
+      let constants = coordinateChannels(Array(u.shape[2...]), configuration.coordinates, ones: true)
+      return (u, linear.matrix(on: tape), constants, variables)
+    }
+    // What is padded is padded with its coordinates.
     var v = appendCoordinates(u, configuration.coordinates, ones: linear != nil)
     if linear == nil { v = lifting(v, on: tape) }
-    return (pad(v, by: configuration.padding), linear?.matrix(on: tape), variables)
+    return (pad(v, by: configuration.padding), linear?.matrix(on: tape), nil, variables)
   }
 
   /// What the projection acts on.
   public func hiddenFields(_ u: Variable, on tape: Tape) -> Variable {
     var v: Variable
     if let stack = stack(u, on: tape) {
-      v = fourierLayers(stack.input, lifting: stack.lifting, stack.layers)
+      v = fourierLayers(stack.input, lifting: stack.lifting, constants: stack.constants, stack.layers)
     } else {
       v = pad(lifting(appendCoordinates(u, configuration.coordinates), on: tape), by: configuration.padding)
       for layer in layers { v = layer(v, on: tape) }
