@@ -249,6 +249,135 @@ KERNEL(void, ck_gather_modes, (size_t m, size_t channels, const float *restrict 
   }
 }
 
+/// The numbers of one sample's modes (row, k) at 16 channels from c on, real parts and imaginary ones.
+#define MODE(row, k) (modes + ((row) * m + (k)) * stride + c)
+#define RE(row, k) LOAD(MODE(row, k))
+#define IM(row, k) LOAD(MODE(row, k) + channels)
+
+/// Fetches the modes k, k + 1, ... of the frequencies f and -f.
+INLINE void fetch_pairs(size_t f, size_t k, size_t n, size_t m, size_t channels, size_t stride, const float *modes) {
+  fetch_modes(k, m, channels, stride, modes + f * m * stride);
+  fetch_modes(k, m, channels, stride, modes + (2 * n - f) * m * stride);
+}
+
+INLINE void store_square(lanes v[LANES], size_t row, float *out) {
+  transpose_lanes(v);
+  for (size_t i = 0; i < LANES; i++) STORE(out + i * row, v[i]);
+}
+
+INLINE void load_square(const float *in, size_t row, lanes v[LANES]) {
+  for (size_t i = 0; i < LANES; i++) v[i] = LOAD(in + i * row);
+  transpose_lanes(v);
+}
+
+/// The factors of the cosines and sines of the frequency f, which has the modes f if it is less than n and -f if it is
+/// not 0.
+INLINE void gather_frequency(const int has_positive, const int has_negative, size_t f, size_t n, size_t m,
+                             size_t channels, const float *modes, size_t stride, float *out, size_t out_row) {
+  for (size_t start = 0; start < m; start += MODES_AT_ONCE) {
+    size_t k = block_place(start, MODES_AT_ONCE, m);
+    if (f < n) fetch_pairs(f + 1, k, n, m, channels, stride, modes);
+    for (size_t first = 0; first < channels; first += LANES) {
+      size_t c = block_place(first, LANES, channels);
+      lanes v[LANES];
+      UNROLL for (size_t i = 0; i < MODES_AT_ONCE; i++) {
+        v[2 * i] = has_positive ? RE(f, k + i) : RE(2 * n - f, k + i);
+        v[2 * i + 1] = has_positive ? IM(f, k + i) : IM(2 * n - f, k + i);
+        if (has_positive && has_negative) {
+          v[2 * i] += RE(2 * n - f, k + i);
+          v[2 * i + 1] += IM(2 * n - f, k + i);
+        }
+      }
+      float *to = out + c * out_row + 2 * k;
+      store_square(v, out_row, to + 2 * f * m);
+      if (!has_negative) continue;
+      UNROLL for (size_t i = 0; i < MODES_AT_ONCE; i++) {
+        v[2 * i] = has_positive ? IM(2 * n - f, k + i) - IM(f, k + i) : IM(2 * n - f, k + i);
+        v[2 * i + 1] = has_positive ? RE(f, k + i) - RE(2 * n - f, k + i) : -RE(2 * n - f, k + i);
+      }
+      store_square(v, out_row, to + 2 * (n + f) * m);
+    }
+  }
+}
+
+KERNEL(void, ck_gather_folded, (size_t n, size_t m, size_t channels, const float *restrict modes, size_t stride,
+    float *restrict out, size_t out_row), (n, m, channels, modes, stride, out, out_row)) {
+  if (m < MODES_AT_ONCE || channels < LANES) {
+    for (size_t c = 0; c < channels; c++)
+      for (size_t k = 0; k < m; k++) {
+        float *to = out + c * out_row + 2 * k;
+        to[0] = *MODE(0, k);
+        to[1] = MODE(0, k)[channels];
+        for (size_t f = 1; f <= n; f++) {
+          const float *negative = MODE(2 * n - f, k), *positive = MODE(f, k);
+          float re = f < n ? positive[0] : 0, im = f < n ? positive[channels] : 0;
+          to[2 * f * m] = re + negative[0];
+          to[2 * f * m + 1] = im + negative[channels];
+          to[2 * (n + f) * m] = negative[channels] - im;
+          to[2 * (n + f) * m + 1] = re - negative[0];
+        }
+      }
+    return;
+  }
+  gather_frequency(1, 0, 0, n, m, channels, modes, stride, out, out_row);
+  for (size_t f = 1; f < n; f++) gather_frequency(1, 1, f, n, m, channels, modes, stride, out, out_row);
+  gather_frequency(0, 1, n, n, m, channels, modes, stride, out, out_row);
+}
+
+/// The modes f, if it is less than n, and -f, if it is not 0, of the sums with cosines and sines of the frequency f.
+INLINE void scatter_frequency(const int has_positive, const int has_negative, size_t f, size_t n, size_t m,
+                              size_t channels, const float *in, size_t in_row, size_t stride, float *modes) {
+  for (size_t start = 0; start < m; start += MODES_AT_ONCE) {
+    size_t k = block_place(start, MODES_AT_ONCE, m);
+    if (f < n) fetch_pairs(f + 1, k, n, m, channels, stride, modes);
+    for (size_t first = 0; first < channels; first += LANES) {
+      size_t c = block_place(first, LANES, channels);
+      const float *from = in + c * in_row + 2 * k;
+      lanes p[LANES], q[LANES] = {{0}};
+      load_square(from + 2 * f * m, in_row, p);
+      if (has_negative) load_square(from + 2 * (n + f) * m, in_row, q);
+      UNROLL for (size_t i = 0; i < MODES_AT_ONCE; i++) {
+        if (has_positive) {
+          STORE(MODE(f, k + i), has_negative ? p[2 * i] + q[2 * i + 1] : p[2 * i]);
+          STORE(MODE(f, k + i) + channels, has_negative ? p[2 * i + 1] - q[2 * i] : p[2 * i + 1]);
+        }
+        if (has_negative) {
+          STORE(MODE(2 * n - f, k + i), p[2 * i] - q[2 * i + 1]);
+          STORE(MODE(2 * n - f, k + i) + channels, p[2 * i + 1] + q[2 * i]);
+        }
+      }
+    }
+  }
+}
+
+KERNEL(void, ck_scatter_unfolded, (size_t n, size_t m, size_t channels, const float *restrict in, size_t in_row,
+    size_t stride, float *restrict modes), (n, m, channels, in, in_row, stride, modes)) {
+  if (m < MODES_AT_ONCE || channels < LANES) {
+    for (size_t c = 0; c < channels; c++)
+      for (size_t k = 0; k < m; k++) {
+        const float *from = in + c * in_row + 2 * k;
+        MODE(0, k)[0] = from[0];
+        MODE(0, k)[channels] = from[1];
+        for (size_t f = 1; f <= n; f++) {
+          const float *p = from + 2 * f * m, *q = from + 2 * (n + f) * m;
+          MODE(2 * n - f, k)[0] = p[0] - q[1];
+          MODE(2 * n - f, k)[channels] = p[1] + q[0];
+          if (f == n) break;
+          MODE(f, k)[0] = p[0] + q[1];
+          MODE(f, k)[channels] = p[1] - q[0];
+        }
+      }
+    return;
+  }
+  scatter_frequency(1, 0, 0, n, m, channels, in, in_row, stride, modes);
+  for (size_t f = 1; f < n; f++) scatter_frequency(1, 1, f, n, m, channels, in, in_row, stride, modes);
+  scatter_frequency(0, 1, n, n, m, channels, in, in_row, stride, modes);
+}
+
+#undef MODE
+#undef RE
+#undef IM
+
 static size_t points_of(const struct ck_axis *axis) { return axis->outer * axis->points * axis->row; }
 
 static size_t sums_of(const struct ck_axis *axis) { return axis->outer * (2 * axis->m + 1) * axis->row; }

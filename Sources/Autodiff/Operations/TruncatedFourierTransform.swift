@@ -74,6 +74,8 @@ public final class TruncatedFourierTransform: Sendable {
   private var points: Int { grid.reduce(1, *) }
   private var leadingModes: Int { leading.reduce(1) { $0 * 2 * $1.modes } }
   private var leadingSums: Int { leading.reduce(1) { $0 * $1.sums } }
+  /// The modes of the first of three axes.
+  private var outerModes: Int { leading.count == 2 ? 2 * leading[0].modes : 1 }
 
   /// Why `modes` cannot be kept on `grid`, or nil if they can.
   public static func problem(grid: [Int], modes: [Int]) -> String? {
@@ -219,19 +221,25 @@ public final class TruncatedFourierTransform: Sendable {
         rows: channels * leadingSums, columns: kept,
         ck_factors(inner: columns, sums, matrix, bStride: kept), into: source)
     }
-    // Cosine and sine sums become modes, axis by axis.
-    var (before, behind) = (channels, leadingSums)
-    for axis in leading {
-      behind /= axis.sums
-      let row = behind * kept
-      for index in 0..<before {
+    // Cosine and sine sums become modes, axis by axis, the last of them on their way to the spectrum.
+    guard let inner = leading.last else {
+      ck_scatter_modes(modeCount, channels, source, stride, spectrum)
+      return
+    }
+    let row = inner.sums * kept
+    if let outer = leading.first, leading.count == 2 {
+      for channel in 0..<channels {
         ck_unfold_axis(
-          axis.modes, row / 2, source + index * axis.sums * row, target + index * 2 * axis.modes * row)
+          outer.modes, row / 2, source + channel * outer.sums * row, target + channel * 2 * outer.modes * row)
       }
-      before *= 2 * axis.modes
       swap(&source, &target)
     }
-    ck_scatter_modes(modeCount, channels, source, stride, spectrum)
+    let blocks = outerModes
+    for block in 0..<blocks {
+      ck_scatter_unfolded(
+        inner.modes, columnModes, channels, source + block * row, blocks * row, stride,
+        spectrum + block * 2 * inner.modes * columnModes * stride)
+    }
   }
 
   /// Calls `body` with every axis but the last, if there are any, as kernels want them.
@@ -315,17 +323,23 @@ public final class TruncatedFourierTransform: Sendable {
   ) {
     var (source, target) = (scratch, scratch + modeBufferCount(channels))
     let kept = 2 * columnModes
-    ck_gather_modes(modeCount, channels, spectrum, stride, source)
-    var (before, behind) = (channels * leadingModes, 1)
-    for axis in leading.reversed() {
-      before /= 2 * axis.modes
-      let row = behind * kept
-      for index in 0..<before {
-        ck_fold_axis(
-          axis.modes, row / 2, source + index * 2 * axis.modes * row, target + index * axis.sums * row)
+    if let inner = leading.last {
+      let (blocks, row) = (outerModes, inner.sums * kept)
+      for block in 0..<blocks {
+        ck_gather_folded(
+          inner.modes, columnModes, channels, spectrum + block * 2 * inner.modes * columnModes * stride,
+          stride, source + block * row, blocks * row)
       }
-      behind *= axis.sums
-      swap(&source, &target)
+      if let outer = leading.first, leading.count == 2 {
+        for channel in 0..<channels {
+          ck_fold_axis(
+            outer.modes, row / 2, source + channel * 2 * outer.modes * row,
+            target + channel * outer.sums * row)
+        }
+        swap(&source, &target)
+      }
+    } else {
+      ck_gather_modes(modeCount, channels, spectrum, stride, source)
     }
     (direction == .forward ? synthesisMatrix.0 : analysisMatrix.transposed).start { matrix in
       MatrixKernels.product(

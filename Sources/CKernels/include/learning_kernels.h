@@ -226,6 +226,16 @@ void ck_scatter_modes(size_t m, size_t channels, const float *in, size_t stride,
 /// The inverse of ck_scatter_modes.
 void ck_gather_modes(size_t m, size_t channels, const float *modes, size_t stride, float *out);
 
+/// ck_unfold_axis, of an axis with 2 n modes of m numbers each, and ck_scatter_modes in one pass.
+///
+/// From sums [2 n + 1][m][2] for every channel, in_row numbers apart.
+void ck_scatter_unfolded(size_t n, size_t m, size_t channels, const float *in, size_t in_row, size_t stride,
+                         float *modes);
+
+/// ck_gather_modes and ck_fold_axis in one pass.
+void ck_gather_folded(size_t n, size_t m, size_t channels, const float *modes, size_t stride, float *out,
+                      size_t out_row);
+
 /// The sum of n elements.
 double ck_sum_f32(size_t n, const float *x);
 
