@@ -68,7 +68,7 @@ public final class Tape {
     return Variable(parameter.value, tape: self, node: nodes.count - 1)
   }
 
-  /// What the way back of one more operation may ask for the transposed matrices of a weight's modes.
+  /// The transposed matrices of a weight's modes, for the way back of one more operation.
   func transposedModes(of weight: Tensor<Float>) -> TransposedModes {
     let modes = transposedModes[weight.identity] ?? TransposedModes(weight)
     transposedModes[weight.identity] = modes

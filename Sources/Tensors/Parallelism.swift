@@ -12,6 +12,12 @@ public enum Parallelism {
   /// The number of processors that this process may run on, and has time on, as it was first asked for.
   public static let processorCount = min(Int(ck_processor_count()), ProcessorQuota.current() ?? .max)
 
+  /// The number of processors that this process may run on, if control groups grant it the time of fewer.
+  public static var processorsWithoutTime: Int? {
+    let present = Int(ck_processor_count())
+    return present > processorCount ? present : nil
+  }
+
   /// The number of threads that `parallelFor` uses.
   ///
   /// Results do not depend on it. It may change at any time, also while others compute: who makes something for every

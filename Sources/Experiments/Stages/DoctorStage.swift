@@ -48,9 +48,12 @@ public enum DoctorStage {
       ("compiler", findings.software.compiler),
       ("system", findings.machine.system),
       ("processor", findings.machine.processor),
-      ("processors", "\(findings.machine.processors), \(findings.machine.threads) threads in use"),
-      ("memory", "\(findings.machine.memory / (1 << 20)) MiB"),
+      ("processors", "\(findings.machine.processors), threads in use: \(findings.machine.threads)"),
     ]
+    if let present = Parallelism.processorsWithoutTime {
+      rows.append(("", "of \(present): control groups grant no more processor time"))
+    }
+    rows.append(("memory", "\(findings.machine.memory / (1 << 20)) MiB"))
     if findings.instructions.inUse != findings.instructions.ofMachine {
       rows.append(
         ("instructions", "\(findings.instructions.ofMachine) but for \(Instructions.variable): see kernels"))
