@@ -31,6 +31,7 @@ public struct FourierLayerVariables {
   }
 
   fileprivate var all: [Variable] { [weight, skipWeight, skipBias] }
+  fileprivate var tape: Tape? { weight.tape ?? skipWeight.tape ?? skipBias.tape }
 }
 
 /// Fourier layers one after the other: the same as `fourierLayer` of each.
@@ -221,14 +222,18 @@ private struct FourierStack {
     _ u: Variable, _ lifting: Variable?, _ constants: Tensor<Float>?, _ layers: [FourierLayerVariables],
     _ projection: PerceptronVariables?
   ) {
-    precondition(
-      constants.map { lifting != nil && Array($0.shape.dropFirst()) == FieldShape(u.shape).grid } ?? true,
-      "constants \(constants?.shape ?? []) behind a field \(u.shape), with a lifting alone")
-    let constantCount = constants?.shape[0] ?? 0
     let (own, inputGradient) = (FieldShape(u.shape), u.needsGradient)
-    let input = FieldShape(own.shape(channels: own.channels + constantCount))
+    var (input, constantCount) = (own, 0)
+    if let constants {
+      precondition(
+        lifting != nil && constants.shape.dropFirst().elementsEqual(own.grid),
+        "constants \(constants.shape) behind a field \(u.shape), with a lifting alone")
+      constantCount = constants.shape[0]
+      input = FieldShape(own.shape(channels: own.channels + constantCount))
+    }
     self.constants = constants
-    let tape = inputs(u, lifting, layers, projection).lazy.compactMap(\.tape).first
+    // What a layer's input may depend on; looked up without an array, as predictions do it too.
+    let tape = u.tape ?? lifting?.tape ?? layers.lazy.compactMap { $0.tape }.first
     let lifting = lifting.map { Lifting(matrix: $0.value, needsGradient: $0.needsGradient) }
     if let lifting {
       precondition(
