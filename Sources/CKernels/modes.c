@@ -132,6 +132,18 @@ INLINE size_t block_place(size_t start, size_t size, size_t length) {
   return start + size <= length ? start : length - size;
 }
 
+/// The columns of a square whose rows are so far apart.
+INLINE void load_square(const float *in, size_t row, lanes v[LANES]) {
+  for (size_t i = 0; i < LANES; i++) v[i] = LOAD(in + i * row);
+  transpose_lanes(v);
+}
+
+/// Stores the columns of a square so that its rows are so far apart.
+INLINE void store_square(lanes v[LANES], size_t row, float *out) {
+  transpose_lanes(v);
+  for (size_t i = 0; i < LANES; i++) STORE(out + i * row, v[i]);
+}
+
 KERNEL(void, ck_transpose, (size_t rows, size_t columns, const float *restrict in, float *restrict out),
     (rows, columns, in, out)) {
   if (rows < LANES || columns < LANES) {
@@ -143,8 +155,7 @@ KERNEL(void, ck_transpose, (size_t rows, size_t columns, const float *restrict i
     for (size_t first = 0; first < columns; first += LANES) {
       size_t r = block_place(start, LANES, rows), j = block_place(first, LANES, columns);
       lanes v[LANES];
-      for (int i = 0; i < LANES; i++) v[i] = LOAD(in + (r + i) * columns + j);
-      transpose_lanes(v);
+      load_square(in + r * columns + j, columns, v);
       for (int i = 0; i < LANES; i++) STORE(out + (j + i) * rows + r, v[i]);
     }
 }
@@ -220,8 +231,7 @@ KERNEL(void, ck_scatter_modes, (size_t m, size_t channels, const float *restrict
     for (size_t first = 0; first < channels; first += LANES) {
       size_t k = block_place(start, MODES_AT_ONCE, m), c = block_place(first, LANES, channels);
       lanes v[LANES];
-      for (size_t i = 0; i < LANES; i++) v[i] = LOAD(in + ((c + i) * m + k) * 2);
-      transpose_lanes(v);
+      load_square(in + (c * m + k) * 2, 2 * m, v);
       for (size_t i = 0; i < LANES; i++) STORE(modes + (k + i / 2) * stride + i % 2 * channels + c, v[i]);
     }
   }
@@ -243,8 +253,7 @@ KERNEL(void, ck_gather_modes, (size_t m, size_t channels, const float *restrict 
       size_t k = block_place(start, MODES_AT_ONCE, m), c = block_place(first, LANES, channels);
       lanes v[LANES];
       for (size_t i = 0; i < LANES; i++) v[i] = LOAD(modes + (k + i / 2) * stride + i % 2 * channels + c);
-      transpose_lanes(v);
-      for (size_t i = 0; i < LANES; i++) STORE(out + ((c + i) * m + k) * 2, v[i]);
+      store_square(v, 2 * m, out + (c * m + k) * 2);
     }
   }
 }
@@ -258,16 +267,6 @@ KERNEL(void, ck_gather_modes, (size_t m, size_t channels, const float *restrict 
 INLINE void fetch_pairs(size_t f, size_t k, size_t n, size_t m, size_t channels, size_t stride, const float *modes) {
   fetch_modes(k, m, channels, stride, modes + f * m * stride);
   fetch_modes(k, m, channels, stride, modes + (2 * n - f) * m * stride);
-}
-
-INLINE void store_square(lanes v[LANES], size_t row, float *out) {
-  transpose_lanes(v);
-  for (size_t i = 0; i < LANES; i++) STORE(out + i * row, v[i]);
-}
-
-INLINE void load_square(const float *in, size_t row, lanes v[LANES]) {
-  for (size_t i = 0; i < LANES; i++) v[i] = LOAD(in + i * row);
-  transpose_lanes(v);
 }
 
 /// The factors of the cosines and sines of the frequency f, which has the modes f if it is less than n and -f if it is

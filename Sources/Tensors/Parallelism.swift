@@ -9,14 +9,11 @@ import Synchronization
 public enum Parallelism {
   private static let chosenThreadCount = Atomic<Int>(0)
 
-  /// The number of processors that this process may run on, and has time on, as it was first asked for.
-  public static let processorCount = min(Int(ck_processor_count()), ProcessorQuota.current() ?? .max)
+  /// The number of processors that this process may run on, whether it has time on them or not.
+  public static let presentProcessorCount = Int(ck_processor_count())
 
-  /// The number of processors that this process may run on, if control groups grant it the time of fewer.
-  public static var processorsWithoutTime: Int? {
-    let present = Int(ck_processor_count())
-    return present > processorCount ? present : nil
-  }
+  /// The number of processors that this process may run on, and has time on, as it was first asked for.
+  public static let processorCount = min(presentProcessorCount, ProcessorQuota.current() ?? .max)
 
   /// The number of threads that `parallelFor` uses.
   ///

@@ -18,18 +18,18 @@ import Testing
     let stride = 2 * channels * samples
     let source = noise(channels * sums, 1)
     var unfolded = [Float](repeating: 0, count: channels * 2 * modes)
-    // The other samples' modes, and what is behind them, are left alone.
+    for channel in 0..<channels {
+      unfolded.withUnsafeMutableBufferPointer { target in
+        source.withUnsafeBufferPointer {
+          ck_unfold_axis(
+            n, m, $0.baseAddress! + channel * sums, target.baseAddress! + channel * 2 * modes)
+        }
+      }
+    }
+    // The modes of sample 1 are left alone.
     var plain = noise(modes * stride, 2)
     var fused = plain
     for sample in 0..<samples where sample != 1 {
-      for channel in 0..<channels {
-        unfolded.withUnsafeMutableBufferPointer { target in
-          source.withUnsafeBufferPointer {
-            ck_unfold_axis(
-              n, m, $0.baseAddress! + channel * sums, target.baseAddress! + channel * 2 * modes)
-          }
-        }
-      }
       plain.withUnsafeMutableBufferPointer {
         ck_scatter_modes(modes, channels, unfolded, stride, $0.baseAddress! + sample * 2 * channels)
       }

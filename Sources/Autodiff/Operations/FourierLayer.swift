@@ -115,6 +115,8 @@ private struct FourierStack {
     let inputWeight: Tensor<Float>
     /// The same for the field: it, or it times P.
     let fieldWeight: Tensor<Float>
+    /// How many of the field's channels are no constants: the first ones, whose gradient may be wanted.
+    let variableChannels: Int
     let weightNeedsGradient: Bool
     let skipNeedsGradient: Bool
     /// Whether anything before this layer, or in it, needs a gradient; and before it alone; and the field.
@@ -164,8 +166,6 @@ private struct FourierStack {
 
     /// The channels of the field.
     var channels: Int { fieldWeight.shape[1] }
-    /// The first of them, whose gradient may be wanted: all but constants.
-    let variableChannels: Int
     /// The numbers of one sample of the field.
     var fieldCount: Int { channels * kernel.input.points }
     /// Whether the gradients of what `fieldWeight` is made of are wanted, or that of b.

@@ -50,8 +50,9 @@ public enum DoctorStage {
       ("processor", findings.machine.processor),
       ("processors", "\(findings.machine.processors), threads in use: \(findings.machine.threads)"),
     ]
-    if let present = Parallelism.processorsWithoutTime {
-      rows.append(("", "of \(present): control groups grant no more processor time"))
+    if Parallelism.presentProcessorCount > findings.machine.processors {
+      rows.append(
+        ("", "of \(Parallelism.presentProcessorCount): control groups grant no more processor time"))
     }
     rows.append(("memory", "\(findings.machine.memory / (1 << 20)) MiB"))
     if findings.instructions.inUse != findings.instructions.ofMachine {
