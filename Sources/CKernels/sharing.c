@@ -55,27 +55,63 @@ static void increase(struct number *number) {
   pthread_mutex_unlock(&number->lock);
 }
 
-/// A thread that does shares of loops, each time that its number of orders grows.
+/// Whether a thread has been asked to help with a loop, and whether it has begun.
+enum { FREE, ASKED, AT_WORK };
+
+/// A thread that helps with loops.
 struct helper {
-  _Alignas(64) struct number orders;
+  _Alignas(64) atomic_int state;
+  /// Grows whenever the thread is asked.
+  struct number orders;
+};
+
+/// How many pieces of a thread's own part have been taken.
+struct part {
+  _Alignas(64) atomic_int taken;
 };
 
 // All of these belong to the caller that holds the lock.
 static pthread_mutex_t caller = PTHREAD_MUTEX_INITIALIZER;
 static struct helper helpers[MOST_HELPERS];
 static int helper_count;
-static void (*shared_work)(void *, int);
-static void *shared_context;
-// How many helpers have not done their share; the last one to do it says so in `finished`.
+static struct {
+  int threads, pieces, is_backward;
+  void (*work)(void *, int);
+  void *context;
+} loop;
+static struct part parts[MOST_HELPERS + 1];
+// How many threads are not done with the loop; a helper that is the last one says so in `finished`.
 static atomic_int unfinished;
 static struct number finished = NUMBER_INITIALIZER;
 
+/// Where the part of a thread begins.
+static int part_start(int thread) { return (int)((int64_t)loop.pieces * thread / loop.threads); }
+
+/// Does the pieces of the thread's own part, then what is left of the others'.
+static void work_as(int thread) {
+  for (int other = 0; other < loop.threads; other++) {
+    int owner = (thread + other) % loop.threads;
+    int start = part_start(owner), count = part_start(owner + 1) - start;
+    for (;;) {
+      int piece = atomic_fetch_add_explicit(&parts[owner].taken, 1, memory_order_relaxed);
+      if (piece >= count) break;
+      loop.work(loop.context, start + (loop.is_backward ? count - 1 - piece : piece));
+    }
+  }
+}
+
 static void *help(void *argument) {
   int index = (int)(intptr_t)argument;
+  struct helper *helper = helpers + index;
   is_sharing = 1;
-  for (int done = 0;; done = (int)((unsigned)done + 1)) {
-    wait_while(&helpers[index].orders, done);
-    shared_work(shared_context, index + 1);
+  for (int seen = 0;;) {
+    wait_while(&helper->orders, seen);
+    seen = atomic_load(&helper->orders.value);
+    // A loop that is done by now is not waiting for this thread.
+    int expected = ASKED;
+    if (!atomic_compare_exchange_strong(&helper->state, &expected, AT_WORK)) continue;
+    work_as(index + 1);
+    atomic_store(&helper->state, FREE);
     if (atomic_fetch_sub(&unfinished, 1) == 1) increase(&finished);
   }
   return NULL;
@@ -83,6 +119,7 @@ static void *help(void *argument) {
 
 static int start_helper(void) {
   struct helper *helper = helpers + helper_count;
+  atomic_store(&helper->state, FREE);
   helper->orders = (struct number)NUMBER_INITIALIZER;
   // Interruptions are for the threads that were there before; what a thread does to itself stays its own.
   sigset_t interruptions, before;
@@ -99,23 +136,35 @@ static int start_helper(void) {
   return 1;
 }
 
-int ck_share(int shares, void (*work)(void *context, int share), void *context) {
-  if (shares > MOST_HELPERS + 1 || pthread_mutex_trylock(&caller)) return 0;
-  while (helper_count < shares - 1) {
+int ck_share(int threads, int pieces, void (*work)(void *context, int piece), void *context) {
+  if (threads > MOST_HELPERS + 1 || pthread_mutex_trylock(&caller)) return 0;
+  while (helper_count < threads - 1) {
     if (!start_helper()) {
       pthread_mutex_unlock(&caller);
       return 0;
     }
   }
   int before = atomic_load(&finished.value);
-  shared_work = work;
-  shared_context = context;
-  atomic_store(&unfinished, shares - 1);
-  for (int i = 0; i < shares - 1; i++) increase(&helpers[i].orders);
+  loop.threads = threads;
+  loop.pieces = pieces;
+  loop.is_backward = !loop.is_backward;
+  loop.work = work;
+  loop.context = context;
+  for (int i = 0; i < threads; i++) atomic_store_explicit(&parts[i].taken, 0, memory_order_relaxed);
+  atomic_store(&unfinished, threads);
+  for (int i = 0; i < threads - 1; i++) {
+    atomic_store(&helpers[i].state, ASKED);
+    increase(&helpers[i].orders);
+  }
   is_sharing = 1;
-  work(context, 0);
+  work_as(0);
   is_sharing = 0;
-  if (shares > 1) wait_while(&finished, before);
+  int done = 1;
+  for (int i = 0; i < threads - 1; i++) {
+    int expected = ASKED;
+    done += atomic_compare_exchange_strong(&helpers[i].state, &expected, FREE);
+  }
+  if (atomic_fetch_sub(&unfinished, done) > done) wait_while(&finished, before);
   pthread_mutex_unlock(&caller);
   return 1;
 }

@@ -65,12 +65,16 @@ public enum Parallelism {
 /// - Parameter grain: the fewest indices that are worth a range of their own.
 public func parallelFor(_ count: Int, grain: Int = 1, _ body: (Range<Int>) -> Void) {
   Parallelism.prepared
-  let chunks = min(Parallelism.threadCount, count / max(1, grain))
-  guard chunks > 1, ck_is_sharing() == 0 else {
+  let worthwhile = count / max(1, grain)
+  let threads = min(Parallelism.threadCount, worthwhile)
+  guard threads > 1, ck_is_sharing() == 0 else {
     if count > 0 { body(0..<count) }
     return
   }
-  share(chunks) { chunk in body(count * chunk / chunks..<count * (chunk + 1) / chunks) }
+  let pieces = min(worthwhile, 10 * threads)
+  share(pieces, threads: threads) { piece in
+    body(count * piece / pieces..<count * (piece + 1) / pieces)
+  }
 }
 
 /// Calls `body` once per index, handing out indices one at a time: for work of uneven cost.
@@ -88,7 +92,7 @@ public func parallelForEach(
     return
   }
   let next = Atomic<Int>(0)
-  share(workers) { worker in
+  share(workers, threads: workers) { worker in
     while true {
       let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
       guard index < count else { return }
@@ -110,22 +114,22 @@ public func parallelMap<Element, Result>(
   }
 }
 
-/// Calls `body` with every number below `shares`, each on a thread of its own, and returns when all calls have.
+/// Calls `body` with every number below `pieces`, on so many threads, and returns when all calls have.
 ///
 /// The threads of `ck_share` wait awake for the next loop for a moment, those of Dispatch have to be woken, which takes as
 /// long as a short loop. They serve one caller at a time; Dispatch serves the others.
-private func share(_ shares: Int, _ body: (Int) -> Void) {
+private func share(_ pieces: Int, threads: Int, _ body: (_ piece: Int) -> Void) {
   withoutActuallyEscaping(body) { body in
     var work = SharedWork(body: body)
     let isDone = withUnsafeMutablePointer(to: &work) { work in
-      ck_share(Int32(shares), { SharedWork.call($0!, share: $1) }, work)
+      ck_share(Int32(threads), Int32(pieces), { SharedWork.call($0!, piece: $1) }, work)
     }
     if isDone != 0 { return }
     nonisolated(unsafe) let body = body
-    DispatchQueue.concurrentPerform(iterations: shares) { share in
+    DispatchQueue.concurrentPerform(iterations: threads) { thread in
       ck_set_sharing(1)
       defer { ck_set_sharing(0) }
-      body(share)
+      for piece in pieces * thread / threads..<pieces * (thread + 1) / threads { body(piece) }
     }
   }
 }
@@ -134,7 +138,7 @@ private func share(_ shares: Int, _ body: (Int) -> Void) {
 private struct SharedWork {
   let body: (Int) -> Void
 
-  static func call(_ work: UnsafeMutableRawPointer, share: Int32) {
-    work.assumingMemoryBound(to: SharedWork.self).pointee.body(Int(share))
+  static func call(_ work: UnsafeMutableRawPointer, piece: Int32) {
+    work.assumingMemoryBound(to: SharedWork.self).pointee.body(Int(piece))
   }
 }

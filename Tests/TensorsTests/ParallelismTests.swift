@@ -23,6 +23,27 @@ import Testing
     #expect(visits.withLock { $0 } == [Int](repeating: 3, count: count))
   }
 
+  /// While one thread is held up, the others do what it had before it.
+  @Test(arguments: [2, 3]) func whatAThreadDoesNotGetToIsDoneByOthers(threads: Int) {
+    let count = 1000
+    let calls = Atomic<Int>(0)
+    let visited = Atomic<Int>(0)
+    let leftWhileHeld = withThreadCounts([threads]) {
+      let left = Atomic<Int>(-1)
+      parallelFor(count) { range in
+        if calls.wrappingAdd(1, ordering: .relaxed).oldValue == 0 {
+          // Long enough for a thread to wake, on a busy machine too.
+          for _ in 0..<10_000 where visited.load(ordering: .relaxed) < count - range.count { usleep(1000) }
+          left.store(count - range.count - visited.load(ordering: .relaxed), ordering: .relaxed)
+        }
+        visited.add(range.count, ordering: .relaxed)
+      }
+      return left.load(ordering: .relaxed)
+    }
+    #expect(leftWhileHeld == [0])
+    #expect(visited.load(ordering: .relaxed) == count)
+  }
+
   /// The outer loop is shared out, the inner ones run whole on the thread that meets them.
   @Test func loopsInsideLoopsStayOnTheirThread() {
     let ranges = withThreadCounts([3]) {
