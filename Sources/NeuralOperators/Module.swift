@@ -10,11 +10,19 @@ public protocol Module {
   /// The value of this map at `u`, `[sample, channel, ...grid]`.
   func callAsFunction(_ u: Variable, on tape: Tape) -> Variable
 
-  /// The loss of that value; a model may find it together with what its last layer does.
+  /// The value at a field that is made of channels of others; a model may take them from where they are.
+  func callAsFunction(_ u: ChannelSelection, on tape: Tape) -> Variable
+
+  /// The loss of the value at u; a model may find it together with what its last layer does.
   func loss(_ u: Variable, comparedWith comparison: FieldComparison, on tape: Tape) -> FieldLoss
 }
 
 extension Module {
+  /// The value at the field, made before it.
+  public func callAsFunction(_ u: ChannelSelection, on tape: Tape) -> Variable {
+    self(selectChannels(u), on: tape)
+  }
+
   /// The loss of the value, found after it.
   public func loss(_ u: Variable, comparedWith comparison: FieldComparison, on tape: Tape) -> FieldLoss {
     comparison.loss(of: self(u, on: tape))

@@ -41,7 +41,12 @@ import Testing
 
     /// All at once.
     func fused(_ p: [Variable]) -> Variable {
-      fourierLayers(p[0], lifting: field == nil ? nil : p[p.count - 1], variables(p))
+      fused(ChannelSelection(p[0]), p)
+    }
+
+    /// The same of another field.
+    func fused(_ u: ChannelSelection, _ p: [Variable]) -> Variable {
+      fourierLayers(u, lifting: field == nil ? nil : p[p.count - 1], variables(p))
     }
 
     /// Layer by layer, each from its parts.
@@ -129,7 +134,7 @@ import Testing
     let constants = randomTensor([count] + stack.grid, sample: 50)
     let left = run(stack) { p in
       let own = selectChannels([p[0]], (0..<field - count).map { ChannelPlace(source: 0, channel: $0) })
-      return fourierLayers(own, lifting: p[p.count - 1], constants: constants, stack.variables(p))
+      return fourierLayers(ChannelSelection(own), lifting: p[p.count - 1], constants: constants, stack.variables(p))
     }
     let right = run(stack) { p in
       let samples = p[0].shape[0]
@@ -141,10 +146,29 @@ import Testing
           : ChannelPlace(source: 1, channel: index - (field - count))
       }
       return fourierLayers(
-        selectChannels([p[0], all], channels), lifting: p[p.count - 1], stack.variables(p))
+        ChannelSelection(selectChannels([p[0], all], channels)), lifting: p[p.count - 1], stack.variables(p))
     }
     for (left, right) in zip(left, right) {
       #expect(try relativeError(#require(left), #require(right)) < 1e-6)  // the order of sums
+    }
+  }
+
+  /// A field that is made of channels of several, the ends of one that needs no gradient and one taken twice, gives what it
+  /// would if it were made before.
+  @Test(arguments: stacks.suffix(6) + inParts) func fieldsOfChannels(stack: Stack) throws {
+    let channels = stack.values[0].shape[1]
+    let frozen = Variable(randomTensor(stack.values[0].shape, sample: 51))
+    let ends = [ChannelPlace(source: 0, channel: 0)]
+    let places = ends + (1..<channels).map { ChannelPlace(source: 1, channel: max(1, $0 - 1)) } + ends
+    // One more than there are channels: the last variable one goes.
+    let kept = Array(places[..<(channels - 1)] + ends)
+    let left = run(stack) { p in stack.fused(ChannelSelection([frozen, p[0]], kept), p) }
+    let right = run(stack) { p in stack.fused([selectChannels([frozen, p[0]], kept)] + p.dropFirst()) }
+    for (left, right) in zip(left, right) {
+      switch (left, right) {
+      case (nil, nil): break
+      default: #expect(try relativeError(#require(left), #require(right)) < 1e-6)  // the order of sums
+      }
     }
   }
 

@@ -56,25 +56,29 @@ import Testing
     }
 
     /// All at once.
-    func joined(_ p: [Variable]) -> Variable {
-      fourierLayers(p[0], lifting: lifting(p), layers(p), projection: projection(p))
+    func joined(_ p: [Variable]) -> Variable { joined(ChannelSelection(p[0]), p) }
+
+    /// The same of another field.
+    func joined(_ field: ChannelSelection, _ p: [Variable]) -> Variable {
+      fourierLayers(field, lifting: lifting(p), layers(p), projection: projection(p))
     }
 
     /// The same, the last channel of the field one of constants.
     func joined(_ p: [Variable], constants: Tensor<Float>) -> Variable {
       fourierLayers(
-        p[0], lifting: lifting(p), constants: constants, layers(p), projection: projection(p))
+        ChannelSelection(p[0]), lifting: lifting(p), constants: constants, layers(p), projection: projection(p))
     }
 
     /// All at once, with the loss.
     func loss(_ p: [Variable], _ comparison: FieldComparison) -> FieldLoss {
       fourierLayers(
-        p[0], lifting: lifting(p), layers(p), projection: projection(p), comparedWith: comparison)
+        ChannelSelection(p[0]), lifting: lifting(p), layers(p), projection: projection(p),
+        comparedWith: comparison)
     }
 
     /// The layers, and then the perceptron.
     func parts(_ p: [Variable]) -> Variable {
-      perceptron(fourierLayers(p[0], lifting: lifting(p), layers(p)), projection(p))
+      perceptron(fourierLayers(ChannelSelection(p[0]), lifting: lifting(p), layers(p)), projection(p))
     }
   }
 
@@ -134,6 +138,17 @@ import Testing
       let field = selectChannels([p[0], all], kept + [ChannelPlace(source: 1, channel: 0)])
       return model.joined([field] + p.dropFirst())
     }
+    for (left, right) in zip(left, right) {
+      #expect(try relativeError(#require(left), #require(right)) < 1e-6)  // the order of sums
+    }
+  }
+
+  /// The way back to some channels of the field alone.
+  @Test(arguments: joined) func someChannelsAreConstant(model: Model) throws {
+    let frozen = Variable(randomTensor(model.values[0].shape, sample: 51))
+    let places = (0..<model.values[0].shape[1]).map { ChannelPlace(source: $0 == 1 ? 1 : 0, channel: $0) }
+    let left = run(model) { p in model.joined(ChannelSelection([frozen, p[0]], places), p) }
+    let right = run(model) { p in model.joined([selectChannels([frozen, p[0]], places)] + p.dropFirst()) }
     for (left, right) in zip(left, right) {
       #expect(try relativeError(#require(left), #require(right)) < 1e-6)  // the order of sums
     }

@@ -38,8 +38,8 @@ struct ChannelMap {
     return rowProduct(spectrum, transposed)
   }
 
-  /// From the gradient of the modes of M u to that of the modes of u, of its first `channels` channels or all.
-  func applyAdjoint(_ gradient: Tensor<Float>, channels: Int? = nil) -> Tensor<Float> {
+  /// From the gradient of the modes of M u to that of the modes of u, of those `channels` or all.
+  func applyAdjoint(_ gradient: Tensor<Float>, channels: Range<Int>? = nil) -> Tensor<Float> {
     rowProduct(gradient, matrix, columns: channels)
   }
 
@@ -68,19 +68,20 @@ struct ChannelMap {
     return sumOverFirstAxis(terms, shape: matrix.shape)
   }
 
-  /// Every row of a spectrum times a matrix, or times its first columns.
+  /// Every row of a spectrum times a matrix, or times some of its columns.
   private func rowProduct(
-    _ spectrum: Tensor<Float>, _ matrix: Tensor<Float>, columns: Int? = nil
+    _ spectrum: Tensor<Float>, _ matrix: Tensor<Float>, columns: Range<Int>? = nil
   ) -> Tensor<Float> {
     let (inner, width) = (matrix.shape[0], matrix.shape[1])
-    let columns = columns ?? width
+    let columns = columns ?? 0..<width
     return withPointers(spectrum, matrix) { source, matrix in
-      Tensor<Float>.filled(Array(spectrum.shape.dropLast()) + [columns]) { result in
+      Tensor<Float>.filled(Array(spectrum.shape.dropLast()) + [columns.count]) { result in
         parallelFor(spectrum.count / inner, grain: Self.grain) { range in
           MatrixKernels.product(
-            rows: range.count, columns: columns,
-            ck_factors(inner: inner, source + range.lowerBound * inner, matrix, bStride: width),
-            into: result + range.lowerBound * columns)
+            rows: range.count, columns: columns.count,
+            ck_factors(
+              inner: inner, source + range.lowerBound * inner, matrix + columns.lowerBound, bStride: width),
+            into: result + range.lowerBound * columns.count)
         }
       }
     }

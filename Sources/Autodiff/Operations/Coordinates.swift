@@ -34,7 +34,7 @@ public func appendCoordinates(_ u: Variable, _ coordinates: Coordinates, ones: B
   let input = FieldShape(u.shape)
   let channels = coordinateChannels(input.grid, coordinates, ones: ones)
   let (sampleCount, stride) = (input.sampleCount, input.sampleCount + channels.count)
-  return Variable(appending(channels, to: u.value), from: [u]) { gradient in
+  return Variable(ChannelSelection(u).field(with: channels), from: [u]) { gradient in
     let gradient = gradient
     return [
       gradient.start { gradient in
@@ -47,23 +47,6 @@ public func appendCoordinates(_ u: Variable, _ coordinates: Coordinates, ones: B
         }
       }
     ]
-  }
-}
-
-/// The field with channels `[c, ...grid]` behind its own that are the same for all samples.
-func appending(_ channels: Tensor<Float>, to u: Tensor<Float>) -> Tensor<Float> {
-  let input = FieldShape(u.shape)
-  let (sampleCount, stride) = (input.sampleCount, input.sampleCount + channels.count)
-  return withPointers(u, channels) { u, channels in
-    Tensor<Float>.filled(input.shape(channels: stride / input.points)) { result in
-      parallelFor(input.samples) { samples in
-        for sample in samples {
-          let target = result + sample * stride
-          target.update(from: u + sample * sampleCount, count: sampleCount)
-          (target + sampleCount).update(from: channels, count: stride - sampleCount)
-        }
-      }
-    }
   }
 }
 

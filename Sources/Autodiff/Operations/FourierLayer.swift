@@ -8,7 +8,7 @@ public func fourierLayer(
   _ u: Variable, weight: Variable, skipWeight: Variable, skipBias: Variable, activation: Activation
 ) -> Variable {
   fourierLayers(
-    u,
+    ChannelSelection(u),
     [
       FourierLayerVariables(
         weight: weight, skipWeight: skipWeight, skipBias: skipBias, activation: activation)
@@ -40,6 +40,7 @@ public struct FourierLayerVariables {
 /// it is in the cache. Forward that is the way back to the grid, the skip connection, the activation and the next
 /// layer's transform; backward the same from the gradient of one layer's modes to that of the layer before it.
 ///
+/// - Parameter u: channels of which the field is made; the way back goes to those that need a gradient.
 /// - Parameter lifting: a matrix `[I, C]`, C at most I: the layers act on `lifting` times the C channels of u. It is
 ///   joined with the first layer, so that the I channels are never made; a bias is a column for a channel of ones.
 /// - Parameter constants: the last of the C channels, `[c, ...grid]`, where they are the same for all samples, as coordinates
@@ -47,7 +48,8 @@ public struct FourierLayerVariables {
 /// - Parameter projection: a perceptron that acts on what the layers give. Where it pays it is joined with the last
 ///   layer, whose channels are never made then.
 public func fourierLayers(
-  _ u: Variable, lifting: Variable? = nil, constants: Tensor<Float>? = nil, _ layers: [FourierLayerVariables],
+  _ u: ChannelSelection, lifting: Variable? = nil, constants: Tensor<Float>? = nil,
+  _ layers: [FourierLayerVariables],
   projection: PerceptronVariables? = nil
 ) -> Variable {
   let stack = FourierStack(u, lifting, constants, layers, projection)
@@ -59,7 +61,8 @@ public func fourierLayers(
 /// The loss of what Fourier layers and a projection give: `comparison` of it, in one pass through the projection where
 /// that is possible, as for a `perceptron`.
 public func fourierLayers(
-  _ u: Variable, lifting: Variable? = nil, constants: Tensor<Float>? = nil, _ layers: [FourierLayerVariables],
+  _ u: ChannelSelection, lifting: Variable? = nil, constants: Tensor<Float>? = nil,
+  _ layers: [FourierLayerVariables],
   projection: PerceptronVariables, comparedWith comparison: FieldComparison
 ) -> FieldLoss {
   let stack = FourierStack(u, lifting, constants, layers, projection)
@@ -68,7 +71,7 @@ public func fourierLayers(
     return stack.projection == nil
       ? perceptron(result, projection, comparedWith: comparison) : comparison.loss(of: result)
   }
-  let (step, distances, traces) = stack.differences(u.value, comparison)
+  let (step, distances, traces) = stack.differences(u, comparison)
   let kept = HandOver(step)
   return comparison.loss(squaredDistances: distances, from: inputs(u, lifting, layers, projection)) {
     factors in
@@ -78,10 +81,10 @@ public func fourierLayers(
 
 /// What the layers give, with the projection if it is joined with them.
 private func recorded(
-  _ stack: FourierStack, _ u: Variable, _ lifting: Variable?, _ layers: [FourierLayerVariables],
+  _ stack: FourierStack, _ u: ChannelSelection, _ lifting: Variable?, _ layers: [FourierLayerVariables],
   _ projection: PerceptronVariables?
 ) -> Variable {
-  let (value, traces) = stack.forward(u.value)
+  let (value, traces) = stack.forward(u)
   let joined = stack.projection == nil ? nil : projection
   return Variable(value, from: inputs(u, lifting, layers, joined)) { (gradient: consuming Tensor<Float>) in
     stack.adjoint(stack.enterLast(gradient, traces), traces)
@@ -90,9 +93,10 @@ private func recorded(
 
 /// What `fourierLayers` depends on.
 private func inputs(
-  _ u: Variable, _ lifting: Variable?, _ layers: [FourierLayerVariables], _ projection: PerceptronVariables?
+  _ u: ChannelSelection, _ lifting: Variable?, _ layers: [FourierLayerVariables],
+  _ projection: PerceptronVariables?
 ) -> [Variable] {
-  [u] + (lifting.map { [$0] } ?? []) + layers.flatMap(\.all) + (projection?.all ?? [])
+  u.sources + (lifting.map { [$0] } ?? []) + layers.flatMap(\.all) + (projection?.all ?? [])
 }
 
 /// The two directions of some Fourier layers.
@@ -115,24 +119,24 @@ private struct FourierStack {
     let inputWeight: Tensor<Float>
     /// The same for the field: it, or it times P.
     let fieldWeight: Tensor<Float>
-    /// How many of the field's channels are no constants: the first ones, whose gradient may be wanted.
-    let variableChannels: Int
+    /// Those of the field's channels whose gradient is found: those that need one, or with no lifting all if any does.
+    let variableChannels: Range<Int>
     let weightNeedsGradient: Bool
     let skipNeedsGradient: Bool
     /// Whether anything before this layer, or in it, needs a gradient; and before it alone; and the field.
     let needsGradient: Bool
     let inputNeedsGradient: Bool
-    let fieldNeedsGradient: Bool
+    var fieldNeedsGradient: Bool { !variableChannels.isEmpty }
 
     /// - Parameters:
     ///   - input: the axes of what the layer acts on.
-    ///   - constants: so many of the field's channels are constants.
+    ///   - variableChannels: those of the field whose gradient may be wanted.
     ///   - lifting, projection: what may be joined with it: the first and the last layer have them.
-    ///   - inputNeedsGradient, fieldNeedsGradient: of what comes before the layer, and before the lifting.
+    ///   - inputNeedsGradient: of what comes before the layer.
     ///   - tape: on which the layer is recorded.
     init(
-      _ variables: FourierLayerVariables, input: FieldShape, constants: Int, lifting: Lifting?,
-      projection: PerceptronVariables?, inputNeedsGradient: Bool, fieldNeedsGradient: Bool, tape: Tape?
+      _ variables: FourierLayerVariables, input: FieldShape, variableChannels: Range<Int>, lifting: Lifting?,
+      projection: PerceptronVariables?, inputNeedsGradient: Bool, tape: Tape?
     ) {
       kernel = SpectralKernel(input: input, weight: variables.weight.shape)
       weight = variables.weight.value
@@ -154,14 +158,14 @@ private struct FourierStack {
       fieldWeight =
         lifting.map { [inputWeight] in ChannelMap(matrix: inputWeight).product($0.map.matrix) }
         ?? inputWeight
-      variableChannels = fieldWeight.shape[1] - constants
+      self.variableChannels =
+        lifting == nil && !variableChannels.isEmpty ? 0..<kernel.inputs : variableChannels
       weightNeedsGradient = variables.weight.needsGradient
       skipNeedsGradient = variables.skipWeight.needsGradient || variables.skipBias.needsGradient
       needsGradient =
         inputNeedsGradient || weightNeedsGradient || skipNeedsGradient
         || self.projection?.needsGradient ?? false
       self.inputNeedsGradient = inputNeedsGradient
-      self.fieldNeedsGradient = fieldNeedsGradient
     }
 
     /// The channels of the field.
@@ -212,6 +216,8 @@ private struct FourierStack {
   }
 
   let layers: [Layer]
+  /// To what u is made of.
+  let wayBack: ChannelReturn
   /// What comes behind the channels of u.
   let constants: Tensor<Float>?
 
@@ -219,21 +225,21 @@ private struct FourierStack {
   var projection: Projection? { layers[layers.count - 1].projection }
 
   init(
-    _ u: Variable, _ lifting: Variable?, _ constants: Tensor<Float>?, _ layers: [FourierLayerVariables],
-    _ projection: PerceptronVariables?
+    _ u: ChannelSelection, _ lifting: Variable?, _ constants: Tensor<Float>?,
+    _ layers: [FourierLayerVariables], _ projection: PerceptronVariables?
   ) {
-    let (own, inputGradient) = (FieldShape(u.shape), u.needsGradient)
-    var (input, constantCount) = (own, 0)
+    let own = FieldShape(u.shape)
+    var input = own
     if let constants {
       precondition(
         lifting != nil && constants.shape.dropFirst().elementsEqual(own.grid),
         "constants \(constants.shape) behind a field \(u.shape), with a lifting alone")
-      constantCount = constants.shape[0]
-      input = FieldShape(own.shape(channels: own.channels + constantCount))
+      input = FieldShape(own.shape(channels: own.channels + constants.shape[0]))
     }
+    wayBack = u.wayBack
     self.constants = constants
     // What a layer's input may depend on; looked up without an array, as predictions do it too.
-    let tape = u.tape ?? lifting?.tape ?? layers.lazy.compactMap { $0.tape }.first
+    let tape = u.sources.lazy.compactMap(\.tape).first ?? lifting?.tape ?? layers.lazy.compactMap { $0.tape }.first
     let lifting = lifting.map { Lifting(matrix: $0.value, needsGradient: $0.needsGradient) }
     if let lifting {
       precondition(
@@ -241,22 +247,23 @@ private struct FourierStack {
         "lifting \(lifting.map.matrix.shape) of \(input.channels) channels")
     }
     var shape = lifting.map { FieldShape(input.shape(channels: $0.outputs)) } ?? input
-    var needsGradient = inputGradient || lifting?.needsGradient ?? false
+    var variableChannels = wayBack.variableChannels
+    var needsGradient = !variableChannels.isEmpty || lifting?.needsGradient ?? false
     self.layers = layers.enumerated().map { index, variables in
       let layer = Layer(
-        variables, input: shape, constants: index == 0 ? constantCount : 0,
-        lifting: index == 0 ? lifting : nil,
+        variables, input: shape, variableChannels: variableChannels, lifting: index == 0 ? lifting : nil,
         projection: index == layers.count - 1 ? projection : nil, inputNeedsGradient: needsGradient,
-        fieldNeedsGradient: index == 0 ? inputGradient : needsGradient, tape: tape)
+        tape: tape)
       shape = FieldShape(shape.shape(channels: layer.kernel.outputs))
       needsGradient = layer.needsGradient
+      variableChannels = 0..<(needsGradient ? layer.kernel.outputs : 0)
       return layer
     }
   }
 
   // MARK: - Forward
 
-  func forward(_ u: Tensor<Float>) -> (value: Tensor<Float>, traces: [Trace]) {
+  func forward(_ u: ChannelSelection) -> (value: Tensor<Float>, traces: [Trace]) {
     var (value, traces, mixed) = forwardToProjection(u)
     guard let mixed, let layer = layers.last, let projection = layer.projection else {
       return (value, traces)
@@ -271,7 +278,7 @@ private struct FourierStack {
   }
 
   /// Both ways through a joined projection, for half the sum of the squared differences from a target.
-  func differences(_ u: Tensor<Float>, _ comparison: FieldComparison) -> (
+  func differences(_ u: ChannelSelection, _ comparison: FieldComparison) -> (
     step: Step, distances: [Double], traces: [Trace]
   ) {
     let (value, traces, mixed) = forwardToProjection(u)
@@ -289,10 +296,10 @@ private struct FourierStack {
 
   /// The value behind the layers, or that before the last one with the mixed modes of this one if a projection is joined
   /// with it.
-  private func forwardToProjection(_ u: Tensor<Float>) -> (
+  private func forwardToProjection(_ u: ChannelSelection) -> (
     value: Tensor<Float>, traces: [Trace], mixed: Tensor<Float>?
   ) {
-    var value = constants.map { appending($0, to: u) } ?? u
+    var value = u.field(with: constants)
     var spectrum = layers[0].kernel.analyse(.forward, value, channels: layers[0].channels)
     var traces: [Trace] = []
     for (index, layer) in layers.enumerated() {
@@ -416,8 +423,11 @@ private struct FourierStack {
       }
       step = goBack(index, step.sums, modes, traces)
     }
-    return [layers[0].fieldNeedsGradient ? step.sums : nil]
-      + (layers[0].lifting == nil ? [] : [liftingGradient])
+    let field =
+      layers[0].fieldNeedsGradient
+      ? wayBack.gradients(from: step.sums, of: layers[0].variableChannels)
+      : [Tensor<Float>?](repeating: nil, count: wayBack.sources.count)
+    return field + (layers[0].lifting == nil ? [] : [liftingGradient])
       + gradients.reversed().flatMap(\.self) + projectionGradients
   }
 
@@ -482,7 +492,7 @@ private struct FourierStack {
     let previous = index > 0 ? layers[index - 1] : nil
     let trace = index > 0 ? traces[index - 1] : nil
     let derivative = trace?.derivative
-    let channels = layer.variableChannels
+    let (channels, first) = (layer.variableChannels.count, layer.variableChannels.lowerBound)
     var (modes, terms) = (Tensor<Float>.empty, Tensor<Float>.empty)
     let result = Tensor<Float>.filled(kernel.input.shape(channels: channels)) { result in
       withTargets(of: previous, &modes, &terms) { modes, terms in
@@ -498,14 +508,14 @@ private struct FourierStack {
               let (source, start) = (sample * layer.outputCount + range.lowerBound, target + range.lowerBound)
               let factor = previous?.activation == .gelu ? derivative + start : nil
               if layer.projection != nil {
-                let own = sums + sample * layer.fieldCount + range.lowerBound
+                let own = sums + sample * layer.fieldCount + first * points + range.lowerBound
                 ck_add_rows_f32(channels, range.count, points, own, factor, result + start)
                 return
               }
               MatrixKernels.product(
                 rows: channels, columns: range.count,
                 ck_factors(
-                  inner: kernel.outputs, transposed: fieldWeight, stride: layer.channels, sums + source,
+                  inner: kernel.outputs, transposed: fieldWeight + first, stride: layer.channels, sums + source,
                   bStride: points),
                 finish: ck_finish(
                   kind: CK_IDENTITY, addend: modes, addend_row: stride, bias: nil, factor: factor, slope: nil),

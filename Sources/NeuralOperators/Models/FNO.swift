@@ -186,19 +186,22 @@ public struct FNO: ProjectedModel {
   }
 
   /// The output fields.
-  public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
+  public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable { self(ChannelSelection(u), on: tape) }
+
+  /// The output fields for an input that is made of channels of others.
+  public func callAsFunction(_ u: ChannelSelection, on tape: Tape) -> Variable {
     // The projection is joined with the last layer where nothing is cropped between them.
     if !isPadded, let stack = stack(u, on: tape) {
       return fourierLayers(
         stack.input, lifting: stack.lifting, constants: stack.constants, stack.layers,
         projection: projection.variables(on: tape))
     }
-    return projection(hiddenFields(u, on: tape), on: tape)
+    return projection(hiddenFields(selectChannels(u), on: tape), on: tape)
   }
 
   /// The loss of the output fields, found together with what the projection does.
   public func loss(_ u: Variable, comparedWith comparison: FieldComparison, on tape: Tape) -> FieldLoss {
-    if !isPadded, let stack = stack(u, on: tape) {
+    if !isPadded, let stack = stack(ChannelSelection(u), on: tape) {
       return fourierLayers(
         stack.input, lifting: stack.lifting, constants: stack.constants, stack.layers,
         projection: projection.variables(on: tape), comparedWith: comparison)
@@ -210,8 +213,10 @@ public struct FNO: ProjectedModel {
 
   /// What fused Fourier layers take, or nil if not all layers are of that kind.
   private func stack(
-    _ u: Variable, on tape: Tape
-  ) -> (input: Variable, lifting: Variable?, constants: Tensor<Float>?, layers: [FourierLayerVariables])? {
+    _ u: ChannelSelection, on tape: Tape
+  ) -> (
+    input: ChannelSelection, lifting: Variable?, constants: Tensor<Float>?, layers: [FourierLayerVariables]
+  )? {
     precondition(
       u.shape.count == configuration.dimensions + 2 && u.shape[1] == configuration.inputChannels,
       "an FNO for \(configuration.inputChannels) channels in \(configuration.dimensions)-d got \(u.shape)")
@@ -226,15 +231,15 @@ public struct FNO: ProjectedModel {
       return (u, linear.matrix(on: tape), constants, variables)
     }
     // What is padded is padded with its coordinates.
-    var v = appendCoordinates(u, configuration.coordinates, ones: linear != nil)
+    var v = appendCoordinates(selectChannels(u), configuration.coordinates, ones: linear != nil)
     if linear == nil { v = lifting(v, on: tape) }
-    return (pad(v, by: configuration.padding), linear?.matrix(on: tape), nil, variables)
+    return (ChannelSelection(pad(v, by: configuration.padding)), linear?.matrix(on: tape), nil, variables)
   }
 
   /// What the projection acts on.
   public func hiddenFields(_ u: Variable, on tape: Tape) -> Variable {
     var v: Variable
-    if let stack = stack(u, on: tape) {
+    if let stack = stack(ChannelSelection(u), on: tape) {
       v = fourierLayers(stack.input, lifting: stack.lifting, constants: stack.constants, stack.layers)
     } else {
       v = pad(lifting(appendCoordinates(u, configuration.coordinates), on: tape), by: configuration.padding)

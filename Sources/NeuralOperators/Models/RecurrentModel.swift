@@ -52,16 +52,25 @@ public struct RecurrentModel: Module {
   public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
     let (fields, frames) = (configuration.fields, configuration.frames)
     let window = configuration.step.inputChannels / fields
-    // Every field drops its first frame and gets the predicted one.
-    let moved = (0..<fields).flatMap { field in
-      (1..<window).map { ChannelPlace(source: 0, channel: field * window + $0) }
-        + [ChannelPlace(source: 1, channel: field)]
+    // Where a gradient is wanted every frame is a variable of its own, so that one that is left behind gets none.
+    let isSplit = u.needsGradient
+    var sources =
+      isSplit
+      ? (0..<fields * window).map { selectChannels([u], [ChannelPlace(source: 0, channel: $0)]) } : [u]
+    var last = (0..<fields * window).map {
+      isSplit ? ChannelPlace(source: $0, channel: 0) : ChannelPlace(source: 0, channel: $0)
     }
-    var last = u
     var predictions: [Variable] = []
     for frame in 0..<frames {
-      predictions.append(step(last, on: tape))
-      if frame < frames - 1 { last = selectChannels([last, predictions[frame]], moved) }
+      predictions.append(step(ChannelSelection(sources, last), on: tape))
+      guard frame < frames - 1 else { break }
+      sources.append(predictions[frame])
+      // Every field drops its first frame and gets the predicted one.
+      for field in 0..<fields {
+        let end = (field + 1) * window
+        last.insert(ChannelPlace(source: sources.count - 1, channel: field), at: end)
+        last.remove(at: end - window)
+      }
     }
     return selectChannels(
       predictions,
