@@ -134,7 +134,8 @@ import Testing
     let constants = randomTensor([count] + stack.grid, sample: 50)
     let left = run(stack) { p in
       let own = selectChannels([p[0]], (0..<field - count).map { ChannelPlace(source: 0, channel: $0) })
-      return fourierLayers(ChannelSelection(own), lifting: p[p.count - 1], constants: constants, stack.variables(p))
+      return fourierLayers(
+        ChannelSelection(own), lifting: p[p.count - 1], constants: constants, stack.variables(p))
     }
     let right = run(stack) { p in
       let samples = p[0].shape[0]

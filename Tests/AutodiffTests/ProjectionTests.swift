@@ -66,7 +66,8 @@ import Testing
     /// The same, the last channel of the field one of constants.
     func joined(_ p: [Variable], constants: Tensor<Float>) -> Variable {
       fourierLayers(
-        ChannelSelection(p[0]), lifting: lifting(p), constants: constants, layers(p), projection: projection(p))
+        ChannelSelection(p[0]), lifting: lifting(p), constants: constants, layers(p),
+        projection: projection(p))
     }
 
     /// All at once, with the loss.

@@ -34,7 +34,9 @@ public struct ChannelSelection {
       !sources.isEmpty && shapes.allSatisfy { $0.samples == shapes[0].samples && $0.grid == shapes[0].grid },
       "channels of fields of shapes \(sources.map(\.shape))")
     precondition(
-      places.allSatisfy { shapes.indices.contains($0.source) && 0..<shapes[$0.source].channels ~= $0.channel },
+      places.allSatisfy {
+        shapes.indices.contains($0.source) && 0..<shapes[$0.source].channels ~= $0.channel
+      },
       "channels that fields of shapes \(sources.map(\.shape)) do not have")
     self.sources = sources
     self.places = places
@@ -108,7 +110,9 @@ struct ChannelReturn {
   func gradients(from gradient: Tensor<Float>, of range: Range<Int>) -> [Tensor<Float>?] {
     if isWhole && range.count == places.count { return [gradient] }
     return sources.indices.map { index in
-      guard sources[index].needsGradient, places[range].contains(where: { $0.source == index }) else { return nil }
+      guard sources[index].needsGradient, places[range].contains(where: { $0.source == index }) else {
+        return nil
+      }
       let source = FieldShape(sources[index].shape)
       return gradient.start { gradient in
         Tensor<Float>.filled(sources[index].shape) { result in

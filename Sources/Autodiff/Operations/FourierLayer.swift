@@ -239,7 +239,8 @@ private struct FourierStack {
     wayBack = u.wayBack
     self.constants = constants
     // What a layer's input may depend on; looked up without an array, as predictions do it too.
-    let tape = u.sources.lazy.compactMap(\.tape).first ?? lifting?.tape ?? layers.lazy.compactMap { $0.tape }.first
+    let tape =
+      u.sources.lazy.compactMap(\.tape).first ?? lifting?.tape ?? layers.lazy.compactMap { $0.tape }.first
     let lifting = lifting.map { Lifting(matrix: $0.value, needsGradient: $0.needsGradient) }
     if let lifting {
       precondition(
@@ -515,7 +516,8 @@ private struct FourierStack {
               MatrixKernels.product(
                 rows: channels, columns: range.count,
                 ck_factors(
-                  inner: kernel.outputs, transposed: fieldWeight + first, stride: layer.channels, sums + source,
+                  inner: kernel.outputs, transposed: fieldWeight + first, stride: layer.channels,
+                  sums + source,
                   bStride: points),
                 finish: ck_finish(
                   kind: CK_IDENTITY, addend: modes, addend_row: stride, bias: nil, factor: factor, slope: nil),
