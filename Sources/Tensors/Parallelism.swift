@@ -59,6 +59,7 @@ public enum Parallelism {
 
 /// Calls `body` with consecutive ranges that together cover `0..<count`, on up to `threadCount` threads.
 ///
+/// There are several ranges for every thread, so that one that is done helps with what is left of the others'.
 /// The work of one index must not depend on which range it falls in: then results are the same for any
 /// number of threads. For sums over indices add up per-index results in their order. Inside such a call another
 /// one runs on its own thread alone: the outermost loop is the one that is shared out.
@@ -126,10 +127,15 @@ private func share(_ pieces: Int, threads: Int, _ body: (_ piece: Int) -> Void) 
     }
     if isDone != 0 { return }
     nonisolated(unsafe) let body = body
-    DispatchQueue.concurrentPerform(iterations: threads) { thread in
+    let next = Atomic<Int>(0)
+    DispatchQueue.concurrentPerform(iterations: threads) { _ in
       ck_set_sharing(1)
       defer { ck_set_sharing(0) }
-      for piece in pieces * thread / threads..<pieces * (thread + 1) / threads { body(piece) }
+      while true {
+        let piece = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard piece < pieces else { return }
+        body(piece)
+      }
     }
   }
 }

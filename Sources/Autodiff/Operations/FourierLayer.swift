@@ -49,8 +49,7 @@ public struct FourierLayerVariables {
 ///   layer, whose channels are never made then.
 public func fourierLayers(
   _ u: ChannelSelection, lifting: Variable? = nil, constants: Tensor<Float>? = nil,
-  _ layers: [FourierLayerVariables],
-  projection: PerceptronVariables? = nil
+  _ layers: [FourierLayerVariables], projection: PerceptronVariables? = nil
 ) -> Variable {
   let stack = FourierStack(u, lifting, constants, layers, projection)
   let result = recorded(stack, u, lifting, layers, projection)
@@ -62,8 +61,7 @@ public func fourierLayers(
 /// that is possible, as for a `perceptron`.
 public func fourierLayers(
   _ u: ChannelSelection, lifting: Variable? = nil, constants: Tensor<Float>? = nil,
-  _ layers: [FourierLayerVariables],
-  projection: PerceptronVariables, comparedWith comparison: FieldComparison
+  _ layers: [FourierLayerVariables], projection: PerceptronVariables, comparedWith comparison: FieldComparison
 ) -> FieldLoss {
   let stack = FourierStack(u, lifting, constants, layers, projection)
   guard let joined = stack.projection, comparison.isByDifferences, joined.needsGradient else {

@@ -31,7 +31,7 @@ public func kMatrixProduct(
     Tensor<Float>.filled([vectors] + outputGrid + [2]) { result in
       parallelFor(blocks) { range in
         withScratch(pipeline.scratchCount(gradient: false)) { scratch in
-          for first in range.map({ $0 * width }) {
+          for first in stride(from: range.lowerBound * width, to: range.upperBound * width, by: width) {
             pipeline.forward(
               LaneBlock(lanes: min(width, vectors - first)), matrices: matrices, from: u + first * count,
               to: result + first * outputCount, scratch: scratch)
