@@ -208,11 +208,14 @@ KERNEL(void, ck_fold_axis, (size_t m, size_t count, const float *restrict modes,
 enum { MODES_AT_ONCE = LANES / 2 };
 
 /// Fetches some modes of a sample, which lie far apart among those of a batch, so that the processor does not foresee them.
-INLINE void fetch_modes(size_t start, size_t m, size_t channels, size_t stride, const float *modes) {
+INLINE void fetch_modes(size_t start, size_t m, size_t channels, size_t stride, size_t imaginary, const float *modes) {
   for (size_t k = start; k < start + MODES_AT_ONCE && k < m; k++) {
     const float *mode = modes + k * stride;
-    for (size_t i = 0; i < 2 * channels; i += LANES) __builtin_prefetch(mode + i);
-    __builtin_prefetch(mode + 2 * channels - 1);
+    for (size_t i = 0; i < channels; i += LANES) {
+      __builtin_prefetch(mode + i);
+      __builtin_prefetch(mode + imaginary + i);
+    }
+    __builtin_prefetch(mode + imaginary + channels - 1);
   }
 }
 
@@ -227,7 +230,7 @@ KERNEL(void, ck_scatter_modes, (size_t m, size_t channels, const float *restrict
     return;
   }
   for (size_t start = 0; start < m; start += MODES_AT_ONCE) {
-    fetch_modes(start + 2 * MODES_AT_ONCE, m, channels, stride, modes);
+    fetch_modes(start + 2 * MODES_AT_ONCE, m, channels, stride, channels, modes);
     for (size_t first = 0; first < channels; first += LANES) {
       size_t k = block_place(start, MODES_AT_ONCE, m), c = block_place(first, LANES, channels);
       lanes v[LANES];
@@ -238,21 +241,21 @@ KERNEL(void, ck_scatter_modes, (size_t m, size_t channels, const float *restrict
 }
 
 KERNEL(void, ck_gather_modes, (size_t m, size_t channels, const float *restrict modes, size_t stride,
-    float *restrict out), (m, channels, modes, stride, out)) {
+    size_t imaginary, float *restrict out), (m, channels, modes, stride, imaginary, out)) {
   if (m < MODES_AT_ONCE || channels < LANES) {
     for (size_t k = 0; k < m; k++)
       for (size_t c = 0; c < channels; c++) {
         out[(c * m + k) * 2] = modes[k * stride + c];
-        out[(c * m + k) * 2 + 1] = modes[k * stride + channels + c];
+        out[(c * m + k) * 2 + 1] = modes[k * stride + imaginary + c];
       }
     return;
   }
   for (size_t start = 0; start < m; start += MODES_AT_ONCE) {
-    fetch_modes(start + 2 * MODES_AT_ONCE, m, channels, stride, modes);
+    fetch_modes(start + 2 * MODES_AT_ONCE, m, channels, stride, imaginary, modes);
     for (size_t first = 0; first < channels; first += LANES) {
       size_t k = block_place(start, MODES_AT_ONCE, m), c = block_place(first, LANES, channels);
       lanes v[LANES];
-      for (size_t i = 0; i < LANES; i++) v[i] = LOAD(modes + (k + i / 2) * stride + i % 2 * channels + c);
+      for (size_t i = 0; i < LANES; i++) v[i] = LOAD(modes + (k + i / 2) * stride + i % 2 * imaginary + c);
       store_square(v, 2 * m, out + (c * m + k) * 2);
     }
   }
@@ -261,21 +264,23 @@ KERNEL(void, ck_gather_modes, (size_t m, size_t channels, const float *restrict 
 /// The numbers of one sample's modes (row, k) at 16 channels from c on, real parts and imaginary ones.
 #define MODE(row, k) (modes + ((row) * m + (k)) * stride + c)
 #define RE(row, k) LOAD(MODE(row, k))
-#define IM(row, k) LOAD(MODE(row, k) + channels)
+#define IM(row, k) LOAD(MODE(row, k) + imaginary)
 
 /// Fetches the modes k, k + 1, ... of the frequencies f and -f.
-INLINE void fetch_pairs(size_t f, size_t k, size_t n, size_t m, size_t channels, size_t stride, const float *modes) {
-  fetch_modes(k, m, channels, stride, modes + f * m * stride);
-  fetch_modes(k, m, channels, stride, modes + (2 * n - f) * m * stride);
+INLINE void fetch_pairs(size_t f, size_t k, size_t n, size_t m, size_t channels, size_t stride, size_t imaginary,
+                        const float *modes) {
+  fetch_modes(k, m, channels, stride, imaginary, modes + f * m * stride);
+  fetch_modes(k, m, channels, stride, imaginary, modes + (2 * n - f) * m * stride);
 }
 
 /// The factors of the cosines and sines of the frequency f, which has the modes f if it is less than n and -f if it is
 /// not 0.
 INLINE void gather_frequency(const int has_positive, const int has_negative, size_t f, size_t n, size_t m,
-                             size_t channels, const float *modes, size_t stride, float *out, size_t out_row) {
+                             size_t channels, const float *modes, size_t stride, size_t imaginary, float *out,
+                             size_t out_row) {
   for (size_t start = 0; start < m; start += MODES_AT_ONCE) {
     size_t k = block_place(start, MODES_AT_ONCE, m);
-    if (f < n) fetch_pairs(f + 1, k, n, m, channels, stride, modes);
+    if (f < n) fetch_pairs(f + 1, k, n, m, channels, stride, imaginary, modes);
     for (size_t first = 0; first < channels; first += LANES) {
       size_t c = block_place(first, LANES, channels);
       lanes v[LANES];
@@ -300,27 +305,28 @@ INLINE void gather_frequency(const int has_positive, const int has_negative, siz
 }
 
 KERNEL(void, ck_gather_folded, (size_t n, size_t m, size_t channels, const float *restrict modes, size_t stride,
-    float *restrict out, size_t out_row), (n, m, channels, modes, stride, out, out_row)) {
+    size_t imaginary, float *restrict out, size_t out_row),
+    (n, m, channels, modes, stride, imaginary, out, out_row)) {
   if (m < MODES_AT_ONCE || channels < LANES) {
     for (size_t c = 0; c < channels; c++)
       for (size_t k = 0; k < m; k++) {
         float *to = out + c * out_row + 2 * k;
         to[0] = *MODE(0, k);
-        to[1] = MODE(0, k)[channels];
+        to[1] = MODE(0, k)[imaginary];
         for (size_t f = 1; f <= n; f++) {
           const float *negative = MODE(2 * n - f, k), *positive = MODE(f, k);
-          float re = f < n ? positive[0] : 0, im = f < n ? positive[channels] : 0;
+          float re = f < n ? positive[0] : 0, im = f < n ? positive[imaginary] : 0;
           to[2 * f * m] = re + negative[0];
-          to[2 * f * m + 1] = im + negative[channels];
-          to[2 * (n + f) * m] = negative[channels] - im;
+          to[2 * f * m + 1] = im + negative[imaginary];
+          to[2 * (n + f) * m] = negative[imaginary] - im;
           to[2 * (n + f) * m + 1] = re - negative[0];
         }
       }
     return;
   }
-  gather_frequency(1, 0, 0, n, m, channels, modes, stride, out, out_row);
-  for (size_t f = 1; f < n; f++) gather_frequency(1, 1, f, n, m, channels, modes, stride, out, out_row);
-  gather_frequency(0, 1, n, n, m, channels, modes, stride, out, out_row);
+  gather_frequency(1, 0, 0, n, m, channels, modes, stride, imaginary, out, out_row);
+  for (size_t f = 1; f < n; f++) gather_frequency(1, 1, f, n, m, channels, modes, stride, imaginary, out, out_row);
+  gather_frequency(0, 1, n, n, m, channels, modes, stride, imaginary, out, out_row);
 }
 
 /// The modes f, if it is less than n, and -f, if it is not 0, of the sums with cosines and sines of the frequency f.
@@ -328,7 +334,7 @@ INLINE void scatter_frequency(const int has_positive, const int has_negative, si
                               size_t channels, const float *in, size_t in_row, size_t stride, float *modes) {
   for (size_t start = 0; start < m; start += MODES_AT_ONCE) {
     size_t k = block_place(start, MODES_AT_ONCE, m);
-    if (f < n) fetch_pairs(f + 1, k, n, m, channels, stride, modes);
+    if (f < n) fetch_pairs(f + 1, k, n, m, channels, stride, channels, modes);
     for (size_t first = 0; first < channels; first += LANES) {
       size_t c = block_place(first, LANES, channels);
       const float *from = in + c * in_row + 2 * k;
@@ -435,13 +441,13 @@ void ck_scatter_turned(size_t m, size_t channels, const float *sums, const float
   }
 }
 
-void ck_gather_turned(size_t m, size_t channels, const float *modes, size_t stride, const float *turns,
-                      float *sums) {
+void ck_gather_turned(size_t m, size_t channels, const float *modes, size_t stride, size_t imaginary,
+                      const float *turns, float *sums) {
   for (size_t k = 0; k < m; k++) {
     float *a = sums + k % 2 * ((m + 1) / 2) + k / 2;
     float c = turns[2 * k], s = turns[2 * k + 1];
     for (size_t channel = 0; channel < channels; channel++, a += 2 * m) {
-      float re = modes[k * stride + channel], im = modes[k * stride + channels + channel];
+      float re = modes[k * stride + channel], im = modes[k * stride + imaginary + channel];
       a[0] = re * c + im * s;
       a[m] = re * s - im * c;
     }

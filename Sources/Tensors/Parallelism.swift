@@ -27,6 +27,9 @@ public enum Parallelism {
     set { chosenThreadCount.store(max(1, newValue), ordering: .relaxed) }
   }
 
+  /// The number of threads among which `parallelFor` would share out a loop here: one inside another such loop.
+  public static var freeThreadCount: Int { ck_is_sharing() == 0 ? threadCount : 1 }
+
   /// Settings made once, before the first kernel runs: OpenBLAS keeps to the calling thread because
   /// `parallelFor` already uses all of them, and freed memory is kept.
   static let prepared: Void = {

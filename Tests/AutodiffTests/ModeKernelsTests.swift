@@ -34,7 +34,8 @@ import Testing
         ck_scatter_modes(modes, channels, unfolded, stride, $0.baseAddress! + sample * 2 * channels)
       }
       fused.withUnsafeMutableBufferPointer {
-        ck_scatter_unfolded(n, m, channels, source, sums, stride, $0.baseAddress! + sample * 2 * channels)
+        ck_scatter_unfolded(
+          n, m, channels, source, sums, stride, $0.baseAddress! + sample * 2 * channels)
       }
     }
     #expect(fused == plain)
@@ -51,8 +52,16 @@ import Testing
     var gathered = [Float](repeating: 0, count: channels * 2 * modes)
     source.withUnsafeBufferPointer { source in
       let source = source.baseAddress! + sample * 2 * channels
-      ck_gather_modes(modes, channels, source, stride, &gathered)
-      ck_gather_folded(n, m, channels, source, stride, &fused, sums + 5)
+      ck_gather_modes(modes, channels, source, stride, channels, &gathered)
+      ck_gather_folded(n, m, channels, source, stride, channels, &fused, sums + 5)
+      // Some channels alone are the same.
+      let (first, count) = (channels / 3, channels / 2)
+      var some = [Float](repeating: 7, count: count * (sums + 5))
+      ck_gather_folded(n, m, count, source + first, stride, channels, &some, sums + 5)
+      #expect(some[...] == fused[first * (sums + 5)..<(first + count) * (sums + 5)])
+      some = [Float](repeating: 0, count: count * 2 * modes)
+      ck_gather_modes(modes, count, source + first, stride, channels, &some)
+      #expect(some[...] == gathered[first * 2 * modes..<(first + count) * 2 * modes])
     }
     for channel in 0..<channels {
       plain.withUnsafeMutableBufferPointer { target in

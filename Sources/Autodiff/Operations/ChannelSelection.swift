@@ -60,18 +60,21 @@ public struct ChannelSelection {
     let stride = own.sampleCount + constantCount
     return (constants ?? .empty).start { constants in
       Tensor<Float>.filled(own.shape(channels: stride / points)) { field in
-        parallelFor(own.samples) { range in
-          for (position, place) in places.enumerated() {
-            let source = sources[place.source].value
-            source.start { start in
-              for sample in range {
-                (field + sample * stride + position * points).update(
-                  from: start + (sample * source.shape[1] + place.channel) * points, count: points)
-              }
+        // The constants after the channels, as if they were one.
+        let rows = places.count + 1
+        parallelFor(own.samples * rows) { range in
+          for index in range {
+            let (sample, row) = (index / rows, index % rows)
+            let target = field + sample * stride + row * points
+            guard row < places.count else {
+              target.update(from: constants, count: constantCount)
+              continue
             }
-          }
-          for sample in range {
-            (field + sample * stride + own.sampleCount).update(from: constants, count: constantCount)
+            let source = sources[places[row].source].value
+            source.start {
+              target.update(
+                from: $0 + (sample * source.shape[1] + places[row].channel) * points, count: points)
+            }
           }
         }
       }

@@ -193,7 +193,7 @@ struct FourierConvolution {
       .filled(shape) { fields in
         forEachSample(channels: channels) { sample, grid, modes in
           ck_gather_modes(
-            pitch, channels, spectrum + sample * 2 * channels, samples * 2 * channels, modes)
+            pitch, channels, spectrum + sample * 2 * channels, samples * 2 * channels, channels, modes)
           for channel in 0..<channels {
             transform(modes + channel * 2 * pitch, grid)
             take(grid, fields + (sample * channels + channel) * count, channel)

@@ -334,17 +334,19 @@ private struct FourierStack {
     let next = index + 1 < layers.count ? layers[index + 1].kernel : nil
     let shape = layer.kernel.input.shape(channels: layer.kernel.outputs)
     let keepsSlope = layer.needsGradient && layer.activation == .gelu
+    let shares = layer.kernel.shareCount(channels: layer.kernel.outputs)
     var (slope, spectrum) = (Tensor<Float>?.none, Tensor<Float>.empty)
     func finish(_ u: UnsafePointer<Float>, _ value: UnsafeMutablePointer<Float>) {
       slope = .filled(keepsSlope ? shape : [0]) { slope in
         spectrum = .filled(next?.spectrumShape(channels: layer.kernel.outputs) ?? [0]) { spectrum in
           self.finish(
-            layer, u, mixed, value, slope: keepsSlope ? slope : nil, next: next, spectrum: spectrum)
+            layer, shares: shares, u, mixed, value, slope: keepsSlope ? slope : nil, next: next,
+            spectrum: spectrum)
         }
       }
     }
-    // The first layer's input belongs to others.
-    if index > 0 && !layer.needsGradient && layer.mayWriteOverField {
+    // The first layer's input belongs to others, and every share reads all of it.
+    if index > 0 && !layer.needsGradient && layer.mayWriteOverField && shares == 1 {
       value.withUnsafeMutableBuffer { finish($0.baseAddress!, $0.baseAddress!) }
     } else {
       value = value.start { u in .filled(shape) { finish(u, $0) } }
@@ -353,28 +355,38 @@ private struct FourierStack {
   }
 
   private func finish(
-    _ layer: Layer, _ u: UnsafePointer<Float>, _ mixed: Tensor<Float>, _ value: UnsafeMutablePointer<Float>,
-    slope: UnsafeMutablePointer<Float>?, next: SpectralKernel?, spectrum: UnsafeMutablePointer<Float>
+    _ layer: Layer, shares: Int, _ u: UnsafePointer<Float>, _ mixed: Tensor<Float>,
+    _ value: UnsafeMutablePointer<Float>, slope: UnsafeMutablePointer<Float>?, next: SpectralKernel?,
+    spectrum: UnsafeMutablePointer<Float>
   ) {
     let (kernel, points, outputs) = (layer.kernel, layer.kernel.input.points, layer.kernel.outputs)
-    withPointers(mixed, layer.fieldWeight, layer.skipBias) { mixed, fieldWeight, skipBias in
-      kernel.forEachSample(next) { sample, scratch in
-        let (source, target) = (sample * layer.fieldCount, sample * layer.outputCount)
-        kernel.synthesise(
-          .forward, sample, channels: outputs, mixed, inParts: value + target, scratch: scratch
-        ) { range, modes, stride in
-          let start = target + range.lowerBound
-          MatrixKernels.product(
-            rows: outputs, columns: range.count,
-            ck_factors(inner: layer.channels, fieldWeight, u + source + range.lowerBound, bStride: points),
-            finish: layer.activation.finish(
-              addend: modes, addendStride: stride, bias: skipBias, slope: slope.map { $0 + start }),
-            into: value + start, stride: points)
+    func finish(_ nextModes: SpectralKernel.ModeTarget?) {
+      withPointers(mixed, layer.fieldWeight, layer.skipBias) { mixed, fieldWeight, skipBias in
+        kernel.forEachShare(channels: outputs, count: shares, next) { share, scratch in
+          let first = share.channels.lowerBound
+          let source = share.sample * layer.fieldCount
+          let target = share.sample * layer.outputCount + first * points
+          kernel.synthesise(
+            .forward, share, of: outputs, mixed, inParts: value + target, scratch: scratch
+          ) { range, modes, stride in
+            let start = target + range.lowerBound
+            MatrixKernels.product(
+              rows: share.channels.count, columns: range.count,
+              ck_factors(
+                inner: layer.channels, fieldWeight + first * layer.channels, u + source + range.lowerBound,
+                bStride: points),
+              finish: layer.activation.finish(
+                addend: modes, addendStride: stride, bias: skipBias + first, slope: slope.map { $0 + start }),
+              into: value + start, stride: points)
+          }
+          if let next, let nextModes {
+            next.analyse(share, value + target, into: nextModes, scratch: scratch)
+          }
         }
-        next?.analyse(
-          .forward, sample, channels: outputs, value + target, into: spectrum, scratch: scratch)
       }
     }
+    guard let next else { return finish(nil) }
+    next.withModeTarget(.forward, channels: outputs, shares: shares, spectrum, finish)
   }
 
   // MARK: - Backward
@@ -451,11 +463,15 @@ private struct FourierStack {
       let sums = sums.baseAddress!
       withTargets(of: layer, &modes, &terms) { modes, terms in
         withPointers(trace.derivative ?? layer.weight, trace.field ?? layer.weight) { derivative, u in
-          layer.kernel.forEachSample(nil) { sample, scratch in
-            let own = sums + sample * layer.outputCount
-            layer.activation.adjoint(
-              layer.outputCount, slope: derivative + sample * layer.outputCount, own)
-            enter(layer, sample, u, sums: own, modes, terms, scratch)
+          let (kernel, channels) = (layer.kernel, layer.kernel.outputs)
+          let shares = kernel.shareCount(channels: channels)
+          kernel.withModeTarget(.adjoint, channels: channels, shares: shares, modes) { modes in
+            kernel.forEachShare(channels: channels, count: shares) { share, scratch in
+              let own = share.sample * layer.outputCount + share.channels.lowerBound * kernel.input.points
+              layer.activation.adjoint(
+                share.channels.count * kernel.input.points, slope: derivative + own, sums + own)
+              enter(layer, share, u, sums: sums + own, modes, terms, scratch)
+            }
           }
         }
       }
@@ -487,66 +503,85 @@ private struct FourierStack {
   private func goBack(
     _ index: Int, _ sums: Tensor<Float>, _ spectrum: Tensor<Float>, _ traces: [Trace]
   ) -> Step {
-    let (layer, kernel, points) = (layers[index], layers[index].kernel, layers[index].kernel.input.points)
+    let layer = layers[index]
     let previous = index > 0 ? layers[index - 1] : nil
-    let trace = index > 0 ? traces[index - 1] : nil
-    let derivative = trace?.derivative
-    let (channels, first) = (layer.variableChannels.count, layer.variableChannels.lowerBound)
+    let shares = layer.kernel.shareCount(channels: layer.variableChannels.count)
     var (modes, terms) = (Tensor<Float>.empty, Tensor<Float>.empty)
-    let result = Tensor<Float>.filled(kernel.input.shape(channels: channels)) { result in
+    let result = Tensor<Float>.filled(layer.kernel.input.shape(channels: layer.variableChannels.count)) {
+      result in
       withTargets(of: previous, &modes, &terms) { modes, terms in
-        withPointers(
-          sums, spectrum, layer.fieldWeight, derivative ?? layer.weight, trace?.field ?? layer.weight
-        ) { sums, spectrum, fieldWeight, derivative, u in
-          kernel.forEachSample(previous?.kernel) { sample, scratch in
-            let target = sample * channels * points
-            kernel.synthesise(
-              .adjoint, sample, channels: channels, spectrum, inParts: result + target,
-              scratch: scratch
-            ) { range, modes, stride in
-              let (source, start) = (sample * layer.outputCount + range.lowerBound, target + range.lowerBound)
-              let factor = previous?.activation == .gelu ? derivative + start : nil
-              if layer.projection != nil {
-                let own = sums + sample * layer.fieldCount + first * points + range.lowerBound
-                ck_add_rows_f32(channels, range.count, points, own, factor, result + start)
-                return
-              }
-              MatrixKernels.product(
-                rows: channels, columns: range.count,
-                ck_factors(
-                  inner: kernel.outputs, transposed: fieldWeight + first, stride: layer.channels,
-                  sums + source,
-                  bStride: points),
-                finish: ck_finish(
-                  kind: CK_IDENTITY, addend: modes, addend_row: stride, bias: nil, factor: factor, slope: nil),
-                into: result + start, stride: points)
-            }
-            guard let previous else { return }
-            if previous.activation == .relu {
-              previous.activation.adjoint(previous.outputCount, slope: derivative + target, result + target)
-            }
-            enter(previous, sample, u, sums: result + target, modes, terms, scratch)
-          }
+        guard let previous else {
+          return goBack(index, shares: shares, sums, spectrum, traces, into: result, nil, terms)
+        }
+        previous.kernel.withModeTarget(.adjoint, channels: previous.kernel.outputs, shares: shares, modes) {
+          goBack(index, shares: shares, sums, spectrum, traces, into: result, $0, terms)
         }
       }
     }
     return (result, modes, terms)
   }
 
-  /// From the gradient of a layer's sums at one sample to those of what the field is multiplied by, of b and of its mixed
+  private func goBack(
+    _ index: Int, shares: Int, _ sums: Tensor<Float>, _ spectrum: Tensor<Float>, _ traces: [Trace],
+    into result: UnsafeMutablePointer<Float>, _ modes: SpectralKernel.ModeTarget?,
+    _ terms: UnsafeMutablePointer<Float>
+  ) {
+    let (layer, kernel, points) = (layers[index], layers[index].kernel, layers[index].kernel.input.points)
+    let previous = index > 0 ? layers[index - 1] : nil
+    let trace = index > 0 ? traces[index - 1] : nil
+    let derivative = trace?.derivative
+    let channels = layer.variableChannels.count
+    withPointers(
+      sums, spectrum, layer.fieldWeight, derivative ?? layer.weight, trace?.field ?? layer.weight
+    ) { sums, spectrum, fieldWeight, derivative, u in
+      kernel.forEachShare(channels: channels, count: shares, previous?.kernel) { share, scratch in
+        let (sample, count) = (share.sample, share.channels.count)
+        let first = layer.variableChannels.lowerBound + share.channels.lowerBound
+        let target = (sample * channels + share.channels.lowerBound) * points
+        kernel.synthesise(
+          .adjoint, share, of: channels, spectrum, inParts: result + target, scratch: scratch
+        ) { range, modes, stride in
+          let (source, start) = (sample * layer.outputCount + range.lowerBound, target + range.lowerBound)
+          let factor = previous?.activation == .gelu ? derivative + start : nil
+          if layer.projection != nil {
+            let own = sums + sample * layer.fieldCount + first * points + range.lowerBound
+            ck_add_rows_f32(count, range.count, points, own, factor, result + start)
+            return
+          }
+          MatrixKernels.product(
+            rows: count, columns: range.count,
+            ck_factors(
+              inner: kernel.outputs, transposed: fieldWeight + first, stride: layer.channels, sums + source,
+              bStride: points),
+            finish: ck_finish(
+              kind: CK_IDENTITY, addend: modes, addend_row: stride, bias: nil, factor: factor, slope: nil),
+            into: result + start, stride: points)
+        }
+        guard let previous, let modes else { return }
+        if previous.activation == .relu {
+          previous.activation.adjoint(count * points, slope: derivative + target, result + target)
+        }
+        enter(previous, share, u, sums: result + target, modes, terms, scratch)
+      }
+    }
+  }
+
+  /// From the gradient of a share of a layer's sums to those of what the field is multiplied by, of b and of its mixed
   /// modes.
   private func enter(
-    _ layer: Layer, _ sample: Int, _ u: UnsafePointer<Float>, sums: UnsafePointer<Float>,
-    _ modes: UnsafeMutablePointer<Float>, _ terms: UnsafeMutablePointer<Float>,
+    _ layer: Layer, _ share: SpectralKernel.Share, _ u: UnsafePointer<Float>, sums: UnsafePointer<Float>,
+    _ modes: SpectralKernel.ModeTarget, _ terms: UnsafeMutablePointer<Float>,
     _ scratch: UnsafeMutablePointer<Float>
   ) {
     let kernel = layer.kernel
     if layer.needsTerms {
+      let (own, first) = (terms + share.sample * layer.skipCount, share.channels.lowerBound)
       linearGradient(
-        inputs: layer.channels, outputs: kernel.outputs, points: kernel.input.points,
-        u + sample * layer.fieldCount, sums, terms + sample * layer.skipCount)
+        inputs: layer.channels, outputs: share.channels.count, points: kernel.input.points,
+        u + share.sample * layer.fieldCount, sums, weight: own + first * layer.channels,
+        bias: own + kernel.outputs * layer.channels + first)
     }
-    kernel.analyse(.adjoint, sample, channels: kernel.outputs, sums, into: modes, scratch: scratch)
+    kernel.analyse(share, sums, into: modes, scratch: scratch)
   }
 
   /// Makes the places for the gradients of a layer's mixed modes and, by samples, of what its field is multiplied by and of

@@ -85,25 +85,25 @@ final class FourierQuarters: Sendable {
 
   // MARK: - Whole fields
 
-  /// From the field of one sample `[channel, point]` to its modes, `stride` apart in the spectrum of a batch.
-  func analyse(
-    _ direction: TruncatedFourierTransform.Direction, channels: Int, _ field: UnsafePointer<Float>,
-    into spectrum: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutablePointer<Float>
+  /// From the field of one sample `[channel, point]` to its sums with cosines and sines, `[channel, 2m]`.
+  func sum(
+    channels: Int, _ field: UnsafePointer<Float>, into sums: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>
   ) {
     let whole = Piece(start: 0, count: length, length: length)
-    fold(whole, channels: channels, field, adding: false, into: scratch, scratch: scratch + channels * kept)
-    scatter(direction, channels: channels, scratch, into: spectrum, stride: stride)
+    fold(whole, channels: channels, field, adding: false, into: sums, scratch: scratch)
   }
 
-  /// From the modes of one sample, `stride` apart in the spectrum of a batch, to its field `[channel, point]`.
+  /// From modes of one sample, which lie as for `TruncatedFourierTransform.synthesise`, to its field `[channel, point]`.
   ///
   /// - Parameter finish: called with ranges of points, together all of them, when they are complete.
   func synthesise(
     _ direction: TruncatedFourierTransform.Direction, channels: Int, _ spectrum: UnsafePointer<Float>,
-    stride: Int, into field: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>,
+    stride: Int, imaginary: Int, into field: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>,
     finish: (_ points: Range<Int>) -> Void
   ) {
-    gather(direction, channels: channels, spectrum, stride: stride, into: scratch)
+    gather(direction, channels: channels, spectrum, stride: stride, imaginary: imaginary, into: scratch)
     for index in 0..<pieceCount(of: Self.pointsAtOnce) {
       let piece = piece(index, of: Self.pointsAtOnce)
       expand(
@@ -135,14 +135,14 @@ final class FourierQuarters: Sendable {
   /// From the modes of one sample to the factors of the cosines and sines, `[channel, 2m]`.
   func gather(
     _ direction: TruncatedFourierTransform.Direction, channels: Int, _ spectrum: UnsafePointer<Float>,
-    stride: Int, into factors: UnsafeMutablePointer<Float>
+    stride: Int, imaginary: Int, into factors: UnsafeMutablePointer<Float>
   ) {
     (direction == .forward ? synthesisTurns : analysisTurns).start { turns in
-      ck_gather_turned(modes, channels, spectrum, stride, turns, factors)
+      ck_gather_turned(modes, channels, spectrum, stride, imaginary, turns, factors)
     }
   }
 
-  /// From sums with cosines and sines, `[channel, 2m]`, to the modes of one sample.
+  /// From sums with cosines and sines, `[channel, 2m]`, to the modes of one sample, `stride` apart in the spectrum of a batch.
   func scatter(
     _ direction: TruncatedFourierTransform.Direction, channels: Int, _ sums: UnsafePointer<Float>,
     into spectrum: UnsafeMutablePointer<Float>, stride: Int

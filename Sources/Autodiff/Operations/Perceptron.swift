@@ -57,7 +57,7 @@ public func perceptron(_ u: Variable, _ variables: PerceptronVariables) -> Varia
   // Values only: a variable would keep the tape, which keeps this.
   return Variable(value, from: inputs) { [u = u.value, uNeedsGradient = u.needsGradient] gradient in
     let gradient = gradient
-    var terms = Tensor<Float>(shape: [weightsNeedGradient ? kernel.input.samples : 0, kernel.parameterCount])
+    var terms = Tensor<Float>(shape: [weightsNeedGradient ? kernel.termRows : 0, kernel.parameterCount])
     let inputGradient = Tensor<Float>.filled(uNeedsGradient ? u.shape : [0]) { du in
       terms.withUnsafeMutableBuffer { terms in
         let terms = terms.baseAddress!
@@ -91,7 +91,7 @@ public func perceptron(
   var terms = Tensor<Float>.empty
   var distances: [Double] = []
   let inputGradient = Tensor<Float>.filled(u.needsGradient ? u.shape : [0]) { du in
-    terms = .filled([kernel.input.samples, kernel.parameterCount]) { terms in
+    terms = .filled([kernel.termRows, kernel.parameterCount]) { terms in
       distances = comparison.withKernelTarget { target in
         withPointers(
           u.value, variables.hiddenWeight.value, variables.hiddenBias.value, variables.weight.value,
@@ -156,8 +156,7 @@ struct PerceptronKernel {
     ),
     _ y: UnsafeMutablePointer<Float>, jacobian: UnsafeMutablePointer<Float>? = nil
   ) {
-    let points = input.points
-    let tiles = (points + Self.tile - 1) / Self.tile
+    let (points, tiles) = (input.points, tiles)
     let (perceptron, isNarrow) = (kernel(weights.w1, weights.b1, weights.w2, weights.b2), isNarrow)
     parallelFor(input.samples * tiles) { range in
       var perceptron = perceptron
@@ -198,7 +197,22 @@ struct PerceptronKernel {
       hidden_bias: b1, weight: w2, bias: b2)
   }
 
-  /// The gradients of the four parameters from those of every sample, one after another.
+  private var tiles: Int { (input.points + Self.tile - 1) / Self.tile }
+
+  /// In how many parts the way back goes through a sample: in several where there are few samples, so that many threads
+  /// have something to do; the same for any number of them, as the gradients of the parameters are sums over the parts.
+  private var parts: Int { max(1, min(Self.fewestParts / max(1, input.samples), tiles)) }
+  private static let fewestParts = 16
+
+  /// The rows of the gradients of the parameters: one for every part of every sample.
+  var termRows: Int { input.samples * parts }
+
+  /// The points of a part, by whole tiles.
+  private func points(ofPart part: Int) -> Range<Int> {
+    tiles * part / parts * Self.tile..<min(input.points, tiles * (part + 1) / parts * Self.tile)
+  }
+
+  /// The gradients of the four parameters from those of every part of every sample, one after another.
   func parameterGradients(_ terms: Tensor<Float>) -> [Tensor<Float>?] {
     var offset = 0
     return [[hidden, inputs], [hidden], [outputs, hidden], [outputs]].map { shape in
@@ -207,22 +221,23 @@ struct PerceptronKernel {
     }
   }
 
-  /// Per sample, the gradients of the four parameters one after another go to `terms`, if they are wanted.
+  /// Per part of a sample, the gradients of the four parameters one after another go to `terms`, if they are wanted.
   func adjoint(
     _ u: UnsafePointer<Float>,
     _ weights: (w1: UnsafePointer<Float>, b1: UnsafePointer<Float>, w2: UnsafePointer<Float>),
     _ dy: UnsafePointer<Float>, inputGradient: UnsafeMutablePointer<Float>?,
     terms: UnsafeMutablePointer<Float>?
   ) {
-    let points = input.points
+    let (points, parts) = (input.points, parts)
     let (perceptron, isNarrow) = (kernel(weights.w1, weights.b1, weights.w2, nil), isNarrow)
-    parallelFor(input.samples) { samples in
+    parallelFor(termRows) { rows in
       var perceptron = perceptron
       withScratch(sumCount + (isNarrow ? 1 : 3) * hidden * Self.tile) { scratch in
         let (sums, dz) = (scratch, scratch + sumCount)
         let (h, slope) = (dz + hidden * Self.tile, dz + 2 * hidden * Self.tile)
-        for sample in samples {
-          adjoint(sample, u, weights.w1, sums: sums, dz, inputGradient: inputGradient, terms: terms) {
+        for row in rows {
+          let sample = row / parts
+          adjoint(row, u, weights.w1, sums: sums, dz, inputGradient: inputGradient, terms: terms) {
             start, width, source in
             let gradient = dy + sample * outputs * points + start
             if isNarrow {
@@ -232,7 +247,7 @@ struct PerceptronKernel {
               hiddenTile(source, weights.w1, weights.b1, width: width, h, slope: slope)
               hiddenGradient(weights.w2, gradient, width: width, h, slope: slope, into: dz)
             }
-            guard let terms = terms.map({ $0 + sample * parameterCount }) else { return }
+            guard let terms = terms.map({ $0 + row * parameterCount }) else { return }
             if !isNarrow { addHiddenSums(hidden: h, hiddenGradient: dz, gradient, width: width, to: terms) }
             for output in 0..<outputs {
               (terms + parameterCount - outputs)[output] += Float(
@@ -254,53 +269,53 @@ struct PerceptronKernel {
     _ target: FieldComparison.KernelTarget, inputGradient: UnsafeMutablePointer<Float>?,
     terms: UnsafeMutablePointer<Float>
   ) -> [Double] {
-    let points = input.points
+    let (points, parts) = (input.points, parts)
     let perceptron = kernel(weights.w1, weights.b1, weights.w2, weights.b2)
-    var distances = [Double](repeating: 0, count: input.samples)
+    var distances = [Double](repeating: 0, count: termRows)
     distances.withUnsafeMutableBufferPointer { distances in
       nonisolated(unsafe) let distances = distances
-      parallelFor(input.samples) { samples in
+      parallelFor(termRows) { rows in
         var perceptron = perceptron
         let count = sumCount + hidden * Self.tile + hidden * Int(CK_WIDEST_TILE) + outputs * Self.tile
         withScratch(count) { scratch in
           let (sums, dz) = (scratch, scratch + sumCount)
           let values = dz + hidden * Self.tile
           let difference = values + hidden * Int(CK_WIDEST_TILE)
-          for sample in samples {
-            adjoint(sample, u, weights.w1, sums: sums, dz, inputGradient: inputGradient, terms: terms) {
+          for row in rows {
+            adjoint(row, u, weights.w1, sums: sums, dz, inputGradient: inputGradient, terms: terms) {
               start, width, source in
-              var part = target.sample(sample, from: start)
+              var part = target.sample(row / parts, from: start)
               ck_perceptron_difference(
                 &perceptron, width, source, points, nil, 0, &part, difference, width, dz, values, sums)
-              let biasTerms = terms + (sample + 1) * parameterCount - outputs
-              distances[sample] += target.addSums(
+              let biasTerms = terms + (row + 1) * parameterCount - outputs
+              distances[row] += target.addSums(
                 of: difference, part, width: width, toBiasGradients: biasTerms)
             }
           }
         }
       }
     }
-    return distances
+    return (0..<input.samples).map { distances[$0 * parts..<($0 + 1) * parts].reduce(0, +) }
   }
 
   /// The numbers of `sums`, for the kernels that need them.
   private var sumCount: Int { isNarrow ? hidden * (1 + outputs) * Self.parts : 0 }
 
-  /// The way back of one sample, by tiles: `tile`, given the first point, their number and where u is there, finds dz
+  /// The way back of one part of a sample, by tiles: `tile`, given the first point, their number and where u is there, finds dz
   /// and adds to the sums and to the gradients that are no products of it.
   private func adjoint(
-    _ sample: Int, _ u: UnsafePointer<Float>, _ w1: UnsafePointer<Float>, sums: UnsafeMutablePointer<Float>,
+    _ row: Int, _ u: UnsafePointer<Float>, _ w1: UnsafePointer<Float>, sums: UnsafeMutablePointer<Float>,
     _ dz: UnsafePointer<Float>, inputGradient: UnsafeMutablePointer<Float>?,
     terms: UnsafeMutablePointer<Float>?,
     tile: (_ start: Int, _ width: Int, _ source: UnsafePointer<Float>) -> Void
   ) {
-    let points = input.points
-    let terms = terms.map { $0 + sample * parameterCount }
+    let (points, part) = (input.points, points(ofPart: row % parts))
+    let terms = terms.map { $0 + row * parameterCount }
     terms?.update(repeating: 0, count: parameterCount)
     sums.update(repeating: 0, count: sumCount)
-    for start in stride(from: 0, to: points, by: Self.tile) {
+    for start in stride(from: part.lowerBound, to: part.upperBound, by: Self.tile) {
       let width = min(Self.tile, points - start)
-      let place = sample * inputs * points + start
+      let place = row / parts * inputs * points + start
       tile(start, width, u + place)
       if let terms {
         MatrixKernels.innerProducts(
@@ -324,8 +339,8 @@ struct PerceptronKernel {
     jacobian.withUnsafeMutableBuffer { jacobian in
       let jacobian = jacobian.baseAddress!
       gradient.start { gradient in
-        parallelFor(input.samples) { samples in
-          for row in samples.lowerBound * inputs..<samples.upperBound * inputs {
+        parallelFor(input.samples * inputs, grain: 8) { rows in
+          for row in rows {
             ck_multiply_f32(points, gradient + row / inputs * points, jacobian + row * points)
           }
         }

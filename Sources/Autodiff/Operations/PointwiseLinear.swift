@@ -95,22 +95,21 @@ private func linearGradientTerms(
     Tensor<Float>.filled([input.samples, outputs * (inputs + 1)]) { terms in
       parallelFor(input.samples) { samples in
         for sample in samples {
+          let own = terms + sample * outputs * (inputs + 1)
           linearGradient(
             inputs: inputs, outputs: outputs, points: points, u + sample * inputs * points,
-            dy + sample * outputs * points, terms + sample * outputs * (inputs + 1))
+            dy + sample * outputs * points, weight: own, bias: own + outputs * inputs)
         }
       }
     }
   }
 }
 
-/// dW = dy uᵀ and db = Σ dy for one sample, one after the other.
+/// dW = dy uᵀ and db = Σ dy for one sample.
 func linearGradient(
   inputs: Int, outputs: Int, points: Int, _ u: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
-  _ result: UnsafeMutablePointer<Float>
+  weight: UnsafeMutablePointer<Float>, bias: UnsafeMutablePointer<Float>
 ) {
-  MatrixKernels.innerProducts(rows: outputs, columns: inputs, length: points, dy, u, into: result)
-  for output in 0..<outputs {
-    result[outputs * inputs + output] = Float(ck_sum_f32(points, dy + output * points))
-  }
+  MatrixKernels.innerProducts(rows: outputs, columns: inputs, length: points, dy, u, into: weight)
+  for output in 0..<outputs { bias[output] = Float(ck_sum_f32(points, dy + output * points)) }
 }

@@ -101,7 +101,7 @@ struct Projection {
           for sample in range {
             quarters.gather(
               .forward, channels: hidden, modes + sample * 2 * hidden, stride: samples * 2 * hidden,
-              into: factors + sample * factorCount)
+              imaginary: hidden, into: factors + sample * factorCount)
           }
         }
       }
@@ -289,7 +289,8 @@ struct Projection {
       if modes != nil { quarters.fold(piece, channels: hidden, dz, into: folded, scratch: rest) }
     }
     if let modes {
-      quarters.scatter(.adjoint, channels: hidden, folded, into: modes, stride: samples * 2 * hidden)
+      quarters.scatter(
+        .adjoint, channels: hidden, folded, into: modes, stride: samples * 2 * hidden)
     }
     guard let terms else { return }
     PerceptronKernel.addParts(sums, hidden: hidden, outputs: outputs, to: terms + hidden * inputs)

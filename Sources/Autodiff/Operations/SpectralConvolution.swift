@@ -37,7 +37,6 @@ struct SpectralKernel {
   private var points: Int { input.points }
   private var samples: Int { input.samples }
   private var modeCount: Int { transform.modeCount }
-  private var scratchCount: Int { transform.scratchCount(channels: max(inputs, outputs)) }
 
   init(input: FieldShape, weight: [Int]) {
     let dimensions = input.grid.count
@@ -52,14 +51,42 @@ struct SpectralKernel {
       modes: (0..<dimensions).lazy.map { weight[$0] / ($0 < dimensions - 1 ? 2 : 1) })
   }
 
-  /// Calls `body` with every sample and scratch memory of its thread, enough for this kernel and another one.
-  func forEachSample(
-    _ other: SpectralKernel? = nil, _ body: (_ sample: Int, _ scratch: UnsafeMutablePointer<Float>) -> Void
+  /// What a thread takes at once: channels of a sample.
+  struct Share {
+    let sample: Int
+    let channels: Range<Int>
+  }
+
+  /// In how many shares the channels of a sample are divided: in several where there are more threads than samples.
+  ///
+  /// Nothing that is computed for a channel depends on it.
+  func shareCount(channels: Int) -> Int {
+    let threads = (Parallelism.freeThreadCount + samples - 1) / max(1, samples)
+    return max(1, min(threads, channels / Self.fewestChannels))
+  }
+
+  /// The fewest channels of a share: each reads the whole field.
+  private static let fewestChannels = 8
+
+  /// Calls `body` with all shares of all samples, and with scratch memory of its thread, enough for this kernel and another
+  /// one.
+  func forEachShare(
+    channels: Int, count: Int, _ other: SpectralKernel? = nil,
+    _ body: (_ share: Share, _ scratch: UnsafeMutablePointer<Float>) -> Void
   ) {
-    let count = max(scratchCount, other?.scratchCount ?? 0)
-    parallelFor(samples) { range in
-      withScratch(count) { scratch in
-        for sample in range { body(sample, scratch) }
+    // Few channels may need more than many: their fields are made in larger parts.
+    let scratchCount = (channels / count...(channels + count - 1) / count).reduce(0) { most, channels in
+      max(
+        most, transform.scratchCount(channels: channels),
+        other?.transform.scratchCount(channels: channels) ?? 0)
+    }
+    parallelFor(samples * count) { range in
+      withScratch(scratchCount) { scratch in
+        for index in range {
+          let (sample, part) = (index / count, index % count)
+          body(
+            Share(sample: sample, channels: channels * part / count..<channels * (part + 1) / count), scratch)
+        }
       }
     }
   }
@@ -67,27 +94,65 @@ struct SpectralKernel {
   /// The shape of the modes of a batch: `[mode][sample][re, im][channel]`.
   func spectrumShape(channels: Int) -> [Int] { [modeCount, samples, 2, channels] }
 
-  /// The modes of one sample, into their places among those of a batch.
-  func analyse(
-    _ direction: TruncatedFourierTransform.Direction, _ sample: Int, channels: Int,
-    _ field: UnsafePointer<Float>, into spectrum: UnsafeMutablePointer<Float>,
-    scratch: UnsafeMutablePointer<Float>
-  ) {
-    transform.analyse(
-      direction, channels: channels, field, into: spectrum + sample * 2 * channels,
-      stride: samples * 2 * channels, scratch: scratch)
+  /// Where the modes of a batch go, channels first: to their places at once, or, as several threads should not write to
+  /// one cache line, by way of the sums that they are made of.
+  struct ModeTarget {
+    let direction: TruncatedFourierTransform.Direction
+    let channels: Int
+    fileprivate let spectrum: UnsafeMutablePointer<Float>
+    fileprivate let sums: UnsafeMutablePointer<Float>?
   }
 
-  /// The field of one sample from its modes among those of a batch, in parts: see `TruncatedFourierTransform`.
+  /// Calls `body`, which analyses all shares of all samples, so many of each.
+  func withModeTarget(
+    _ direction: TruncatedFourierTransform.Direction, channels: Int, shares: Int,
+    _ spectrum: UnsafeMutablePointer<Float>, _ body: (ModeTarget) -> Void
+  ) {
+    let count = channels * transform.modeSumCount
+    withScratch(shares > 1 ? samples * count : 0) { sums in
+      body(
+        ModeTarget(
+          direction: direction, channels: channels, spectrum: spectrum, sums: shares > 1 ? sums : nil))
+      guard shares > 1 else { return }
+      parallelFor(samples) { range in
+        for sample in range {
+          transform.scatter(
+            direction, channels: channels, sums + sample * count, into: spectrum + sample * 2 * channels,
+            stride: samples * 2 * channels)
+        }
+      }
+    }
+  }
+
+  /// Finds the modes of a share, whose field this is.
+  func analyse(
+    _ share: Share, _ field: UnsafePointer<Float>, into target: ModeTarget,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    let channels = target.channels
+    if let sums = target.sums {
+      let first = share.sample * channels + share.channels.lowerBound
+      transform.sum(
+        target.direction, channels: share.channels.count, field, into: sums + first * transform.modeSumCount,
+        scratch: scratch)
+    } else {
+      transform.analyse(
+        target.direction, channels: channels, field, into: target.spectrum + share.sample * 2 * channels,
+        stride: samples * 2 * channels, scratch: scratch)
+    }
+  }
+
+  /// The field of a share of `channels` from its modes among those of a batch, in parts: see `TruncatedFourierTransform`.
   func synthesise(
-    _ direction: TruncatedFourierTransform.Direction, _ sample: Int, channels: Int,
+    _ direction: TruncatedFourierTransform.Direction, _ share: Share, of channels: Int,
     _ spectrum: UnsafePointer<Float>, inParts field: UnsafeMutablePointer<Float>,
     scratch: UnsafeMutablePointer<Float>,
     finish: (_ points: Range<Int>, _ values: UnsafePointer<Float>, _ stride: Int) -> Void
   ) {
     transform.synthesise(
-      direction, channels: channels, spectrum + sample * 2 * channels, stride: samples * 2 * channels,
-      inParts: field, scratch: scratch, finish: finish)
+      direction, channels: share.channels.count,
+      spectrum + share.sample * 2 * channels + share.channels.lowerBound, stride: samples * 2 * channels,
+      imaginary: channels, inParts: field, scratch: scratch, finish: finish)
   }
 
   /// The modes of a batch.
@@ -96,10 +161,12 @@ struct SpectralKernel {
   ) -> Tensor<Float> {
     .filled(spectrumShape(channels: channels)) { spectrum in
       field.start { field in
-        forEachSample { sample, scratch in
-          analyse(
-            direction, sample, channels: channels, field + sample * channels * points, into: spectrum,
-            scratch: scratch)
+        let shares = shareCount(channels: channels)
+        withModeTarget(direction, channels: channels, shares: shares, spectrum) { target in
+          forEachShare(channels: channels, count: shares) { share, scratch in
+            let start = (share.sample * channels + share.channels.lowerBound) * points
+            analyse(share, field + start, into: target, scratch: scratch)
+          }
         }
       }
     }
@@ -111,17 +178,19 @@ struct SpectralKernel {
   ) -> Tensor<Float> {
     .filled(input.shape(channels: channels)) { field in
       spectrum.start { spectrum in
-        forEachSample { sample, scratch in
+        forEachShare(channels: channels, count: shareCount(channels: channels)) { share, scratch in
+          let first = share.channels.lowerBound
           transform.synthesise(
-            direction, channels: channels, spectrum + sample * 2 * channels, stride: samples * 2 * channels,
-            into: field + sample * channels * points, scratch: scratch)
+            direction, channels: share.channels.count, spectrum + share.sample * 2 * channels + first,
+            stride: samples * 2 * channels, imaginary: channels,
+            into: field + (share.sample * channels + first) * points, scratch: scratch)
         }
       }
     }
   }
 
   /// The fewest modes that are worth a thread: about 50 µs of work.
-  private var grain: Int { max(1, 500_000 / (samples * inputs * outputs)) }
+  private var grain: Int { max(1, 100_000 / (max(4, samples) * inputs * outputs)) }
 
   /// mixed[mode] = spectrum[mode] · R[mode], complex products over the batch.
   func mix(_ spectrum: Tensor<Float>, _ weight: Tensor<Float>) -> Tensor<Float> {

@@ -188,8 +188,8 @@ public final class TruncatedFourierTransform: Sendable {
     return sumCount(channels) + max(2 * modeBufferCount(channels) + betweenCount, parts?.scratchCount ?? 0)
   }
 
-  /// The floats of the cosine and sine sums along all axes but the last.
-  private func sumCount(_ channels: Int) -> Int { channels * leadingSums * columns }
+  /// The floats of the cosine and sine sums along all axes but the last, if there are others.
+  private func sumCount(_ channels: Int) -> Int { leading.isEmpty ? 0 : channels * leadingSums * columns }
 
   /// The floats of the sums along all axes; the modes are fewer.
   private func modeBufferCount(_ channels: Int) -> Int { channels * leadingSums * 2 * columnModes }
@@ -205,39 +205,62 @@ public final class TruncatedFourierTransform: Sendable {
     _ direction: Direction, channels: Int, _ field: UnsafePointer<Float>,
     into spectrum: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutablePointer<Float>
   ) {
+    let sums = scratch + sumCount(channels)
+    sum(direction, channels: channels, field, into: sums, scratch: scratch)
+    scatter(direction, channels: channels, sums, into: spectrum, stride: stride)
+  }
+
+  /// The floats of what `sum` makes of a channel.
+  var modeSumCount: Int {
+    leading.isEmpty ? 2 * columnModes : outerModes * leading[leading.count - 1].sums * 2 * columnModes
+  }
+
+  /// The first half of `analyse`, of some channels: the sums of which `scatter` makes modes, `modeSumCount` for each.
+  func sum(
+    _ direction: Direction, channels: Int, _ field: UnsafePointer<Float>,
+    into modeSums: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
+  ) {
+    let rest = scratch + sumCount(channels) + modeBufferCount(channels)
     if let quarters {
-      quarters.analyse(
-        direction, channels: channels, field, into: spectrum, stride: stride, scratch: scratch)
+      quarters.sum(channels: channels, field, into: modeSums, scratch: rest)
       return
     }
-    let sums = leading.isEmpty ? field : UnsafePointer(scratch)
-    var source = scratch + sumCount(channels)
-    var target = source + modeBufferCount(channels)
-    let between = target + modeBufferCount(channels)
-    withLeadingAxes { ck_sum_axes(channels, leading.count, $0, field, between, scratch) }
     let kept = 2 * columnModes
+    let between = rest + modeBufferCount(channels)
+    withLeadingAxes { ck_sum_axes(channels, leading.count, $0, field, between, scratch) }
+    let allSums = leading.count == 2 ? rest : modeSums
     (direction == .forward ? analysisMatrix.0 : synthesisMatrix.transposed).start { matrix in
       MatrixKernels.product(
         rows: channels * leadingSums, columns: kept,
-        ck_factors(inner: columns, sums, matrix, bStride: kept), into: source)
+        ck_factors(inner: columns, leading.isEmpty ? field : UnsafePointer(scratch), matrix, bStride: kept),
+        into: allSums)
     }
     // Cosine and sine sums become modes, axis by axis, the last of them on their way to the spectrum.
-    guard let inner = leading.last else {
-      ck_scatter_modes(modeCount, channels, source, stride, spectrum)
+    guard let outer = leading.first, leading.count == 2 else { return }
+    let row = leading[1].sums * kept
+    for channel in 0..<channels {
+      ck_unfold_axis(
+        outer.modes, row / 2, rest + channel * outer.sums * row, modeSums + channel * 2 * outer.modes * row)
+    }
+  }
+
+  /// The second half of `analyse`, of all channels.
+  func scatter(
+    _ direction: Direction, channels: Int, _ modeSums: UnsafePointer<Float>,
+    into spectrum: UnsafeMutablePointer<Float>, stride: Int
+  ) {
+    if let quarters {
+      quarters.scatter(direction, channels: channels, modeSums, into: spectrum, stride: stride)
       return
     }
-    let row = inner.sums * kept
-    if let outer = leading.first, leading.count == 2 {
-      for channel in 0..<channels {
-        ck_unfold_axis(
-          outer.modes, row / 2, source + channel * outer.sums * row, target + channel * 2 * outer.modes * row)
-      }
-      swap(&source, &target)
+    guard let inner = leading.last else {
+      ck_scatter_modes(modeCount, channels, modeSums, stride, spectrum)
+      return
     }
-    let blocks = outerModes
+    let (blocks, row) = (outerModes, inner.sums * 2 * columnModes)
     for block in 0..<blocks {
       ck_scatter_unfolded(
-        inner.modes, columnModes, channels, source + block * row, blocks * row, stride,
+        inner.modes, columnModes, channels, modeSums + block * row, blocks * row, stride,
         spectrum + block * 2 * inner.modes * columnModes * stride)
     }
   }
@@ -261,19 +284,26 @@ public final class TruncatedFourierTransform: Sendable {
   }
 
   /// From the modes of one sample to its field, `[channel, ...grid]`.
+  ///
+  /// - Parameters:
+  ///   - channels: all of them, or some that lie one after the other.
+  ///   - spectrum: points at the first of these channels' first mode of the sample.
+  ///   - stride: the distance between two modes there.
+  ///   - imaginary: the distance between the real and the imaginary part of a mode: the number of all channels.
   func synthesise(
-    _ direction: Direction, channels: Int, _ spectrum: UnsafePointer<Float>, stride: Int,
+    _ direction: Direction, channels: Int, _ spectrum: UnsafePointer<Float>, stride: Int, imaginary: Int,
     into field: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
   ) {
     if let quarters {
       quarters.synthesise(
-        direction, channels: channels, spectrum, stride: stride, into: field, scratch: scratch
+        direction, channels: channels, spectrum, stride: stride, imaginary: imaginary, into: field,
+        scratch: scratch
       ) { _ in }
       return
     }
     makeSums(
-      direction, channels: channels, spectrum, stride: stride, into: leading.isEmpty ? field : scratch,
-      scratch: scratch + sumCount(channels))
+      direction, channels: channels, spectrum, stride: stride, imaginary: imaginary,
+      into: leading.isEmpty ? field : scratch, scratch: scratch + sumCount(channels))
     let between = scratch + sumCount(channels) + 2 * modeBufferCount(channels)
     withLeadingAxes { ck_expand_axes(channels, leading.count, $0, scratch, between, field) }
   }
@@ -285,17 +315,20 @@ public final class TruncatedFourierTransform: Sendable {
   ///   - finish: called with ranges of points, together all of them, and where their values are: every channel's one
   ///     after the other, `stride` numbers behind those of the channel before. In `field` they are in their places.
   func synthesise(
-    _ direction: Direction, channels: Int, _ spectrum: UnsafePointer<Float>, stride: Int,
+    _ direction: Direction, channels: Int, _ spectrum: UnsafePointer<Float>, stride: Int, imaginary: Int,
     inParts field: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>,
     finish: (_ points: Range<Int>, _ values: UnsafePointer<Float>, _ stride: Int) -> Void
   ) {
     if let quarters {
       quarters.synthesise(
-        direction, channels: channels, spectrum, stride: stride, into: field, scratch: scratch
+        direction, channels: channels, spectrum, stride: stride, imaginary: imaginary, into: field,
+        scratch: scratch
       ) { finish($0, field + $0.lowerBound, points) }
     } else if let parts = parts(channels: channels) {
       let rest = scratch + sumCount(channels)
-      makeSums(direction, channels: channels, spectrum, stride: stride, into: scratch, scratch: rest)
+      makeSums(
+        direction, channels: channels, spectrum, stride: stride, imaginary: imaginary, into: scratch,
+        scratch: rest)
       withLeadingAxes { axis in
         parts.forEach { part in
           ck_expand_some_using(CK_AVX512, channels, axis, part.lowerBound, part.upperBound, scratch, rest)
@@ -308,7 +341,9 @@ public final class TruncatedFourierTransform: Sendable {
         }
       }
     } else {
-      synthesise(direction, channels: channels, spectrum, stride: stride, into: field, scratch: scratch)
+      synthesise(
+        direction, channels: channels, spectrum, stride: stride, imaginary: imaginary, into: field,
+        scratch: scratch)
       finish(0..<points, field, points)
     }
   }
@@ -318,7 +353,7 @@ public final class TruncatedFourierTransform: Sendable {
 
   /// From the modes of one sample to the sums with cosines and sines of all axes but the last, at its points.
   private func makeSums(
-    _ direction: Direction, channels: Int, _ spectrum: UnsafePointer<Float>, stride: Int,
+    _ direction: Direction, channels: Int, _ spectrum: UnsafePointer<Float>, stride: Int, imaginary: Int,
     into sums: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
   ) {
     var (source, target) = (scratch, scratch + modeBufferCount(channels))
@@ -328,7 +363,7 @@ public final class TruncatedFourierTransform: Sendable {
       for block in 0..<blocks {
         ck_gather_folded(
           inner.modes, columnModes, channels, spectrum + block * 2 * inner.modes * columnModes * stride,
-          stride, source + block * row, blocks * row)
+          stride, imaginary, source + block * row, blocks * row)
       }
       if let outer = leading.first, leading.count == 2 {
         for channel in 0..<channels {
@@ -339,7 +374,7 @@ public final class TruncatedFourierTransform: Sendable {
         swap(&source, &target)
       }
     } else {
-      ck_gather_modes(modeCount, channels, spectrum, stride, source)
+      ck_gather_modes(modeCount, channels, spectrum, stride, imaginary, source)
     }
     (direction == .forward ? synthesisMatrix.0 : analysisMatrix.transposed).start { matrix in
       MatrixKernels.product(

@@ -217,14 +217,16 @@ void ck_expand_quarters_using(enum ck_instructions most, size_t channels, const 
 /// sums[channel][2 m]: A for even k, A for odd k, B for even k, B for odd k.
 void ck_scatter_turned(size_t m, size_t channels, const float *sums, const float *turns, size_t stride, float *modes);
 
-/// The same from modes to the factors A and B of cosines and sines.
-void ck_gather_turned(size_t m, size_t channels, const float *modes, size_t stride, const float *turns, float *sums);
+/// The same from modes to the factors A and B of cosines and sines; `imaginary` as for ck_gather_modes.
+void ck_gather_turned(size_t m, size_t channels, const float *modes, size_t stride, size_t imaginary,
+                      const float *turns, float *sums);
 
 /// modes[k stride + {0, channels} + channel] = in[channel][k][{0, 1}], m modes.
 void ck_scatter_modes(size_t m, size_t channels, const float *in, size_t stride, float *modes);
 
-/// The inverse of ck_scatter_modes.
-void ck_gather_modes(size_t m, size_t channels, const float *modes, size_t stride, float *out);
+/// The inverse of ck_scatter_modes, for all channels or some that lie one after the other: imaginary parts are `imaginary`
+/// numbers behind real ones.
+void ck_gather_modes(size_t m, size_t channels, const float *modes, size_t stride, size_t imaginary, float *out);
 
 /// ck_unfold_axis, of an axis with 2 n modes of m numbers each, and ck_scatter_modes in one pass.
 ///
@@ -233,8 +235,8 @@ void ck_scatter_unfolded(size_t n, size_t m, size_t channels, const float *in, s
                          float *modes);
 
 /// ck_gather_modes and ck_fold_axis in one pass.
-void ck_gather_folded(size_t n, size_t m, size_t channels, const float *modes, size_t stride, float *out,
-                      size_t out_row);
+void ck_gather_folded(size_t n, size_t m, size_t channels, const float *modes, size_t stride, size_t imaginary,
+                      float *out, size_t out_row);
 
 /// The sum of n elements.
 double ck_sum_f32(size_t n, const float *x);

@@ -58,6 +58,10 @@ extension Benchmark {
         loss: .relativeL2ByChannel),
       application("fno-2d-time-roll-out", recurrent, grid: grid, operations: rollOut, gradient: false),
       application("fno-2d-time-gradient", recurrent, grid: grid, operations: rollOut, gradient: true),
+      application(
+        "fno-2d-time-roll-out-alone", recurrent, grid: grid, operations: rollOut, gradient: false, samples: 1),
+      application(
+        "fno-2d-time-gradient-alone", recurrent, grid: grid, operations: rollOut, gradient: true, samples: 1),
       application("fno-3d-forward", spaceTime, grid: grid, operations: inSpaceTime, gradient: false),
     ]
   }
@@ -66,14 +70,14 @@ extension Benchmark {
   ///
   /// Times are of one sample. The gradient costs a forward pass and half of what a training step goes back.
   private static func application(
-    _ name: String, _ model: ModelConfiguration, grid: [Int], operations: Double, gradient: Bool
+    _ name: String, _ model: ModelConfiguration, grid: [Int], operations: Double, gradient: Bool,
+    samples: Int = 4
   ) -> Benchmark {
-    let samples = 4
     let frames = model.outputChannels
     return Benchmark(
       name: name,
       summary:
-        "\(gradient ? "gradient of a misfit" : "prediction"), \(frames) frames of \(Text.shape(grid)), one of \(samples) samples",
+        "\(gradient ? "gradient of a misfit" : "prediction"), \(frames) frames of \(Text.shape(grid)), \(samples > 1 ? "one of \(samples) samples" : "a single sample")",
       precision: .single, operations: (gradient ? 2 : 1) * operations * Double(samples), steps: samples
     ) { stopwatch in
       let trained = Trainer(model, configuration: TrainingConfiguration()).checkpoint
