@@ -146,7 +146,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["phalarope", "allocations", "Archives", "HDF5", "TestSupport"],
+      dependencies: ["phalarope", "Archives", "HDF5", "TestSupport"],
       swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

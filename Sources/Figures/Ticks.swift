@@ -27,7 +27,10 @@ public struct Ticks: Sendable, Equatable {
       (values, labels) = Self.linear(range, count: count)
     } else {
       values = Self.logarithmic(range, count: count)
-      labels = values.map { NumberFormat.short($0) }
+      // Where one needs a power of ten, all but the shortest have one: 10⁻⁵, 10⁻⁴, not 10⁻⁵, 0.0001.
+      let plain = NumberFormat.plainExponents
+      let isPlain = values.allSatisfy { plain ~= Int(decimalLogarithm($0 * (1 + 1e-9)).rounded(.down)) }
+      labels = values.map { NumberFormat.short($0, plainExponents: isPlain ? plain : -1...1) }
     }
   }
 
@@ -72,8 +75,13 @@ public struct Ticks: Sendable, Equatable {
 
 /// Numbers as text for people: short, with a true minus sign and powers of ten instead of `e`.
 public enum NumberFormat {
+  /// The exponents of numbers that are written without a power of ten.
+  public static let plainExponents = -4...5
+
   /// The value to a number of significant digits, such as `0.0123`, `−4.5`, `1.2×10⁻⁷`, `n/a` for NaN.
-  public static func short(_ value: Double, significantDigits: Int = 3) -> String {
+  public static func short(
+    _ value: Double, significantDigits: Int = 3, plainExponents: ClosedRange<Int> = plainExponents
+  ) -> String {
     guard value.isFinite else { return value.isNaN ? "n/a" : value < 0 ? "−∞" : "∞" }
     guard value != 0 else { return "0" }
     let digits = max(1, significantDigits)
@@ -85,7 +93,7 @@ public enum NumberFormat {
       mantissa /= 10
     }
     let sign = value < 0 ? "−" : ""
-    if exponent < -4 || exponent >= 6 {
+    if !plainExponents.contains(exponent) {
       let text = trimmed(decimal(mantissa, decimals: digits - 1))
       let power = "10" + superscript(exponent)
       return sign + (text == "1" ? power : "\(text)×\(power)")
