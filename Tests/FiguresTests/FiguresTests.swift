@@ -101,7 +101,8 @@ func isWellFormed(_ text: String) -> Bool { XMLParser(data: Data(text.utf8)).par
     #expect(Ticks(for: 0.01...0.3, scale: .logarithmic).labels == ["0.01", "0.02", "0.05", "0.1", "0.2"])
     #expect(Ticks(for: 1e-12...1, scale: .logarithmic, count: 4).values.count <= 6)
     #expect(Ticks(for: 1e-6...1e-3, scale: .logarithmic).labels == ["10⁻⁶", "10⁻⁵", "10⁻⁴", "10⁻³"])
-    #expect(Ticks(for: 0.1...1e6, scale: .logarithmic, count: 8).labels.prefix(4) == ["0.1", "1", "10", "10²"])
+    #expect(
+      Ticks(for: 0.1...1e6, scale: .logarithmic, count: 8).labels.prefix(4) == ["0.1", "1", "10", "10²"])
   }
 
   @Test func numbersAreShort() {
