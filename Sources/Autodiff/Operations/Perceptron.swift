@@ -201,15 +201,15 @@ struct PerceptronKernel {
 
   /// In how many parts the way back goes through a sample: in several where there are few samples, so that many threads
   /// have something to do; the same for any number of them, as the gradients of the parameters are sums over the parts.
-  private var parts: Int { max(1, min(Self.fewestParts / max(1, input.samples), tiles)) }
+  private var partCount: Int { max(1, min(Self.fewestParts / max(1, input.samples), tiles)) }
   private static let fewestParts = 16
 
   /// The rows of the gradients of the parameters: one for every part of every sample.
-  var termRows: Int { input.samples * parts }
+  var termRows: Int { input.samples * partCount }
 
   /// The points of a part, by whole tiles.
   private func points(ofPart part: Int) -> Range<Int> {
-    tiles * part / parts * Self.tile..<min(input.points, tiles * (part + 1) / parts * Self.tile)
+    tiles * part / partCount * Self.tile..<min(input.points, tiles * (part + 1) / partCount * Self.tile)
   }
 
   /// The gradients of the four parameters from those of every part of every sample, one after another.
@@ -228,7 +228,7 @@ struct PerceptronKernel {
     _ dy: UnsafePointer<Float>, inputGradient: UnsafeMutablePointer<Float>?,
     terms: UnsafeMutablePointer<Float>?
   ) {
-    let (points, parts) = (input.points, parts)
+    let (points, partCount) = (input.points, partCount)
     let (perceptron, isNarrow) = (kernel(weights.w1, weights.b1, weights.w2, nil), isNarrow)
     parallelFor(termRows) { rows in
       var perceptron = perceptron
@@ -236,7 +236,7 @@ struct PerceptronKernel {
         let (sums, dz) = (scratch, scratch + sumCount)
         let (h, slope) = (dz + hidden * Self.tile, dz + 2 * hidden * Self.tile)
         for row in rows {
-          let sample = row / parts
+          let sample = row / partCount
           adjoint(row, u, weights.w1, sums: sums, dz, inputGradient: inputGradient, terms: terms) {
             start, width, source in
             let gradient = dy + sample * outputs * points + start
@@ -269,7 +269,7 @@ struct PerceptronKernel {
     _ target: FieldComparison.KernelTarget, inputGradient: UnsafeMutablePointer<Float>?,
     terms: UnsafeMutablePointer<Float>
   ) -> [Double] {
-    let (points, parts) = (input.points, parts)
+    let (points, partCount) = (input.points, partCount)
     let perceptron = kernel(weights.w1, weights.b1, weights.w2, weights.b2)
     var distances = [Double](repeating: 0, count: termRows)
     distances.withUnsafeMutableBufferPointer { distances in
@@ -284,7 +284,7 @@ struct PerceptronKernel {
           for row in rows {
             adjoint(row, u, weights.w1, sums: sums, dz, inputGradient: inputGradient, terms: terms) {
               start, width, source in
-              var part = target.sample(row / parts, from: start)
+              var part = target.sample(row / partCount, from: start)
               ck_perceptron_difference(
                 &perceptron, width, source, points, nil, 0, &part, difference, width, dz, values, sums)
               let biasTerms = terms + (row + 1) * parameterCount - outputs
@@ -295,7 +295,7 @@ struct PerceptronKernel {
         }
       }
     }
-    return (0..<input.samples).map { distances[$0 * parts..<($0 + 1) * parts].reduce(0, +) }
+    return (0..<input.samples).map { distances[$0 * partCount..<($0 + 1) * partCount].reduce(0, +) }
   }
 
   /// The numbers of `sums`, for the kernels that need them.
@@ -309,13 +309,13 @@ struct PerceptronKernel {
     terms: UnsafeMutablePointer<Float>?,
     tile: (_ start: Int, _ width: Int, _ source: UnsafePointer<Float>) -> Void
   ) {
-    let (points, part) = (input.points, points(ofPart: row % parts))
+    let (points, part) = (input.points, points(ofPart: row % partCount))
     let terms = terms.map { $0 + row * parameterCount }
     terms?.update(repeating: 0, count: parameterCount)
     sums.update(repeating: 0, count: sumCount)
     for start in stride(from: part.lowerBound, to: part.upperBound, by: Self.tile) {
       let width = min(Self.tile, points - start)
-      let place = row / parts * inputs * points + start
+      let place = row / partCount * inputs * points + start
       tile(start, width, u + place)
       if let terms {
         MatrixKernels.innerProducts(
