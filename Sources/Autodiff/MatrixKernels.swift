@@ -25,15 +25,14 @@ package enum MatrixKernels {
     }
   }
 
-  /// C ← X Yᵀ, or C ← C + X Yᵀ, of `rows` and `columns` long rows; the sums of the rows of X likewise, if they are wanted.
+  /// C ← X Yᵀ, or C ← C + X Yᵀ, of `rows` and `columns` long rows.
   static func innerProducts(
     rows: Int, columns: Int, length: Int, _ x: UnsafePointer<Float>, xStride: Int? = nil,
     _ y: UnsafePointer<Float>, yStride: Int? = nil, adding: Bool = false,
-    into c: UnsafeMutablePointer<Float>, stride: Int? = nil, sums: UnsafeMutablePointer<Float>? = nil
+    into c: UnsafeMutablePointer<Float>, stride: Int? = nil
   ) {
     ck_inner_products(
-      rows, columns, length, x, xStride ?? length, y, yStride ?? length, adding ? 1 : 0, c, stride ?? columns,
-      sums)
+      rows, columns, length, x, xStride ?? length, y, yStride ?? length, adding ? 1 : 0, c, stride ?? columns)
   }
 }
 

@@ -132,7 +132,7 @@ struct matrix_kernels {
   void (*expand_quarters)(size_t channels, const struct ck_quarters *quarters, const float *sums, size_t start,
                           size_t count, float *packed, size_t quarter, size_t place, float *field);
   void (*inner_products)(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
-                         const float *y, size_t y_row, int adds, float *c, size_t c_row, float *sums);
+                         const float *y, size_t y_row, int adds, float *c, size_t c_row);
   void (*perceptron)(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
                      const float *addend, size_t addend_row, float *y, size_t y_row, float *rates);
   void (*perceptron_adjoint)(const struct ck_perceptron *perceptron, size_t columns, const float *u, size_t u_row,
@@ -209,13 +209,13 @@ void ck_expand_quarters_using(enum ck_instructions most, size_t channels, const 
 
 void ck_inner_products_using(enum ck_instructions most, size_t rows, size_t columns, size_t length,
                              const float *x, size_t x_row, const float *y, size_t y_row, int adds, float *c,
-                             size_t c_row, float *sums) {
-  kernels(most)->inner_products(rows, columns, length, x, x_row, y, y_row, adds, c, c_row, sums);
+                             size_t c_row) {
+  kernels(most)->inner_products(rows, columns, length, x, x_row, y, y_row, adds, c, c_row);
 }
 
 void ck_inner_products(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
-                       const float *y, size_t y_row, int adds, float *c, size_t c_row, float *sums) {
-  ck_inner_products_using(CK_AVX512, rows, columns, length, x, x_row, y, y_row, adds, c, c_row, sums);
+                       const float *y, size_t y_row, int adds, float *c, size_t c_row) {
+  ck_inner_products_using(CK_AVX512, rows, columns, length, x, x_row, y, y_row, adds, c, c_row);
 }
 
 int ck_perceptron_is_narrow(const struct ck_perceptron *perceptron) {

@@ -692,40 +692,20 @@ TARGET INLINE void NAME(pack_rows)(size_t rows, size_t length, const float *x, s
   }
 }
 
-/// dot_rows of a block of `height` rows whose last column, of ones, gives the sums of the rows.
-TARGET static __attribute__((noinline)) void NAME(dot_ends)(size_t height, size_t width, size_t length, const float *x,
-                                                            size_t x_row, const float *y, const float *soon, int adds,
-                                                            float *c, size_t c_row, float *sums) {
-  float block[DOT_ROWS * DOT_COLUMNS];
-  if (height == DOT_ROWS)
-    NAME(dot_rows)(DOT_ROWS, (int)width, length, x, x_row, y, length, soon, 0, block, DOT_COLUMNS);
-  else
-    NAME(dot_rows)(1, (int)width, length, x, x_row, y, length, soon, 0, block, DOT_COLUMNS);
-  for (size_t i = 0; i < height; i++)
-    for (size_t j = 0; j < width; j++) {
-      float *to = j + 1 < width ? c + i * c_row + j : sums + i, total = block[i * DOT_COLUMNS + j];
-      *to = adds ? *to + total : total;
-    }
-}
-
 TARGET static void NAME(inner_products)(size_t rows, size_t columns, size_t length, const float *x,
                                         size_t x_row, const float *y, size_t y_row, int adds, float *c,
-                                        size_t c_row, float *sums) {
-  _Alignas(64) float packed_y[(DOT_PANEL + 1) * DOT_LENGTH], packed_x[DOT_ROWS * DOT_LENGTH];
+                                        size_t c_row) {
+  _Alignas(64) float packed_y[DOT_PANEL * DOT_LENGTH], packed_x[DOT_ROWS * DOT_LENGTH];
   for (size_t panel = 0; panel < columns; panel += DOT_PANEL) {
     size_t panel_columns = columns - panel < DOT_PANEL ? columns - panel : DOT_PANEL;
-    // A row of ones behind those of y.
-    size_t all_columns = panel_columns + (sums && panel + panel_columns == columns);
     // Blocks of nearly equal widths, so that none has too few sums in flight.
-    size_t blocks = (all_columns + DOT_COLUMNS - 1) / DOT_COLUMNS;
+    size_t blocks = (panel_columns + DOT_COLUMNS - 1) / DOT_COLUMNS;
     for (size_t start = 0; start < length; start += DOT_LENGTH) {
       size_t part = length - start < DOT_LENGTH ? length - start : DOT_LENGTH;
       size_t whole = (part + LANES - 1) / LANES * LANES;
       int more = adds || start > 0;
       const float *ys = y + panel * y_row + start;
       NAME(pack_rows)(panel_columns, part, ys, y_row, whole, packed_y);
-      if (all_columns > panel_columns)
-        for (size_t p = 0; p < whole; p++) packed_y[panel_columns * whole + p] = p < part ? 1 : 0;
       // Each block fetches a row of the next piece, of y and then of x.
       size_t soon = start + part < length ? 0 : panel_columns + rows;
       for (size_t i = 0; i < rows;) {
@@ -737,16 +717,14 @@ TARGET static void NAME(inner_products)(size_t rows, size_t columns, size_t leng
           row = whole;
         }
         for (size_t block = 0; block < blocks; block++, soon++) {
-          size_t j = all_columns * block / blocks, width = all_columns * (block + 1) / blocks - j;
+          size_t j = panel_columns * block / blocks, width = panel_columns * (block + 1) / blocks - j;
           float *target = c + i * c_row + panel + j;
           const float *packed = packed_y + j * whole, *next = packed;
           if (soon < panel_columns)
             next = ys + soon * y_row + part;
           else if (soon < panel_columns + rows)
             next = x + (soon - panel_columns) * x_row + start + part;
-          if (j + width > panel_columns)
-            NAME(dot_ends)(height, width, whole, source, row, packed, next, more, target, c_row, sums + i);
-          else if (height == DOT_ROWS)
+          if (height == DOT_ROWS)
             NAME(dot_rows)(DOT_ROWS, (int)width, whole, source, row, packed, whole, next, more, target, c_row);
           else
             NAME(dot_rows)(1, (int)width, whole, source, row, packed, whole, next, more, target, c_row);

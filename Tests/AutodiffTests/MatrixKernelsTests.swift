@@ -364,26 +364,16 @@ import Testing
 
   @Test(
     arguments: instructions,
-    [(1, 1, 1), (5, 7, 16), (4, 6, 33), (9, 13, 85), (2, 41, 300), (9, 64, 1100), (3, 20, 5000)])
+    [(1, 1, 1), (5, 7, 16), (4, 6, 33), (9, 13, 85), (2, 41, 300), (9, 41, 1100), (3, 20, 5000)])
   func innerProducts(instructions: ck_instructions, size: (Int, Int, Int)) {
     let (rows, columns, length) = size
     let (xStride, yStride, cStride) = (length + 3, length + 1, columns + 2)
     let (x, y) = (noise(rows * xStride, 0), noise(columns * yStride, 1))
     var c = [Float](repeating: 7, count: rows * cStride)
-    ck_inner_products_using(instructions, rows, columns, length, x, xStride, y, yStride, 0, &c, cStride, nil)
+    ck_inner_products_using(instructions, rows, columns, length, x, xStride, y, yStride, 0, &c, cStride)
     let once = c
-    ck_inner_products_using(instructions, rows, columns, length, x, xStride, y, yStride, 1, &c, cStride, nil)
-    // The sums of x beside the same products.
-    var (beside, sums) = ([Float](repeating: 7, count: c.count), [Float](repeating: 7, count: rows))
-    ck_inner_products_using(
-      instructions, rows, columns, length, x, xStride, y, yStride, 0, &beside, cStride, &sums)
-    #expect(beside == once)
-    ck_inner_products_using(
-      instructions, rows, columns, length, x, xStride, y, yStride, 1, &beside, cStride, &sums)
-    #expect(beside == c)
+    ck_inner_products_using(instructions, rows, columns, length, x, xStride, y, yStride, 1, &c, cStride)
     for row in 0..<rows {
-      let sum = x[row * xStride..<row * xStride + length].reduce(0) { $0 + Double($1) }
-      #expect(abs(Double(sums[row]) - 2 * sum) <= 2 * tolerance(length))
       for column in 0..<columns {
         let sum = (0..<length).reduce(0.0) {
           $0 + Double(x[row * xStride + $1]) * Double(y[column * yStride + $1])

@@ -110,5 +110,6 @@ func linearGradient(
   inputs: Int, outputs: Int, points: Int, _ u: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
   weight: UnsafeMutablePointer<Float>, bias: UnsafeMutablePointer<Float>
 ) {
-  MatrixKernels.innerProducts(rows: outputs, columns: inputs, length: points, dy, u, into: weight, sums: bias)
+  MatrixKernels.innerProducts(rows: outputs, columns: inputs, length: points, dy, u, into: weight)
+  for output in 0..<outputs { bias[output] = Float(ck_sum_f32(points, dy + output * points)) }
 }

@@ -51,9 +51,9 @@ void ck_product(size_t rows, size_t columns, const struct ck_factors *factors, c
                 size_t c_row);
 
 /// c[i c_row + j] = the inner product of row i of x and row j of y, `length` points; added to what is there if
-/// `adds` is not 0. sums[i], if it is not null, gets the sum of row i of x in the same way; then there are columns.
+/// `adds` is not 0.
 void ck_inner_products(size_t rows, size_t columns, size_t length, const float *x, size_t x_row,
-                       const float *y, size_t y_row, int adds, float *c, size_t c_row, float *sums);
+                       const float *y, size_t y_row, int adds, float *c, size_t c_row);
 
 /// Two linear maps of channels with an activation between them: W2 activation(W1 u + b1) + b2.
 struct ck_perceptron {
@@ -104,7 +104,7 @@ void ck_product_using(enum ck_instructions most, size_t rows, size_t columns, co
                       const struct ck_finish *finish, float *c, size_t c_row);
 void ck_inner_products_using(enum ck_instructions most, size_t rows, size_t columns, size_t length,
                              const float *x, size_t x_row, const float *y, size_t y_row, int adds, float *c,
-                             size_t c_row, float *sums);
+                             size_t c_row);
 void ck_perceptron_using(enum ck_instructions most, const struct ck_perceptron *perceptron, size_t columns,
                          const float *u, size_t u_row, const float *addend, size_t addend_row, float *y,
                          size_t y_row, float *rates);
