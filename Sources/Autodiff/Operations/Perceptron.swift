@@ -201,8 +201,9 @@ struct PerceptronKernel {
 
   /// In how many parts the way back goes through a sample: in several where there are few samples, so that many threads
   /// have something to do; the same for any number of them, as the gradients of the parameters are sums over the parts.
-  private var partCount: Int { max(1, min(Self.fewestParts / max(1, input.samples), tiles)) }
-  private static let fewestParts = 16
+  private var partCount: Int { max(1, min(Self.partsOfBatch / max(1, input.samples), tiles)) }
+  /// The parts of all samples together, if there are no more samples.
+  private static let partsOfBatch = 16
 
   /// The rows of the gradients of the parameters: one for every part of every sample.
   var termRows: Int { input.samples * partCount }
@@ -301,8 +302,8 @@ struct PerceptronKernel {
   /// The numbers of `sums`, for the kernels that need them.
   private var sumCount: Int { isNarrow ? hidden * (1 + outputs) * Self.parts : 0 }
 
-  /// The way back of one part of a sample, by tiles: `tile`, given the first point, their number and where u is there, finds dz
-  /// and adds to the sums and to the gradients that are no products of it.
+  /// The way back of one part of a sample, by tiles: `tile`, given the first point, their number and where u is there, finds
+  /// dz and adds to the sums and to the gradients that are no products of it.
   private func adjoint(
     _ row: Int, _ u: UnsafePointer<Float>, _ w1: UnsafePointer<Float>, sums: UnsafeMutablePointer<Float>,
     _ dz: UnsafePointer<Float>, inputGradient: UnsafeMutablePointer<Float>?,

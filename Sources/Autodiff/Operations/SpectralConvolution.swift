@@ -94,8 +94,8 @@ struct SpectralKernel {
   /// The shape of the modes of a batch: `[mode][sample][re, im][channel]`.
   func spectrumShape(channels: Int) -> [Int] { [modeCount, samples, 2, channels] }
 
-  /// Where the modes of a batch go, channels first: to their places at once, or, as several threads should not write to
-  /// one cache line, by way of the sums that they are made of.
+  /// Where the modes of a batch go: to their places at once, or, where several shares would write to one cache line, by way
+  /// of the sums that they are made of.
   struct ModeTarget {
     let direction: TruncatedFourierTransform.Direction
     let channels: Int
@@ -103,7 +103,7 @@ struct SpectralKernel {
     fileprivate let sums: UnsafeMutablePointer<Float>?
   }
 
-  /// Calls `body`, which analyses all shares of all samples, so many of each.
+  /// Calls `body`, which analyses all shares of all samples; the modes are in their places when this returns.
   func withModeTarget(
     _ direction: TruncatedFourierTransform.Direction, channels: Int, shares: Int,
     _ spectrum: UnsafeMutablePointer<Float>, _ body: (ModeTarget) -> Void
@@ -189,7 +189,9 @@ struct SpectralKernel {
     }
   }
 
-  /// The fewest modes that are worth a thread: about 50 µs of work.
+  /// The fewest modes that are worth a thread: about 10 µs of work.
+  ///
+  /// Fewer samples count as four, as matrices have to be read for one, too.
   private var grain: Int { max(1, 100_000 / (max(4, samples) * inputs * outputs)) }
 
   /// mixed[mode] = spectrum[mode] · R[mode], complex products over the batch.
