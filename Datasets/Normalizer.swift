@@ -112,7 +112,7 @@ public struct Normalizer: Codable, Sendable, Equatable {
   }
 
   /// Throws if samples of this shape `[sample, channel, ...grid]` do not fit.
-  public func check(_ shape: [Int]) throws {
+  public func check(_ shape: Shape) throws {
     let found = Array(shape.dropFirst())
     switch kind {
     case .none: return

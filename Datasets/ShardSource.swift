@@ -112,7 +112,7 @@ public struct ShardSource: SampleSource {
     let position = index - parts[number].samples.lowerBound
     return try description.fields.map { field in
       try file.readDouble(field: field.name, samples: position..<position + 1)
-        .reshaped(to: description.shape(of: field))
+        .reshaped(to: Shape(description.shape(of: field)))
     }
   }
 

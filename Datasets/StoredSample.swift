@@ -26,12 +26,12 @@ struct StoredSample: Sendable {
     _ tensors: [Tensor<Double>], of description: DatasetDescription, precision: StoredPrecision, sample: Int
   ) throws {
     precondition(
-      tensors.map(\.shape) == description.fields.map { description.shape(of: $0) },
+      tensors.map(\.shape) == description.fields.map { Shape(description.shape(of: $0)) },
       "fields of shapes \(tensors.map(\.shape)) are not those of the description")
     var checksum = Checksum()
     var chunks: [Chunk] = []
     for (index, (tensor, field)) in zip(tensors, description.fields).enumerated() {
-      let shape = tensor.shape
+      let shape = Array(tensor.shape)
       let length = DatasetLayout.chunk(
         of: shape, isTimeVarying: field.isTimeVarying, elementSize: precision.byteCount
       ).dropFirst()

@@ -11,14 +11,14 @@ public struct CoarsenedOperator<Operator: SolutionOperator>: SolutionOperator {
   /// The map on the coarse grid.
   public let coarse: Operator
   /// The points per axis of the inputs and solutions of this map.
-  public let grid: [Int]
+  public let grid: Shape
   /// The points per axis of those of `coarse`.
-  public let coarseGrid: [Int]
+  public let coarseGrid: Shape
 
   private let axes: [TrigonometricInterpolation]
 
   /// The map of the coarse grid on the fine one, which has at least as many points along every axis.
-  public init(_ coarse: Operator, on coarseGrid: [Int], seenFrom grid: [Int]) {
+  public init(_ coarse: Operator, on coarseGrid: Shape, seenFrom grid: Shape) {
     precondition(
       coarseGrid.count == grid.count && zip(coarseGrid, grid).allSatisfy { 0 < $0 && $0 <= $1 },
       "grid \(coarseGrid) is not coarser than \(grid)")
@@ -119,10 +119,10 @@ extension Tensor<Double> {
   /// The products of a matrix `[m, n]` with all lines along an axis of n points.
   fileprivate func multiplied(by matrix: Tensor<Double>, along axis: Int) -> Tensor<Double> {
     let (rows, inner) = (matrix.shape[0], matrix.shape[1])
-    let columns = shape[(axis + 1)...].reduce(1, *)
-    let count = shape[..<axis].reduce(1, *)
+    let columns = shape.dropFirst(axis + 1).elementCount
+    let count = shape.prefix(axis).elementCount
     let product = MatrixProduct(rows: rows, columns: columns, inner: inner)
-    return Tensor(shape: Array(shape[..<axis]) + [rows] + shape[(axis + 1)...]) { result in
+    return Tensor(shape: shape.prefix(axis) + [rows] + shape.dropFirst(axis + 1)) { result in
       guard let result = result.baseAddress else { return }
       withPointers(self, matrix) { values, matrix in
         for index in 0..<count {

@@ -106,7 +106,7 @@ public struct DarcyFlow: PhysicalProblem {
   /// Two bounded axes of length 1.
   public var axes: [GridAxis] { [.bounded("x", count: grid), .bounded("y", count: grid)] }
   /// As many points along both.
-  public var gridShape: [Int] { [grid, grid] }
+  public var gridShape: Shape { [grid, grid] }
   /// Zero on the boundary.
   public var boundaryCondition: BoundaryCondition { .zeroDirichlet }
 

@@ -15,7 +15,7 @@ import Tensors
 /// Reference: Lord, Powell, Shardlow, "An Introduction to Computational Stochastic PDEs", 2014, chapter 7.
 public struct PeriodicGaussianField: Sendable {
   /// The number of points per axis.
-  public let grid: [Int]
+  public let grid: Shape
   /// The factor σ² of the covariance is the square of this.
   public let sigma: Double
   /// The inverse correlation length.
@@ -28,7 +28,7 @@ public struct PeriodicGaussianField: Sendable {
   /// A field on `grid` points, covariance σ² (−Δ + τ²)^(−α).
   ///
   /// The series converges for 2α > d only; the field of fewer modes exists for any α.
-  public init(grid: [Int], sigma: Double, tau: Double, alpha: Double) {
+  public init(grid: Shape, sigma: Double, tau: Double, alpha: Double) {
     precondition(grid.count == 1 || grid.count == 2, "periodic fields have one or two axes, not \(grid)")
     precondition(grid.allSatisfy { $0 >= 4 }, "a periodic field needs 4 points per axis, not \(grid)")
     precondition(sigma >= 0 && tau >= 0 && alpha >= 0, "σ, τ and α are not negative")
@@ -188,7 +188,7 @@ public struct PeriodicGaussianField: Sendable {
   }
 
   /// The wave number of a position in the half spectrum.
-  private static func wavenumber(at position: Int, grid: [Int]) -> [Int] {
+  private static func wavenumber(at position: Int, grid: Shape) -> [Int] {
     guard grid.count == 2 else { return [position] }
     let half = grid[1] / 2 + 1
     let row = position / half
@@ -196,7 +196,7 @@ public struct PeriodicGaussianField: Sendable {
   }
 
   /// Half of the wave numbers, k and −k counting once, in the order in which they are drawn.
-  private static func makeModes(grid: [Int], amplitude: (Double) -> Double) -> [FieldMode] {
+  private static func makeModes(grid: Shape, amplitude: (Double) -> Double) -> [FieldMode] {
     let largest = grid.map { ($0 - 1) / 2 }
     guard grid.count == 2 else {
       return (1...largest[0]).map {
@@ -241,7 +241,7 @@ public struct NeumannGaussianField: Sendable {
   }
 
   /// The number of points per axis.
-  public let grid: [Int]
+  public let grid: Shape
   /// Where the points are.
   public let placement: Placement
   /// The factor σ² of the covariance is the square of this.
@@ -258,7 +258,7 @@ public struct NeumannGaussianField: Sendable {
 
   /// A field on `grid` points, covariance σ² (−Δ + τ²)^(−α).
   public init(
-    grid: [Int], sigma: Double, tau: Double, alpha: Double, placement: Placement = .vertices
+    grid: Shape, sigma: Double, tau: Double, alpha: Double, placement: Placement = .vertices
   ) {
     precondition(grid.count == 2, "Neumann fields have two axes, not \(grid)")
     precondition(grid.allSatisfy { $0 >= 2 }, "a field needs 2 points per axis, not \(grid)")

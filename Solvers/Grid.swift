@@ -45,7 +45,7 @@ public protocol PhysicalProblem: SolutionOperator {
   /// What holds on the boundary.
   var boundaryCondition: BoundaryCondition { get }
   /// The shape of one field: how many coordinates the axes have.
-  var gridShape: [Int] { get }
+  var gridShape: Shape { get }
 }
 
 /// A problem in time: maps an initial value to the solution at the recorded times.
@@ -56,7 +56,7 @@ public protocol EvolutionProblem: PhysicalProblem {
 
 extension PhysicalProblem {
   /// By the axes.
-  public var gridShape: [Int] { axes.map(\.coordinates.count) }
+  public var gridShape: Shape { Shape(axes.lazy.map(\.coordinates.count)) }
 
   /// Throws unless `inputs` is a batch of finite fields of this grid with one channel.
   func checkInputs(_ inputs: Tensor<Double>, of field: String) throws {

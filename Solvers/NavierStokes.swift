@@ -127,7 +127,7 @@ public struct NavierStokes: ViscousProblem {
   /// Two periodic axes of length 1.
   public var axes: [GridAxis] { [.periodic("x", count: grid), .periodic("y", count: grid)] }
   /// As many points along both.
-  public var gridShape: [Int] { [grid, grid] }
+  public var gridShape: Shape { [grid, grid] }
   /// Periodic.
   public var boundaryCondition: BoundaryCondition { .periodic }
 

@@ -124,7 +124,7 @@ public struct ViscosityFamily<Problem: ViscousProblem>: DifferentiableParametric
     return (result.solution, result.products, result.viscosityProducts)
   }
 
-  private var outputShape: [Int] { [problem.times.count] + problem.gridShape }
+  private var outputShape: Shape { [problem.times.count] + problem.gridShape }
 
   private func evolutions(_ inputs: Tensor<Double>, _ viscosities: [Double]) throws -> [Evolution] {
     precondition(

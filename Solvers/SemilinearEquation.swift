@@ -57,7 +57,7 @@ extension SemilinearEquation {
     ["x", "y"].prefix(dimensions).map { .periodic($0, count: grid, length: length) }
   }
   /// As many points along every axis; the coordinates need not be made for that.
-  public var gridShape: [Int] { Array(repeating: grid, count: dimensions) }
+  public var gridShape: Shape { Shape(repeating: grid, count: dimensions) }
   /// Periodic.
   public var boundaryCondition: BoundaryCondition { .periodic }
 

@@ -55,7 +55,7 @@ final class IdleWorkers<Worker>: Sendable {
 /// - Returns: `[sample, ...outputShape]`.
 /// - Throws: the error of the lowest sample that failed, whatever the number of threads.
 func solveEachSample<Worker>(
-  of inputs: Tensor<Double>, outputShape: [Int], keptIn idle: IdleWorkers<Worker>? = nil,
+  of inputs: Tensor<Double>, outputShape: Shape, keptIn idle: IdleWorkers<Worker>? = nil,
   makeWorker: () throws -> Worker,
   solve: (Worker, _ sample: Int, UnsafePointer<Double>, UnsafeMutablePointer<Double>) throws -> Void
 ) throws -> Tensor<Double> {

@@ -1,5 +1,6 @@
 import Archives
 import HDF5
+import Tensors
 
 /// Opens a dataset of any layout; which it is, is seen from the content, not from the name.
 ///
@@ -9,6 +10,16 @@ import HDF5
 /// - Throws: `HDF5Error`, `ArchiveError` or `DatasetError` if there is no such file, or it is damaged or holds no
 ///   dataset.
 public func openDataset(_ path: String, timeAxis: TimeAxis? = nil) throws -> any ReadableDataset {
+  let dataset = try openAnyLayout(path, timeAxis: timeAxis)
+  // Fields have an axis of samples and one of times, too.
+  let (axes, most) = (dataset.description.axes.count, Shape.longest - 2)
+  guard axes <= most else {
+    throw DatasetError.notReadable(path: path, reason: "its grid has \(axes) axes, at most \(most) are read")
+  }
+  return dataset
+}
+
+private func openAnyLayout(_ path: String, timeAxis: TimeAxis?) throws -> any ReadableDataset {
   let file = try FileReader(opening: path)
   let start = try file.bytes(at: 0, count: min(128, file.count))
   if try isHDF5(file) { return try openHDF5(path, timeAxis: timeAxis) }

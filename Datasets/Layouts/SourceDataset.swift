@@ -80,7 +80,7 @@ private struct Selection {
     _ body: (any FieldSource, FieldPart, UnsafeMutableBufferPointer<Scalar>) throws -> Void
   ) throws -> Tensor<Scalar> {
     let shape = [part.samples.count, part.frames.count] + part.kept
-    guard let count = checkedProduct(shape), count <= 1 << 44 else {
+    guard let count = checkedProduct(shape), count <= 1 << 44, let shape = Shape(exactly: shape) else {
       throw DatasetError.damaged(path: path, reason: "'\(field)' has shape \(shape)")
     }
     let result = try Tensor<Scalar>(shape: shape) { target in

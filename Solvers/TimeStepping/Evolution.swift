@@ -77,7 +77,7 @@ public struct Evolution {
   let input: String
   let times: [Double]
   let timeStepping: TimeStepping
-  let gridShape: [Int]
+  let gridShape: Shape
   /// How many states of a solve the adjoint may keep; nil for the default.
   package var capacity: Int?
   let makeSystem: () -> any FieldSystem
@@ -235,7 +235,7 @@ public struct Evolution {
 
   /// As `solveEachSample`, where every sample has its own worker already.
   private static func eachSample(
-    of inputs: Tensor<Double>, outputShape: [Int],
+    of inputs: Tensor<Double>, outputShape: Shape,
     solve: (_ sample: Int, UnsafePointer<Double>, UnsafeMutablePointer<Double>) throws -> Void
   ) throws -> Tensor<Double> {
     try solveEachSample(of: inputs, outputShape: outputShape) {

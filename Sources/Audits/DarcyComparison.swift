@@ -79,7 +79,7 @@ struct DarcyComparison {
 
   private func field(_ sample: AuditedSample, _ name: String) -> Tensor<Double> {
     sample.withFrame(0, of: name) { values in
-      Tensor(shape: solving.subject.description.grid) { _ = $0.update(fromContentsOf: values) }
+      Tensor(shape: Shape(solving.subject.description.grid)) { _ = $0.update(fromContentsOf: values) }
     }
   }
 

@@ -100,7 +100,7 @@ struct Resolver {
     let scale = equation.fieldScale(subject)
     var inputs = Tensor.stacking(starts.map { interpolate($0, factor: refinement) })
     inputs.withUnsafeMutableBuffer { Double.scale($0.count, scale, $0.baseAddress!) }
-    let fine = grid.map { $0 * refinement }
+    let fine = Shape(grid.map { $0 * refinement })
     var solutions = try problem(inputs.reshaped(to: [starts.count, 1] + fine))
     solutions.withUnsafeMutableBuffer { Double.scale($0.count, 1 / scale, $0.baseAddress!) }
     return starts.indices.map { index in

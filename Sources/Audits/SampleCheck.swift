@@ -74,7 +74,7 @@ public final class AuditedSample {
   /// One frame of the trajectory, `[...grid]`.
   public func frame(_ frame: Int) -> Tensor<Double> {
     withFrame(frame) { values in
-      Tensor(shape: subject.description.grid) { _ = $0.update(fromContentsOf: values) }
+      Tensor(shape: Shape(subject.description.grid)) { _ = $0.update(fromContentsOf: values) }
     }
   }
 

@@ -6,7 +6,7 @@ struct ShellSpectrum: Sendable {
   /// The mean square of the field's part in every shell; their sum is the field's mean square.
   let powers: [Double]
 
-  private let grid: [Int]
+  private let grid: Shape
 
   /// Transforms a field of one or two axes.
   init(_ field: Tensor<Double>) {
@@ -53,7 +53,7 @@ struct ShellSpectrum: Sendable {
   /// Those are 3ᵈ − 1 modes, more than an octave above the last one, which has n^d (1 − 2^−d).
   var foldedIntoMean: Double {
     let dimensions = Double(grid.count)
-    let modes = Double(grid.reduce(1, *)) * (1 - pow(2, -dimensions))
+    let modes = Double(grid.elementCount) * (1 - pow(2, -dimensions))
     let (last, ratio) = lastOctaves
     return last / modes * ratio / pow(2, dimensions) * (pow(3, dimensions) - 1)
   }
@@ -76,7 +76,7 @@ struct ShellSpectrum: Sendable {
 func interpolate(_ field: Tensor<Double>, factor: Int) -> Tensor<Double> {
   guard factor > 1 else { return field }
   let grid = field.shape
-  let fine = grid.map { $0 * factor }
+  let fine = Shape(grid.map { $0 * factor })
   let (last, fineLast) = (grid[grid.count - 1], fine[fine.count - 1])
   let (half, fineHalf) = (last / 2 + 1, fineLast / 2 + 1)
   let spectrum = FFT.forward(field, dimensions: grid.count)
@@ -100,7 +100,7 @@ func interpolate(_ field: Tensor<Double>, factor: Int) -> Tensor<Double> {
 /// Every stride-th point of a field along each of its axes, one or two.
 func everyPoint(of field: Tensor<Double>, stride: Int) -> Tensor<Double> {
   guard stride > 1 else { return field }
-  let kept = field.shape.map { ($0 + stride - 1) / stride }
+  let kept = Shape(field.shape.map { ($0 + stride - 1) / stride })
   let columns = field.shape[field.rank - 1]
   let keptColumns = kept[kept.count - 1]
   let rows = field.rank == 1 ? 1 : kept[0]

@@ -25,7 +25,7 @@ public final class Tape {
   /// On a tracing tape, told the weight of every convolution and the shape of what it acts on.
   ///
   /// Convolutions then give zeros instead of computing anything.
-  public let observer: ((_ weight: Parameter, _ shape: [Int]) -> Void)?
+  public let observer: ((_ weight: Parameter, _ shape: Shape) -> Void)?
 
   private var nodes: [Node] = []
   private var leaves: [ObjectIdentifier: Int] = [:]
@@ -41,7 +41,7 @@ public final class Tape {
     observer = nil
   }
 
-  private init(observer: ((Parameter, [Int]) -> Void)?) {
+  private init(observer: ((Parameter, Shape) -> Void)?) {
     isTraining = false
     isRecording = false
     self.observer = observer
@@ -51,7 +51,7 @@ public final class Tape {
   public static var inference: Tape { Tape(observer: nil) }
 
   /// A tape that records nothing, for finding out which shapes the convolutions of a model meet.
-  public static func tracing(_ observer: @escaping (_ weight: Parameter, _ shape: [Int]) -> Void) -> Tape {
+  public static func tracing(_ observer: @escaping (_ weight: Parameter, _ shape: Shape) -> Void) -> Tape {
     Tape(observer: observer)
   }
 
@@ -122,7 +122,7 @@ public struct Variable {
   let node: Int
 
   /// The shape of the value: `[sample, channel, ...grid]` for fields.
-  public var shape: [Int] { value.shape }
+  public var shape: Shape { value.shape }
 
   /// True if something trainable lies behind this variable.
   public var needsGradient: Bool { node >= 0 }
@@ -172,22 +172,23 @@ final class HandOver<Value> {
 struct FieldShape {
   let samples: Int
   let channels: Int
-  let grid: [Int]
-
+  let grid: Shape
   /// The number of grid points.
-  var points: Int { grid.reduce(1, *) }
+  let points: Int
+
   /// The number of elements of one sample.
   var sampleCount: Int { channels * points }
 
-  init(_ shape: [Int]) {
+  init(_ shape: Shape) {
     precondition(shape.count >= 3, "\(shape) is not [sample, channel, ...grid]")
     samples = shape[0]
     channels = shape[1]
-    grid = Array(shape.dropFirst(2))
+    grid = shape.dropFirst(2)
+    points = grid.elementCount
   }
 
   /// The same samples and grid with another number of channels.
-  func shape(channels: Int) -> [Int] { [samples, channels] + grid }
+  func shape(channels: Int) -> Shape { [samples, channels] + grid }
 }
 
 /// Scratch memory of one thread inside one kernel call, aligned like a tensor.
@@ -200,7 +201,7 @@ func withScratch<Result>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> 
 /// The sum over the first axis, in order: per-sample gradients of shared weights.
 ///
 /// The order of the sum does not depend on the threads that computed the terms.
-func sumOverFirstAxis(_ terms: Tensor<Float>, shape: [Int], from offset: Int = 0) -> Tensor<Float> {
+func sumOverFirstAxis(_ terms: Tensor<Float>, shape: Shape, from offset: Int = 0) -> Tensor<Float> {
   let stride = terms.count / max(1, terms.shape[0])
   return Tensor(shape: shape) { (sum: UnsafeMutableBufferPointer<Float>) in
     sum.update(repeating: 0)
@@ -227,7 +228,7 @@ extension Tensor {
   }
 
   /// A tensor that `body` fills, all of it, through a pointer to its start.
-  static func filled(_ shape: [Int], _ body: (UnsafeMutablePointer<Scalar>) -> Void) -> Tensor {
+  static func filled(_ shape: Shape, _ body: (UnsafeMutablePointer<Scalar>) -> Void) -> Tensor {
     Tensor(shape: shape) { body($0.baseAddress!) }
   }
 }

@@ -344,10 +344,13 @@ TARGET static __attribute__((noinline)) void NAME(product_end)(struct NAME(block
     whole.addend = sums;
     whole.addend_row = TILE;
   }
-  NAME(product_block)(rows, (int)((width + LANES - 1) / LANES), &whole);
+  int vectors = (int)((width + LANES - 1) / LANES);
+  NAME(product_block)(rows, vectors, &whole);
   for (int r = 0; r < rows; r++) {
     float *row = sums + r * TILE;
     size_t place = r * block.to_row;
+    // What the stack holds behind them may be subnormal numbers, with which the activation would be slow.
+    for (int v = vectors; v < PRODUCT_VECTORS; v++) NAME(store)(row + v * LANES, NAME(all)(0));
     NAME(activate)(block.kind, row, row, block.slope ? slope : NULL);
     if (block.slope) NAME(write_row)(slope, width, block.slope + place);
     if (block.factor) {

@@ -25,7 +25,9 @@ enum Text {
   static func hexadecimal(_ value: UInt32) -> String { String(format: "%08x", value) }
 
   /// A shape as `[100, 64, 64]`.
-  static func shape(_ shape: [Int]) -> String { "[\(shape.map(String.init).joined(separator: ", "))]" }
+  static func shape(_ shape: some Collection<Int>) -> String {
+    "[\(shape.map(String.init).joined(separator: ", "))]"
+  }
 
   /// A size in memory, as `1.5 GiB`.
   static func bytes(_ count: Int) -> String {

@@ -65,7 +65,7 @@ public struct ChainCheckpoint: Sendable {
         ("coordinate_means", chains.coordinateMoments.means),
         ("coordinate_squares", chains.coordinateMoments.squaredDeviations),
       ] {
-        try root.createDataset(name, tensor.scalars, shape: tensor.shape)
+        try root.createDataset(name, tensor.scalars, shape: Array(tensor.shape))
       }
     }
   }
@@ -108,7 +108,10 @@ public struct ChainCheckpoint: Sendable {
     func numbers(_ name: String) throws -> [Double] { try root.dataset(name).read(as: Double.self) }
     func tensor(_ name: String) throws -> Tensor<Double> {
       let dataset = try root.dataset(name)
-      return Tensor(shape: try dataset.shape(), scalars: try dataset.read(as: Double.self))
+      guard let shape = Shape(exactly: try dataset.shape()) else {
+        throw HDF5Error(.corrupt, path: path, object: name, "it has too many axes")
+      }
+      return Tensor(shape: shape, scalars: try dataset.read(as: Double.self))
     }
     var points = ChainPoints(
       try tensor("coordinates"), misfits: try numbers("misfits"), gradients: try tensor("gradients"),

@@ -68,7 +68,7 @@ public struct MarkovChains: Sendable, Equatable {
   static let flags = ["accepted", "acceptance"]
 
   /// The shape of one field.
-  public let grid: [Int]
+  public let grid: Shape
   /// The names of the quantities that are followed: the misfit, then the first coordinates of the prior.
   public let quantities: [String]
   /// The number of iterations done, burn-in included.

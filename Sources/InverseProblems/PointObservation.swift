@@ -36,7 +36,7 @@ public struct PointObservation: Sendable, Equatable {
   }
 
   /// The number of points along each axis of the observed field.
-  public let grid: [Int]
+  public let grid: Shape
   /// The sensors.
   public let sensors: [Sensor]
 
@@ -49,7 +49,7 @@ public struct PointObservation: Sendable, Equatable {
   ///     periodic fields can be interpolated by trigonometric polynomials.
   ///   - interpolation: for sensors that are not at grid points.
   public init(
-    grid: [Int], sensors: [Sensor], isPeriodic: Bool = true, interpolation: Interpolation = .spectral
+    grid: Shape, sensors: [Sensor], isPeriodic: Bool = true, interpolation: Interpolation = .spectral
   ) {
     precondition(grid.count == 1 || grid.count == 2, "observations are of one or two axes, not \(grid)")
     precondition(
@@ -71,7 +71,7 @@ public struct PointObservation: Sendable, Equatable {
   }
 
   /// Sensors at the given points of a periodic grid, of the last channel.
-  public init(grid: [Int], sensors: [[Int]]) {
+  public init(grid: Shape, sensors: [[Int]]) {
     self.init(
       grid: grid,
       sensors: sensors.map { sensor in Sensor(zip(sensor, grid).map { Double($0) / Double($1) }) })
@@ -81,7 +81,7 @@ public struct PointObservation: Sendable, Equatable {
   /// i / (m + 1), i = 1…m.
   ///
   /// With 7 along each of two axes these are the 49 observations of the FNO paper's inverse problem.
-  public init(grid: [Int], perAxis: [Int]) {
+  public init(grid: Shape, perAxis: [Int]) {
     self.init(grid: grid, sensors: Self.interior(perAxis).map { Sensor($0) })
   }
 
@@ -165,7 +165,7 @@ public struct PointObservation: Sendable, Equatable {
   }
 
   /// The products of the weights along the axes.
-  private static func reading(_ axes: [[(point: Int, weight: Double)]], _ grid: [Int]) -> Reading {
+  private static func reading(_ axes: [[(point: Int, weight: Double)]], _ grid: Shape) -> Reading {
     var products: [(point: Int, weight: Double)] = [(0, 1)]
     for (axis, weights) in axes.enumerated() {
       products = products.flatMap { product in

@@ -8,7 +8,7 @@ import Tensors
 /// whatever the covariance, and on a finer grid coordinates are added but none changes its meaning.
 public protocol Prior: Sendable {
   /// The shape of one field.
-  var grid: [Int] { get }
+  var grid: Shape { get }
 
   /// What each coordinate is; their number is the dimension of the problem.
   ///

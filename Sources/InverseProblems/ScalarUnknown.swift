@@ -56,7 +56,7 @@ public struct ScalarPrior: Prior {
   }
 
   /// The shape of the field.
-  public var grid: [Int] { field.grid }
+  public var grid: Shape { field.grid }
   /// The scalar, then the coordinates of the field.
   public var coordinates: [PriorCoordinate] { [scalar] + field.coordinates }
   /// One more than the field has.

@@ -70,7 +70,7 @@ public struct Initializer {
   public init(seed: UInt64) { self.seed = seed }
 
   /// A parameter of independent numbers, uniform in `range`.
-  public mutating func uniform(_ shape: [Int], in range: ClosedRange<Double>) -> Parameter {
+  public mutating func uniform(_ shape: Shape, in range: ClosedRange<Double>) -> Parameter {
     var random = Philox(seed: seed, stream: .weights, sample: parameterIndex)
     parameterIndex += 1
     let width = range.upperBound - range.lowerBound
@@ -83,7 +83,7 @@ public struct Initializer {
   }
 
   /// A tensor of independent normal numbers with mean 0.
-  public mutating func normal(_ shape: [Int], deviation: Double) -> Tensor<Float> {
+  public mutating func normal(_ shape: Shape, deviation: Double) -> Tensor<Float> {
     var random = Philox(seed: seed, stream: .weights, sample: parameterIndex)
     parameterIndex += 1
     return Tensor(
@@ -91,7 +91,7 @@ public struct Initializer {
   }
 
   /// PyTorch's default for linear layers and convolutions: U(±1/√fanIn), for weights and biases alike.
-  public mutating func linear(_ shape: [Int], fanIn: Int) -> Parameter {
+  public mutating func linear(_ shape: Shape, fanIn: Int) -> Parameter {
     let bound = 1 / Double(fanIn).squareRoot()
     return uniform(shape, in: -bound...bound)
   }

@@ -12,13 +12,13 @@ import Synchronization
 /// that half of the products is left.
 public struct CosineTransform: Sendable {
   /// The numbers of vertices along the axes.
-  public let shape: [Int]
+  public let shape: Shape
 
   private let fourier: FourierTransform<Double>?
   private let matrices: [CosineMatrices]
 
   /// The transform of a plane of `shape`, at least 2 by 2 vertices.
-  public init(shape: [Int]) {
+  public init(shape: Shape) {
     self.init(
       shape: shape,
       byMatrices: shape.contains(where: Self.hasFastMatrices)
@@ -26,7 +26,7 @@ public struct CosineTransform: Sendable {
   }
 
   /// The same in a given way.
-  package init(shape: [Int], byMatrices: Bool) {
+  package init(shape: Shape, byMatrices: Bool) {
     precondition(shape.count == 2 && shape.allSatisfy { $0 >= 2 }, "a plane of \(shape) vertices")
     self.shape = shape
     fourier = byMatrices ? nil : FourierTransform(.cosineVertices, shape: shape)
@@ -52,13 +52,13 @@ public struct CosineTransform: Sendable {
       return
     }
     let (rows, columns) = (shape[0], shape[1])
-    let turned = TensorStorage<Double>(count: rows * columns)
-    let folded = TensorStorage<Double>(count: (max(rows, columns) + 1) * max(rows, columns))
+    let turned = TensorStorage<Double>([rows * columns])
+    let folded = TensorStorage<Double>([(max(rows, columns) + 1) * max(rows, columns)])
     withExtendedLifetime((turned, folded)) {
       matrices[0].transformColumns(input, count: columns, output, folded: folded.start)
       transpose(output, rows: rows, columns: columns, turned.start)
       // Along the rows, which are columns now.
-      let result = TensorStorage<Double>(count: rows * columns)
+      let result = TensorStorage<Double>([rows * columns])
       withExtendedLifetime(result) {
         matrices[1].transformColumns(turned.start, count: rows, result.start, folded: folded.start)
         transpose(result.start, rows: columns, columns: rows, output)

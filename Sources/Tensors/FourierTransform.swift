@@ -45,7 +45,7 @@ public struct FourierTransform<Scalar: TensorScalar>: Sendable {
   /// What is transformed, and how.
   public let kind: FourierTransformKind
   /// The number of points along every transformed axis (of the real array for real transforms).
-  public let shape: [Int]
+  public let shape: Shape
   /// How many arrays are transformed.
   public let batch: Int
 
@@ -59,7 +59,7 @@ public struct FourierTransform<Scalar: TensorScalar>: Sendable {
   /// - Parameter row: How far the elements of an interleaved array are from each other, `batch` by default. Rows of a
   ///   multiple of a large power of two push each other out of the cache; `rowLength(holding:)` says what is better.
   public init(
-    _ kind: FourierTransformKind, shape: [Int], batch: Int = 1, interleaved: Bool = false, row: Int? = nil
+    _ kind: FourierTransformKind, shape: Shape, batch: Int = 1, interleaved: Bool = false, row: Int? = nil
   ) {
     precondition(
       !shape.isEmpty && shape.allSatisfy { $0 > 0 } && batch > 0, "empty transform of shape \(shape)")
@@ -111,8 +111,8 @@ public enum FFT {
   /// The half spectra over the last `dimensions` axes: `[..., n]` to `[..., n/2 + 1, 2]`, unnormalised.
   public static func forward<Scalar>(_ tensor: Tensor<Scalar>, dimensions: Int) -> Tensor<Scalar> {
     precondition(dimensions >= 1 && dimensions <= tensor.rank, "\(dimensions) axes of \(tensor.shape)")
-    let grid = Array(tensor.shape.suffix(dimensions))
-    let batch = tensor.shape.dropLast(dimensions).reduce(1, *)
+    let grid = tensor.shape.suffix(dimensions)
+    let batch = tensor.shape.dropLast(dimensions).elementCount
     let transform = FourierTransform<Scalar>(.realToComplex, shape: grid, batch: batch)
     return Tensor(shape: tensor.shape.dropLast() + [grid[dimensions - 1] / 2 + 1, 2]) { output in
       var input = tensor  // FFTW takes a mutable pointer but keeps the input of r2c
@@ -124,19 +124,19 @@ public enum FFT {
   ///
   /// `shape` gives the transformed axes of the result. Imaginary parts that no real field has (of the mean
   /// and Nyquist column of the last axis) are ignored, as numpy and PyTorch do.
-  public static func inverse<Scalar>(_ spectrum: Tensor<Scalar>, shape: [Int]) -> Tensor<Scalar> {
-    let leading = Array(spectrum.shape.dropLast(shape.count + 1))
+  public static func inverse<Scalar>(_ spectrum: Tensor<Scalar>, shape: Shape) -> Tensor<Scalar> {
+    let leading = spectrum.shape.dropLast(shape.count + 1)
     precondition(
-      Array(spectrum.shape.suffix(shape.count + 1)) == shape.dropLast() + [
+      spectrum.shape.suffix(shape.count + 1) == shape.dropLast() + [
         shape[shape.count - 1] / 2 + 1, 2,
       ],
       "spectrum \(spectrum.shape) is not that of a field \(shape)")
     var work = spectrum
-    let batch = leading.reduce(1, *)
+    let batch = leading.elementCount
     backwardOverLeadingAxes(&work, shape: shape)
-    let rows = batch * shape.dropLast().reduce(1, *)
+    let rows = batch * shape.dropLast().elementCount
     let transform = FourierTransform<Scalar>(.complexToReal, shape: [shape[shape.count - 1]], batch: rows)
-    let scale = Scalar(1) / Scalar(shape.reduce(1, *))
+    let scale = Scalar(1) / Scalar(shape.elementCount)
     return Tensor(shape: leading + shape) { output in
       work.withUnsafeMutableBuffer { transform($0.baseAddress!, output.baseAddress!) }
       Scalar.scale(output.count, scale, output.baseAddress!)
@@ -144,7 +144,7 @@ public enum FFT {
   }
 
   /// Complex backward transforms over all but the last spatial axis, one axis at a time.
-  private static func backwardOverLeadingAxes<Scalar>(_ work: inout Tensor<Scalar>, shape: [Int]) {
+  private static func backwardOverLeadingAxes<Scalar>(_ work: inout Tensor<Scalar>, shape: Shape) {
     for axis in 0..<shape.count - 1 {
       let length = shape[axis]
       let inner = shape[(axis + 1)...].dropLast().reduce(1, *) * (shape[shape.count - 1] / 2 + 1)
@@ -171,7 +171,7 @@ public enum FFT {
 /// What identifies a plan in the cache.
 public struct FourierPlanKey: Hashable, Sendable {
   let kind: FourierTransformKind
-  let shape: [Int]
+  let shape: Shape
   let batch: Int
   /// The distance between two elements of one array if the arrays are interleaved.
   let row: Int?
@@ -180,8 +180,8 @@ public struct FourierPlanKey: Hashable, Sendable {
   /// The distance between two elements of one array, in elements.
   var stride: Int32 { Int32(row ?? 1) }
 
-  private var points: Int { shape.reduce(1, *) }
-  private var halfSpectrum: Int { shape.dropLast().reduce(1, *) * (shape[shape.count - 1] / 2 + 1) }
+  private var points: Int { shape.elementCount }
+  private var halfSpectrum: Int { shape.dropLast().elementCount * (shape[shape.count - 1] / 2 + 1) }
 
   var inputCount: Int {
     switch kind {
@@ -205,8 +205,8 @@ public struct FourierPlanKey: Hashable, Sendable {
     _ body: (UnsafeMutablePointer<Scalar>, UnsafeMutablePointer<Scalar>) -> Result
   ) -> Result {
     let arrays = row ?? batch
-    let input = TensorStorage<Scalar>(count: arrays * inputCount)
-    let output = TensorStorage<Scalar>(count: arrays * outputCount)
+    let input = TensorStorage<Scalar>([arrays * inputCount])
+    let output = TensorStorage<Scalar>([arrays * outputCount])
     return withExtendedLifetime((input, output)) { body(input.start, output.start) }
   }
 }

@@ -100,7 +100,7 @@ public struct Philox: RandomNumberGenerator, Sendable, Equatable, Codable {
   }
 
   /// A tensor of standard normal deviates.
-  public mutating func normal(shape: [Int]) -> Tensor<Double> {
+  public mutating func normal(shape: Shape) -> Tensor<Double> {
     Tensor(shape: shape) { fillNormal($0) }
   }
 

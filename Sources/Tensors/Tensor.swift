@@ -7,9 +7,7 @@
 /// The field's axis order is `[sample, channel, ...grid]`, or `[sample, time, ...grid]` in data files.
 public struct Tensor<Scalar: TensorScalar>: Sendable {
   /// The length of every axis, slowest first.
-  @inlinable public var shape: [Int] { lengths }
-
-  @usableFromInline var lengths: [Int]
+  @inlinable public var shape: Shape { storage.shape }
 
   @usableFromInline var storage: TensorStorage<Scalar>
 
@@ -17,24 +15,25 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
   public var count: Int { storage.count }
 
   /// The same for tensors that share storage.
-  package var identity: ObjectIdentifier { ObjectIdentifier(storage) }
+  package var identity: ObjectIdentifier { ObjectIdentifier(storage.owner ?? storage) }
 
   /// The number of axes.
   public var rank: Int { shape.count }
 
+  private init(storage: TensorStorage<Scalar>) { self.storage = storage }
+
   /// A tensor whose elements `body` sets, all of them: the memory it gets is not initialised.
   @inlinable
   public init(
-    shape: [Int], initializingWith body: (UnsafeMutableBufferPointer<Scalar>) throws -> Void
+    shape: Shape, initializingWith body: (UnsafeMutableBufferPointer<Scalar>) throws -> Void
   ) rethrows {
     precondition(shape.allSatisfy { $0 >= 0 }, "negative length in shape \(shape)")
-    lengths = shape
-    storage = TensorStorage(count: shape.reduce(1, *))
+    storage = TensorStorage(shape)
     try body(UnsafeMutableBufferPointer(start: storage.start, count: storage.count))
   }
 
   /// A tensor with every element equal to `value`.
-  public init(shape: [Int], repeating value: Scalar = 0) {
+  public init(shape: Shape, repeating value: Scalar = 0) {
     self.init(shape: shape) { elements in
       if value == 0 && value.sign == .plus {
         // All bits are zero. The loop of generic code below takes many times longer.
@@ -46,9 +45,9 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
   }
 
   /// A tensor of the given shape from its elements in row-major order.
-  public init(shape: [Int], scalars: some Collection<Scalar>) {
+  public init(shape: Shape, scalars: some Collection<Scalar>) {
     precondition(
-      scalars.count == shape.reduce(1, *), "\(scalars.count) elements do not fill shape \(shape)")
+      scalars.count == shape.elementCount, "\(scalars.count) elements do not fill shape \(shape)")
     self.init(shape: shape) { _ = $0.update(fromContentsOf: Array(scalars)) }
   }
 
@@ -82,18 +81,16 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
   public mutating func withUnsafeMutableBuffer<Result>(
     _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> Result
   ) rethrows -> Result {
-    if !isKnownUniquelyReferenced(&storage) { storage = TensorStorage(copying: storage) }
+    if !isKnownUniquelyReferenced(&storage) || storage.isShared { storage = TensorStorage(copying: storage) }
     let storage = storage
     return try body(UnsafeMutableBufferPointer(start: storage.start, count: storage.count))
   }
 
   /// The same elements under another shape of the same count; shares storage.
-  public func reshaped(to shape: [Int]) -> Tensor {
+  public func reshaped(to shape: Shape) -> Tensor {
     precondition(
-      shape.reduce(1, *) == count, "cannot reshape \(self.shape) to \(shape): the counts differ")
-    var result = self
-    result.lengths = shape
-    return result
+      shape.elementCount == count, "cannot reshape \(self.shape) to \(shape): the counts differ")
+    return Tensor(storage: TensorStorage(storage, as: shape))
   }
 
   /// A copy of the given positions of the first axis.
@@ -139,12 +136,12 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
   public static func concatenating(_ tensors: [Tensor]) -> Tensor {
     precondition(!tensors.isEmpty, "nothing to concatenate")
     guard tensors.count > 1 else { return tensors[0] }
-    let shape = Array(tensors[0].shape.dropFirst())
+    let shape = tensors[0].shape.dropFirst()
     return Tensor(shape: [tensors.reduce(0) { $0 + $1.shape[0] }] + shape) { target in
       var start = 0
       for tensor in tensors {
         precondition(
-          Array(tensor.shape.dropFirst()) == shape,
+          tensor.shape.dropFirst().elementsEqual(shape),
           "cannot join shapes \(tensors[0].shape) and \(tensor.shape)")
         tensor.withUnsafeBuffer { source in
           _ = UnsafeMutableBufferPointer(rebasing: target[start..<start + source.count])
@@ -174,26 +171,42 @@ public func withPointers<each Scalar: TensorScalar, Result>(
   return try body(repeat UnsafePointer((each tensors).storage.start))
 }
 
-/// The memory of a tensor: from the pool, aligned for SIMD and FFTW, put back with the last reference.
+/// The shape of a tensor and its memory: from the pool, aligned for SIMD and FFTW, put back with the last reference.
 ///
 /// Sendable because `Tensor` writes only to storage that it owns alone.
 @usableFromInline
 final class TensorStorage<Scalar: TensorScalar>: @unchecked Sendable {
+  @usableFromInline let shape: Shape
   @usableFromInline let start: UnsafeMutablePointer<Scalar>
   @usableFromInline let count: Int
+  /// Whose memory this is, if it is not its own: that of a tensor with another shape.
+  private(set) var owner: TensorStorage?
 
   @usableFromInline
-  init(count: Int) {
-    self.count = count
+  init(_ shape: Shape) {
+    self.shape = shape
+    count = shape.elementCount
     start = MemoryPool.take(count * MemoryLayout<Scalar>.stride)
       .bindMemory(to: Scalar.self, capacity: max(1, count))
   }
 
+  /// The same memory under another shape.
+  init(_ other: TensorStorage, as shape: Shape) {
+    self.shape = shape
+    (start, count) = (other.start, other.count)
+    owner = other.owner ?? other
+  }
+
   @usableFromInline
   convenience init(copying other: TensorStorage) {
-    self.init(count: other.count)
+    self.init(other.shape)
     start.update(from: other.start, count: other.count)
   }
 
-  deinit { MemoryPool.putBack(start, count * MemoryLayout<Scalar>.stride) }
+  /// Whether the memory belongs to another storage that others hold, too.
+  @usableFromInline var isShared: Bool { owner != nil && !isKnownUniquelyReferenced(&owner) }
+
+  deinit {
+    if owner == nil { MemoryPool.putBack(start, count * MemoryLayout<Scalar>.stride) }
+  }
 }

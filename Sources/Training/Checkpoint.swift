@@ -175,15 +175,18 @@ public struct Checkpoint: Sendable {
   }
 
   private static func write(_ tensor: Tensor<Float>, named name: String, in group: HDF5Group) throws {
-    let chunks = tensor.rank > 0 && tensor.count > 0 ? tensor.shape : nil
+    let chunks = tensor.rank > 0 && tensor.count > 0 ? Array(tensor.shape) : nil
     let dataset = try group.createDataset(
-      name, of: Float.self, shape: tensor.shape,
+      name, of: Float.self, shape: Array(tensor.shape),
       layout: HDF5Layout(chunks: chunks, hasChecksums: chunks != nil))
     try tensor.withUnsafeBuffer { try dataset.write($0) }
   }
 
   private static func read(_ dataset: HDF5Dataset) throws -> Tensor<Float> {
-    try Tensor(shape: dataset.shape()) { try dataset.read(into: $0) }
+    guard let shape = Shape(exactly: try dataset.shape()) else {
+      throw HDF5Error(.corrupt, path: dataset.path, "'\(dataset.path)' has too many axes")
+    }
+    return try Tensor(shape: shape) { try dataset.read(into: $0) }
   }
 
   // MARK: - Models
@@ -211,7 +214,7 @@ public struct Checkpoint: Sendable {
 
   /// Arrays in the order of names that they must have, with the shapes that they must have.
   static func ordered(
-    _ arrays: [(name: String, value: Tensor<Float>)], like shapes: [(name: String, shape: [Int])],
+    _ arrays: [(name: String, value: Tensor<Float>)], like shapes: [(name: String, shape: Shape)],
     path: String
   ) throws -> [Tensor<Float>] {
     let values = Dictionary(arrays.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })

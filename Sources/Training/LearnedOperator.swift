@@ -70,7 +70,7 @@ public struct LearnedOperator: TangentOperator {
   public init(contentsOf path: String) throws { try self.init(Checkpoint(contentsOf: path)) }
 
   /// Why the operator cannot be applied to fields on `grid`, or nil if it can.
-  public func problem(grid: [Int]) -> String? {
+  public func problem(grid: Shape) -> String? {
     configuration.problem(grid: grid)
       ?? inputScaling?.problem(channels: configuration.inputChannels, grid: grid)
       ?? outputScaling?.problem(channels: configuration.outputChannels, grid: grid)
@@ -152,12 +152,12 @@ public struct LearnedOperator: TangentOperator {
   }
 
   /// The shape of the outputs for inputs that the model can take.
-  private func outputShape(_ inputs: Tensor<Double>) throws -> [Int] {
+  private func outputShape(_ inputs: Tensor<Double>) throws -> Shape {
     guard inputs.rank >= 3, inputs.shape[1] == configuration.inputChannels else {
       throw TrainingError.invalidData(
         "the model takes \(configuration.inputChannels) channels, not fields of shape \(inputs.shape)")
     }
-    let grid = Array(inputs.shape.dropFirst(2))
+    let grid = inputs.shape.dropFirst(2)
     if let problem = problem(grid: grid) { throw TrainingError.invalidData(problem) }
     return [inputs.shape[0], configuration.outputChannels] + grid
   }
@@ -181,9 +181,9 @@ public struct LearnedOperator: TangentOperator {
   /// Widens a part of a batch into its place.
   private func write(
     _ part: Tensor<Float>, into result: UnsafeMutableBufferPointer<Double>, at range: Range<Int>,
-    of shape: [Int]
+    of shape: Shape
   ) {
-    let stride = shape.dropFirst().reduce(1, *)
+    let stride = shape.dropFirst().elementCount
     part.withUnsafeBuffer { part in
       Double.convert(
         part,

@@ -56,8 +56,8 @@ public struct PDEBenchMetrics: Sendable {
     precondition(
       prediction.shape == target.shape && (3...4).contains(target.rank),
       "prediction \(prediction.shape) and target \(target.shape)")
-    let grid = Array(target.shape.dropFirst(2))
-    let points = grid.reduce(1, *)
+    let grid = target.shape.dropFirst(2)
+    let points = grid.elementCount
     let bands = grid.count == 1 ? grid[0] / 2 + 1 : min(grid[0], grid[1]) / 2
     if channels.isEmpty {
       channels = Array(repeating: Channel(power: Array(repeating: 0, count: bands)), count: target.shape[1])
@@ -121,7 +121,7 @@ public struct PDEBenchMetrics: Sendable {
   }
 
   /// The mean square over the boundary.
-  private func boundary(_ error: UnsafePointer<Double>, _ grid: [Int]) -> Double {
+  private func boundary(_ error: UnsafePointer<Double>, _ grid: Shape) -> Double {
     guard grid.count == 2 else {
       let last = error[grid[0] - 1]
       return (error[0] * error[0] + last * last) / 2
@@ -139,7 +139,7 @@ public struct PDEBenchMetrics: Sendable {
 
   /// Adds |û|², divided by the squared number of points, to the shells ⌊|k|⌋ of the positive quadrant.
   private func addPower(
-    _ spectrum: UnsafePointer<Double>, _ grid: [Int], _ columns: Int, _ power: inout [Double]
+    _ spectrum: UnsafePointer<Double>, _ grid: Shape, _ columns: Int, _ power: inout [Double]
   ) {
     let scale = 1 / Double(grid.reduce(1, *))
     func square(_ index: Int) -> Double {

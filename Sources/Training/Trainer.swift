@@ -350,7 +350,7 @@ public final class Trainer {
         "the model maps \(modelConfiguration.inputChannels) channels to \(modelConfiguration.outputChannels), "
           + "the data have \(inputs) and \(outputs)")
     }
-    let grid = Array(data.inputShape.dropFirst())
+    let grid = data.inputShape.dropFirst()
     let problem =
       modelConfiguration.problem(grid: grid)
       ?? inputScaling?.problem(channels: inputs, grid: grid)

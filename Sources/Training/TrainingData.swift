@@ -7,9 +7,9 @@ public protocol TrainingSource: Sendable {
   /// The number of samples.
   var sampleCount: Int { get }
   /// `[channel, ...grid]` of an input.
-  var inputShape: [Int] { get }
+  var inputShape: Shape { get }
   /// `[channel, ...grid]` of a target, on the same grid.
-  var targetShape: [Int] { get }
+  var targetShape: Shape { get }
 
   /// The samples of these numbers, from 0, in this order.
   ///
@@ -70,9 +70,9 @@ public struct TrainingData: TrainingSource {
   /// The number of pairs.
   public var sampleCount: Int { inputs.shape[0] }
   /// `[channel, ...grid]` of an input.
-  public var inputShape: [Int] { Array(inputs.shape.dropFirst()) }
+  public var inputShape: Shape { inputs.shape.dropFirst() }
   /// `[channel, ...grid]` of a target.
-  public var targetShape: [Int] { Array(targets.shape.dropFirst()) }
+  public var targetShape: Shape { targets.shape.dropFirst() }
 
   /// Copies of the samples of these numbers, in this order.
   public func read(_ samples: [Int]) -> TrainingData {
@@ -129,7 +129,7 @@ public struct FieldScaling: Sendable, Equatable {
   /// The scaling of a normalizer fitted to training data; nil for the normalizer that does nothing.
   public init?(_ normalizer: Normalizer) {
     if normalizer.kind == .none { return nil }
-    let shape = normalizer.kind == .global ? [normalizer.mean.count] : normalizer.shape
+    let shape = normalizer.kind == .global ? [normalizer.mean.count] : Shape(normalizer.shape)
     self.init(
       mean: Tensor(shape: shape, scalars: normalizer.mean),
       scale: Tensor(shape: shape, scalars: normalizer.scale))
@@ -142,11 +142,11 @@ public struct FieldScaling: Sendable, Equatable {
     _ kind: Normalizer.Kind, fitting source: any TrainingSource, side: TrainingSide
   ) throws {
     let shape = side == .input ? source.inputShape : source.targetShape
-    self.init(try Normalizer(kind, shape: shape) { try source.forEachPart(of: side, $0) })
+    self.init(try Normalizer(kind, shape: Array(shape)) { try source.forEachPart(of: side, $0) })
   }
 
   /// Why fields of this shape cannot be scaled, or nil if they can.
-  public func problem(channels: Int, grid: [Int]) -> String? {
+  public func problem(channels: Int, grid: Shape) -> String? {
     if mean.shape == [channels] || mean.shape == [channels] + grid { return nil }
     return mean.rank == 1
       ? "the normalizer is for \(mean.shape[0]) channels, not \(channels)"

@@ -19,7 +19,7 @@ public enum WeightFile {
   ///   - run: the configuration of the run, as YAML.
   /// - Throws: `WeightLayoutError` if the layout has no names for the model; `TrainingError`.
   public static func make(
-    _ checkpoint: Checkpoint, layout: WeightLayout, grid: [Int], run: String, software: String
+    _ checkpoint: Checkpoint, layout: WeightLayout, grid: Shape, run: String, software: String
   ) throws -> Safetensors {
     let model = try checkpoint.makeModel()
     let placements = try layout.placements(of: model)
@@ -131,9 +131,9 @@ public enum WeightFile {
   /// with any number of axes of length 1 behind it.
   private static func fits(_ entry: Safetensors.Entry, _ placement: WeightPlacement) -> Bool {
     if placement.isComplex {
-      return entry.shape == placement.shape + (entry.type == .complex ? [] : [2])
+      return entry.shape == Array(placement.shape) + (entry.type == .complex ? [] : [2])
     }
-    func trimmed(_ shape: [Int]) -> [Int] {
+    func trimmed(_ shape: some BidirectionalCollection<Int>) -> [Int] {
       Array(shape.prefix(2)) + shape.dropFirst(2).reversed().drop { $0 == 1 }.reversed()
     }
     return entry.type != .complex && trimmed(entry.shape) == trimmed(placement.shape)
@@ -141,7 +141,7 @@ public enum WeightFile {
 
   /// Makes the lifting expect the coordinates i/n of neuraloperator in place of i/(n − 1), on one grid.
   private static func useNeuraloperatorCoordinates(
-    _ placements: [WeightPlacement], _ model: FNO.Configuration, grid: [Int]
+    _ placements: [WeightPlacement], _ model: FNO.Configuration, grid: Shape
   ) {
     guard model.coordinates == .inclusive,
       let weight = placements.first(where: { $0.name == "lifting.fcs.0.weight" })?.parameter
@@ -167,7 +167,7 @@ public enum WeightFile {
   }
 
   private struct Scaling: Codable {
-    let shape: [Int]
+    let shape: Shape
     let mean: [Float]
     let scale: [Float]
 
@@ -197,7 +197,7 @@ extension WeightLayout {
     case .xd(let model):
       var (arguments, activation) = try constructor(model.backbone)
       let depth = model.conversion.depth
-      arguments["grid"] = .integers(model.grid)
+      arguments["grid"] = .integers(Array(model.grid))
       arguments["depth"] = .integers([depth.k, depth.l, depth.m])
       return (arguments, activation)
     case .cnn(let model), .resNet(let model), .uNet(let model):

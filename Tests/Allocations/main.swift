@@ -49,7 +49,7 @@ let isFull = CommandLine.arguments.contains("--full")
 /// A size that depends on that.
 func size(_ small: Int, full: Int) -> Int { isFull ? full : small }
 
-func noise(_ shape: [Int], sample: Int) -> Tensor<Float> {
+func noise(_ shape: Shape, sample: Int) -> Tensor<Float> {
   var random = Philox(seed: 0, stream: .inputs, sample: sample)
   return Tensor(shape: shape) { values in
     for index in values.indices { values[index] = Float(random.nextNormal()) }
@@ -57,7 +57,7 @@ func noise(_ shape: [Int], sample: Int) -> Tensor<Float> {
 }
 
 func trainingStep(
-  _ model: ModelConfiguration, grid: [Int], loss: FieldLossKind = .relativeL2
+  _ model: ModelConfiguration, grid: Shape, loss: FieldLossKind = .relativeL2
 ) throws -> Counts {
   let (batch, batches) = (size(4, full: 20), 14)
   let trainer = Trainer(model, configuration: TrainingConfiguration(epochs: 1, batchSize: batch, loss: loss))
@@ -101,7 +101,7 @@ func solve(gradient: Bool) throws -> Counts {
 /// A draw of all four chains of an inversion.
 func draw() throws -> Counts {
   let points = size(32, full: 64)
-  let grid = [points, points]
+  let grid: Shape = [points, points]
   let map = try surrogate(.fno(.modern(dimensions: 2, width: size(8, full: 20), modes: size(4, full: 12))))
   let observation = PointObservation(grid: grid, perAxis: [5, 5])
   let problem = InverseProblem(
@@ -121,7 +121,7 @@ func draw() throws -> Counts {
 }
 
 let cnn = ModelConfiguration.cnn(.backbone(dimensions: 2, width: size(8, full: 32), modes: size(4, full: 12)))
-let square = [size(45, full: 85), size(45, full: 85)]
+let square: Shape = [size(45, full: 85), size(45, full: 85)]
 let line = (width: size(16, full: 64), modes: size(8, full: 16))
 let plane = (width: size(8, full: 32), modes: size(4, full: 12))
 let cases: [(name: String, count: () throws -> Counts)] = [

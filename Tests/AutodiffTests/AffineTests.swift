@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct AffineTests {
   @Test(arguments: [[2], [2, 3, 4]])
-  func scalesAndShifts(shape: [Int]) {
+  func scalesAndShifts(shape: Shape) {
     let u = Parameter(randomTensor([3, 2, 3, 4], sample: 1))
     let (scale, shift) = (randomTensor(shape, sample: 2), randomTensor(shape, sample: 3))
     let y = affine(Variable(u.value), scale: scale, shift: shift).value

@@ -8,10 +8,10 @@ import Testing
 struct ConvolutionCase: CustomTestStringConvertible, Sendable {
   var inputs = 3
   var outputs = 4
-  let grid: [Int]
+  let grid: Shape
   let geometry: ConvolutionGeometry
 
-  var weightShape: [Int] { [outputs, inputs / geometry.groups] + geometry.kernel }
+  var weightShape: Shape { [outputs, inputs / geometry.groups] + geometry.kernel }
   var testDescription: String {
     "\(inputs) to \(outputs) channels on \(grid): kernel \(geometry.kernel), stride \(geometry.stride), "
       + "dilation \(geometry.dilation), padding \(geometry.padding) \(geometry.paddingMode), "
@@ -62,12 +62,14 @@ struct ConvolutionCase: CustomTestStringConvertible, Sendable {
   static func plain(
     _ u: Tensor<Float>, _ weight: Tensor<Float>, _ bias: [Float], _ geometry: ConvolutionGeometry
   ) -> Tensor<Double> {
-    let (samples, channels, grid) = (u.shape[0], u.shape[1], Array(u.shape.dropFirst(2)))
+    let (samples, channels, grid) = (u.shape[0], u.shape[1], u.shape.dropFirst(2))
     let outputGrid = geometry.outputGrid(grid)
-    func indices(_ shape: [Int]) -> [[Int]] {
+    func indices(_ shape: some Collection<Int>) -> [[Int]] {
       shape.reduce([[]]) { all, length in all.flatMap { index in (0..<length).map { index + [$0] } } }
     }
-    func offset(_ index: [Int], _ shape: [Int]) -> Int { zip(index, shape).reduce(0) { $0 * $1.1 + $1.0 } }
+    func offset(_ index: [Int], _ shape: some Collection<Int>) -> Int {
+      zip(index, shape).reduce(0) { $0 * $1.1 + $1.0 }
+    }
     let (field, kernel) = (u.scalars, weight.scalars)
     let (outputs, groupInputs) = (weight.shape[0], weight.shape[1])
     let (points, taps) = (grid.reduce(1, *), geometry.kernel.reduce(1, *))

@@ -8,10 +8,10 @@ import Testing
   enum Scaling: CaseIterable, Sendable { case none, byChannel, byPoint }
 
   static func comparison(
-    _ shape: [Int], _ kind: FieldLossKind = .relativeL2, _ reduction: LossReduction = .sum,
+    _ shape: Shape, _ kind: FieldLossKind = .relativeL2, _ reduction: LossReduction = .sum,
     _ scaling: Scaling = .none
   ) -> FieldComparison {
-    let constants = scaling == .byChannel ? [shape[1]] : Array(shape.dropFirst())
+    let constants = scaling == .byChannel ? [shape[1]] : shape.dropFirst()
     return FieldComparison(
       target: randomTensor(shape, sample: 50), kind: kind, reduction: reduction,
       axes: shape.dropFirst(2).map { _ in DifferenceAxis(spacing: 0.5, isPeriodic: true) },

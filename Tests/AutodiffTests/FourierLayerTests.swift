@@ -6,7 +6,7 @@ import Testing
 @Suite struct FourierLayerTests {
   /// A stack of layers with channels and activations of their own.
   struct Stack: CustomTestStringConvertible, Sendable {
-    let grid: [Int]
+    let grid: Shape
     let modes: [Int]
     /// The channels of the input and of every layer.
     let channels: [Int]
@@ -22,8 +22,8 @@ import Testing
     var values: [Tensor<Float>] {
       var values = [randomTensor([3, field ?? channels[0]] + grid, sample: 1)]
       for (inputs, outputs) in zip(channels, channels.dropFirst()) {
-        let shape = modes.dropLast().map { 2 * $0 } + modes.suffix(1) + [2, inputs, outputs]
-        for shape in [shape, [outputs, inputs], [outputs]] {
+        let kept = Shape(modes.dropLast().map { 2 * $0 } + modes.suffix(1))
+        for shape in [kept + [2, inputs, outputs], [outputs, inputs], [outputs]] as [Shape] {
           values.append(randomTensor(shape, sample: 1 + values.count))
         }
       }

@@ -30,7 +30,7 @@ import Testing
   /// told, and nobody else's.
   @Test(arguments: Mistake.allCases) func aWrongAdjointIsSeen(mistake: Mistake) {
     let geometry = ConvolutionGeometry(kernel: [3], padding: [1])
-    let operations: [(shapes: [[Int]], operation: ([Variable]) -> Variable)] = [
+    let operations: [(shapes: [Shape], operation: ([Variable]) -> Variable)] = [
       (
         [[2, 3, 8], [4, 3, 3], [4]],
         { convolution($0[0], weight: $0[1], bias: $0[2], geometry) }

@@ -4,11 +4,15 @@ import TestSupport
 import Testing
 
 @Suite struct PaddingTests {
-  @Test(arguments: [([4], [3]), ([3, 5], [2, 1]), ([3, 5], [0, 4]), ([2, 3, 4], [1, 0, 2])])
-  func padsWithZerosAndCropsBack(grid: [Int], padding: [Int]) {
+  private static let cases: [(Shape, Shape)] = [
+    ([4], [3]), ([3, 5], [2, 1]), ([3, 5], [0, 4]), ([2, 3, 4], [1, 0, 2]),
+  ]
+
+  @Test(arguments: cases)
+  func padsWithZerosAndCropsBack(grid: Shape, padding: Shape) {
     let u = Variable(randomTensor([2, 2] + grid, sample: 1))
     let padded = pad(u, by: padding)
-    #expect(padded.shape == [2, 2] + zip(grid, padding).map(+))
+    #expect(padded.shape == [2, 2] + Shape(zip(grid, padding).map(+)))
     #expect(crop(padded, by: padding).value == u.value)
     let squares = withPointers(u.value) { Float.dot(u.value.count, $0, $0) }
     let paddedSquares = withPointers(padded.value) { Float.dot(padded.value.count, $0, $0) }

@@ -34,7 +34,7 @@ import Testing
   }
 
   /// Linear, or linear as long as no other value becomes the largest: far apart ones, moved by 1e-3.
-  @Test(arguments: [[7], [4, 5], [3, 4, 5]]) func gradients(grid: [Int]) {
+  @Test(arguments: [[7], [4, 5], [3, 4, 5]]) func gradients(grid: Shape) {
     let u = Parameter(randomTensor([2, 3] + grid, sample: 1))
     let v = Parameter(randomTensor([2, 2] + grid, sample: 2))
     let coarse = Parameter(randomTensor([2, 3] + grid.map { ($0 + 1) / 2 }, sample: 3))

@@ -7,7 +7,7 @@ import Testing
 @Suite struct ProjectionTests {
   /// Fourier layers, GELU between them, and a projection behind the last one.
   struct Model: CustomTestStringConvertible, Sendable {
-    let grid: [Int]
+    let grid: Shape
     let modes: Int
     /// The channels of the input and of every layer.
     let channels: [Int]
@@ -29,9 +29,9 @@ import Testing
 
     /// The input, every layer's matrices, W and b, the projection's W₁, b₁, W₂ and b₂, and the lifting.
     var values: [Tensor<Float>] {
-      var shapes = [[3, field ?? channels[0]] + grid]
+      var shapes: [Shape] = [[3, field ?? channels[0]] + grid]
       for (inputs, outputs) in zip(channels, channels.dropFirst()) {
-        let kept = grid.dropLast().map { _ in 2 * modes } + [modes]
+        let kept = Shape(count: grid.count) { $0 == grid.count - 1 ? modes : 2 * modes }
         shapes += [kept + [2, inputs, outputs], [outputs, inputs], [outputs]]
       }
       shapes += [[hidden, channels[layers]], [hidden], [outputs, hidden], [outputs]]

@@ -5,15 +5,15 @@ import Testing
 
 /// One problem: a grid, and how many modes are kept.
 struct SpectralCase: CustomTestStringConvertible, Sendable {
-  let grid: [Int]
+  let grid: Shape
   let modes: [Int]
   var inputs = 3
   var outputs = 2
 
   var testDescription: String { "\(grid) with modes \(modes), \(inputs) to \(outputs) channels" }
 
-  var weightShape: [Int] {
-    modes.dropLast().map { 2 * $0 } + modes.suffix(1) + [2, inputs, outputs]
+  var weightShape: Shape {
+    Shape(modes.dropLast().map { 2 * $0 }) + modes.suffix(1) + [2, inputs, outputs]
   }
 }
 

@@ -8,11 +8,11 @@ import Testing
 struct TransposedCase: CustomTestStringConvertible, Sendable {
   var inputs = 3
   var outputs = 4
-  let grid: [Int]
+  let grid: Shape
   let geometry: ConvolutionGeometry
   var outputPadding: [Int]?
 
-  var weightShape: [Int] { [inputs, outputs / geometry.groups] + geometry.kernel }
+  var weightShape: Shape { [inputs, outputs / geometry.groups] + geometry.kernel }
   var testDescription: String {
     "\(inputs) to \(outputs) channels on \(grid): kernel \(geometry.kernel), stride \(geometry.stride), "
       + "dilation \(geometry.dilation), padding \(geometry.padding) \(geometry.paddingMode) "
@@ -44,10 +44,12 @@ struct TransposedCase: CustomTestStringConvertible, Sendable {
   private func matrix(_ problem: TransposedCase, _ weight: Tensor<Float>) -> [[Double]] {
     let (geometry, grid) = (problem.geometry, problem.grid)
     let result = geometry.transposedGrid(grid, outputPadding: problem.outputPadding)
-    func indices(_ shape: [Int]) -> [[Int]] {
+    func indices(_ shape: some Collection<Int>) -> [[Int]] {
       shape.reduce([[]]) { all, length in all.flatMap { index in (0..<length).map { index + [$0] } } }
     }
-    func offset(_ index: [Int], _ shape: [Int]) -> Int { zip(index, shape).reduce(0) { $0 * $1.1 + $1.0 } }
+    func offset(_ index: [Int], _ shape: some Collection<Int>) -> Int {
+      zip(index, shape).reduce(0) { $0 * $1.1 + $1.0 }
+    }
     let (rows, groupOutputs) = (result.reduce(1, *), problem.outputs / geometry.groups)
     let (taps, values) = (geometry.kernel.reduce(1, *), weight.scalars)
     return (0..<problem.inputs).flatMap { input in
@@ -127,7 +129,7 @@ struct TransposedCase: CustomTestStringConvertible, Sendable {
   /// PyTorch's `conv_transpose`, from `Tests/Golden/transposed_convolution.py`.
   @Test func equalsPyTorch() throws {
     struct Case: Decodable {
-      let input, weight, output: [Int]
+      let input, weight, output: Shape
       let stride, dilation, padding, outputPadding: [Int]
       let groups: Int
       let values: [Float]
@@ -136,7 +138,7 @@ struct TransposedCase: CustomTestStringConvertible, Sendable {
       .appendingPathComponent("Fixtures/transposed_convolution.json")
     let cases = try JSONDecoder().decode([Case].self, from: Data(contentsOf: url))
     #expect(cases.count == 6)
-    func ramp(_ shape: [Int], _ step: Int) -> Tensor<Float> {
+    func ramp(_ shape: Shape, _ step: Int) -> Tensor<Float> {
       // Small whole numbers: both sides are exact.
       Tensor(shape: shape, scalars: (0..<shape.reduce(1, *)).map { Float($0 * step % 11 - 5) })
     }

@@ -9,8 +9,8 @@ struct XDCase: CustomTestStringConvertible, Sendable {
   var samples = 2
 
   init(
-    inputs: Int, outputs: Int, groups: Int = 1, grid: [Int], sizes: [Int], taps: [[Int]],
-    hasComplexFilter: Bool = false, outputGrid: [Int]? = nil, steps: [Int]? = nil,
+    inputs: Int, outputs: Int, groups: Int = 1, grid: Shape, sizes: [Int], taps: [[Int]],
+    hasComplexFilter: Bool = false, outputGrid: Shape? = nil, steps: [Int]? = nil,
     depth: (Int, Int, Int) = (1, 1, 1)
   ) {
     func products(_ depth: Int, _ beginsIncreasing: Bool) -> [ButterflyProduct] {
@@ -83,7 +83,7 @@ struct XDCase: CustomTestStringConvertible, Sendable {
 @Suite struct XDOperationTests {
   /// A complex array on a grid.
   private struct Field {
-    var grid: [Int]
+    var grid: Shape
     var values: [Double]
 
     /// One K-matrix along one axis, line by line with the plain algorithm.
@@ -103,11 +103,11 @@ struct XDCase: CustomTestStringConvertible, Sendable {
     }
   }
 
-  private func indices(_ shape: [Int]) -> [[Int]] {
+  private func indices(_ shape: some Collection<Int>) -> [[Int]] {
     shape.reduce([[]]) { all, length in all.flatMap { index in (0..<length).map { index + [$0] } } }
   }
 
-  private func offset(_ index: [Int], _ shape: [Int]) -> Int {
+  private func offset(_ index: [Int], _ shape: some Collection<Int>) -> Int {
     zip(index, shape).reduce(0) { $0 * $1.1 + $1.0 }
   }
 

@@ -37,7 +37,8 @@ struct AnalyticSource: SampleSource {
     let u = (0..<description.frameCount).flatMap { time in points.map { Self.u(index, time, $0) } }
     let coefficient = points.map { -Self.u(index, 0, $0) }
     return [
-      Tensor(shape: [description.frameCount] + grid, scalars: u), Tensor(shape: grid, scalars: coefficient),
+      Tensor(shape: [description.frameCount] + grid, scalars: u),
+      Tensor(shape: Shape(grid), scalars: coefficient),
     ]
   }
 }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct NormalizerTests {
-  private func samples(_ shape: [Int], offset: Double = 3) -> Tensor<Float> {
+  private func samples(_ shape: Shape, offset: Double = 3) -> Tensor<Float> {
     var random = Philox(seed: 5, stream: .inputs)
     return Tensor<Float>(
       shape: shape, scalars: (0..<shape.reduce(1, *)).map { _ in Float(offset + 2 * random.nextNormal()) })

@@ -74,7 +74,7 @@ import Testing
 
 @Suite struct NeumannPriorTests {
   @Test(arguments: [[5, 5], [6, 9]])
-  func theAdjointIsTheTranspose(grid: [Int]) {
+  func theAdjointIsTheTranspose(grid: Shape) {
     let prior = NeumannGaussianField(grid: grid, sigma: 2, tau: 3, alpha: 1.5)
     expectAdjointIsTranspose(prior)
   }

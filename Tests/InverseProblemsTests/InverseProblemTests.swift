@@ -105,7 +105,7 @@ private struct Quadratic: DifferentiableOperator {
   }
 
   @Test(arguments: [[16], [15], [8, 8], [9, 8], [8, 7]])
-  func thePriorsAdjointIsItsTranspose(grid: [Int]) {
+  func thePriorsAdjointIsItsTranspose(grid: Shape) {
     let prior = PeriodicGaussianField(grid: grid, sigma: 2, tau: 3, alpha: 1.5)
     expectAdjointIsTranspose(prior)
   }

@@ -5,7 +5,7 @@ import Tensors
 
 /// The heat equation u_t = κ Δu on the unit torus, solved exactly mode by mode: linear and self-adjoint.
 struct HeatEquation: TangentOperator {
-  let grid: [Int]
+  let grid: Shape
   /// κ t, the diffusivity times the observed time.
   let diffusion: Double
   /// A factor on the solution: 1, or something wrong for a biased surrogate.
@@ -42,7 +42,7 @@ struct HeatEquation: TangentOperator {
 
 /// A small problem whose posterior is a known normal law: the initial heat from four noisy temperatures.
 struct LinearProblem {
-  let grid = [16]
+  let grid: Shape = [16]
   let prior = PeriodicGaussianField(grid: [16], sigma: 12, tau: 4, alpha: 1.2)
   let observation = PointObservation(grid: [16], sensors: [[1], [4], [9], [12]])
   let data = [1.1, -0.4, 0.6, -1.3]

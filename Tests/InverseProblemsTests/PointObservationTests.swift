@@ -30,7 +30,7 @@ import Testing
 
   /// A trigonometric polynomial that the grid resolves, at points between the grid's.
   @Test(arguments: [[16, 12], [15, 9], [16], [9]])
-  func spectralInterpolationIsExactForResolvedFields(grid: [Int]) {
+  func spectralInterpolationIsExactForResolvedFields(grid: Shape) {
     func value(_ place: [Double]) -> Double {
       let phase = zip(place, [3.0, -2]).reduce(0) { $0 + 2 * Double.pi * $1.0 * $1.1 }
       return 0.7 + sin(phase) - 0.5 * cos(2 * Double.pi * place[0])

@@ -12,7 +12,7 @@ private struct Identity: SolutionOperator {
 
 /// A finished small inversion, on an 8 x 6 grid so that the axes cannot be confused.
 private struct Example {
-  let grid = [8, 6]
+  let grid: Shape = [8, 6]
   let prior = PeriodicGaussianField(grid: [8, 6], sigma: 3, tau: 2, alpha: 1.5)
   let schedule = SamplingSchedule(draws: 30, burnIn: 12, chains: 3, thin: 4, stepSize: 0.4, seed: 2)
   let problem: InverseProblem

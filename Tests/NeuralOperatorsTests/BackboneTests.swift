@@ -35,7 +35,7 @@ import Testing
     return network
   }
 
-  private static let cases: [(ModelConfiguration, [Int])] = [
+  private static let cases: [(ModelConfiguration, Shape)] = [
     (.resNet(network(1)), [9]), (.resNet(network(2, .zeros)), [6, 7]), (.uNet(network(1)), [11]),
     (.uNet(network(2)), [7, 8]), (.uNet(network(3, .zeros, layers: 1)), [4, 3, 5]),
     (.cnn(spread(2)), [6, 7]), (.resNet(spread(1)), [9]), (.uNet(spread(1, layers: 1)), [13]),
@@ -71,7 +71,7 @@ import Testing
     #expect(!names.contains("blocks.0.first.convolution.bias"))
   }
 
-  @Test(arguments: cases) func gradient(model: ModelConfiguration, grid: [Int]) {
+  @Test(arguments: cases) func gradient(model: ModelConfiguration, grid: Shape) {
     // Where another point becomes the largest of its cell, differences are no derivatives: `PoolingTests` has
     // the gradient of that; here U-nets take means.
     var module = model.makeModel(seed: 1)
@@ -97,11 +97,11 @@ import Testing
   }
 
   /// XD-operations begin as the convolutions on every level, whatever the sizes of the grids.
-  @Test(arguments: cases) func lossesAreThoseOfTheOutput(model: ModelConfiguration, grid: [Int]) {
+  @Test(arguments: cases) func lossesAreThoseOfTheOutput(model: ModelConfiguration, grid: Shape) {
     expectLossOfOutput(model, grid: grid)
   }
 
-  @Test(arguments: cases) func conversionKeepsTheModel(model: ModelConfiguration, grid: [Int]) throws {
+  @Test(arguments: cases) func conversionKeepsTheModel(model: ModelConfiguration, grid: Shape) throws {
     let conversion = XDConfiguration(circularPadding: .exact)
     let xd = ModelConfiguration.xd(.init(backbone: model, grid: grid, conversion: conversion))
     #expect(xd.problem == nil)

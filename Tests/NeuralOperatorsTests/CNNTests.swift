@@ -28,7 +28,7 @@ import Testing
       ])
   }
 
-  private static let small: [(CNN.Configuration, [Int])] = [
+  private static let small: [(CNN.Configuration, Shape)] = [
     (.init(dimensions: 1, width: 6, kernel: [5], activation: .gelu, normalization: .none), [9]),
     (
       .init(
@@ -38,7 +38,7 @@ import Testing
     (.init(dimensions: 3, width: 3, kernel: [3, 1, 3], activation: .gelu, normalization: .none), [4, 3, 5]),
   ]
 
-  @Test(arguments: small) func gradient(configuration: CNN.Configuration, grid: [Int]) {
+  @Test(arguments: small) func gradient(configuration: CNN.Configuration, grid: Shape) {
     var configuration = configuration
     configuration.layers = 2
     configuration.projectionWidth = 9

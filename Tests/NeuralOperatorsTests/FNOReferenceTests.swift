@@ -18,9 +18,9 @@ private struct PlainFNO {
 
   /// `[channel, ...grid]` to `[channel, ...grid]`.
   func callAsFunction(_ u: Tensor<Double>) -> Tensor<Double> {
-    let grid = Array(u.shape.dropFirst())
+    let grid = u.shape.dropFirst()
     var v = linear(withCoordinates(u, grid), "lifting")
-    let padded = zip(grid, configuration.padding).map(+)
+    let padded = Shape(zip(grid, configuration.padding).map(+))
     v = resized(v, to: padded)
     for layer in 0..<configuration.layers {
       let name = "layers.\(layer)"
@@ -37,7 +37,7 @@ private struct PlainFNO {
     configuration.activation == .relu ? max(x, 0) : 0.5 * x * (1 + erf(x / 2.0.squareRoot()))
   }
 
-  private func withCoordinates(_ u: Tensor<Double>, _ grid: [Int]) -> Tensor<Double> {
+  private func withCoordinates(_ u: Tensor<Double>, _ grid: Shape) -> Tensor<Double> {
     var values = u.scalars
     for axis in grid.indices {
       let inner = grid[(axis + 1)...].reduce(1, *)
@@ -72,10 +72,10 @@ private struct PlainFNO {
   }
 
   /// A grid or the kept rows of a spectrum as those of three axes, the missing ones of length 1 in front.
-  private func threeAxes(_ shape: [Int]) -> [Int] { Array(repeating: 1, count: 3 - shape.count) + shape }
+  private func threeAxes(_ shape: Shape) -> Shape { Shape(repeating: 1, count: 3 - shape.count) + shape }
 
-  private func resized(_ u: Tensor<Double>, to grid: [Int]) -> Tensor<Double> {
-    let old = u.reshaped(to: [u.shape[0]] + threeAxes(Array(u.shape.dropFirst())))
+  private func resized(_ u: Tensor<Double>, to grid: Shape) -> Tensor<Double> {
+    let old = u.reshaped(to: [u.shape[0]] + threeAxes(u.shape.dropFirst()))
     var result = Tensor<Double>(shape: [u.shape[0]] + threeAxes(grid))
     for c in 0..<u.shape[0] {
       for i in 0..<min(old.shape[1], result.shape[1]) {
@@ -88,11 +88,11 @@ private struct PlainFNO {
   }
 
   private func spectral(_ u: Tensor<Double>, _ name: String) -> Tensor<Double> {
-    let grid = Array(u.shape.dropFirst())
+    let grid = u.shape.dropFirst()
     let (channels, half) = (u.shape[0], grid[grid.count - 1] / 2 + 1)
     let n = threeAxes(grid.dropLast() + [half])
     let weight = weights[name]!
-    let kept = threeAxes(Array(weight.shape[..<grid.count]))
+    let kept = threeAxes(weight.shape.prefix(grid.count))
     let w = weight.reshaped(to: kept + [2, channels, channels])
     let spectrum = FFT.forward(u, dimensions: grid.count).reshaped(to: [channels] + n + [2])
     var mixed = Tensor<Double>(shape: [channels] + n + [2])
@@ -118,14 +118,16 @@ private struct PlainFNO {
 }
 
 @Suite struct FNOReferenceTests {
-  @Test(arguments: [
-    (FNO.Configuration.modern(dimensions: 2, inputChannels: 2, width: 6, modes: 3, padding: 2), [9, 10]),
+  private static let cases: [(FNO.Configuration, Shape)] = [
+    (.modern(dimensions: 2, inputChannels: 2, width: 6, modes: 3, padding: 2), [9, 10]),
     (.fno2020(dimensions: 2, width: 5, modes: 2), [8, 7]), (.fno2020(dimensions: 1, width: 6, modes: 5), [9]),
     (.modern(dimensions: 1, outputChannels: 3, width: 17, modes: 4, padding: 3), [12]),
     (.modern(dimensions: 3, inputChannels: 2, width: 4, modes: 2, padding: 1), [5, 6, 4]),
     (.fno2020(dimensions: 3, width: 3, modes: 2), [6, 4, 5]),
-  ])
-  func equalsThePlainModel(configuration: FNO.Configuration, grid: [Int]) {
+  ]
+
+  @Test(arguments: cases)
+  func equalsThePlainModel(configuration: FNO.Configuration, grid: Shape) {
     let model = FNO(configuration, seed: 3)
     let u = randomTensor([4, configuration.inputChannels] + grid, sample: 1)
     _ = model(Variable(u), on: Tape())  // moves the running statistics

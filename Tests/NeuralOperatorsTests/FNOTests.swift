@@ -80,9 +80,9 @@ import Testing
     let model = FNO(configuration, seed: 2)
     let u = Variable(randomTensor([2, 1] + (configuration.dimensions == 1 ? [12] : [7, 8]), sample: 1))
     var v = model.lifting(appendCoordinates(u, configuration.coordinates), on: .inference)
-    v = pad(v, by: configuration.padding)
+    v = pad(v, by: Shape(configuration.padding))
     for layer in model.layers { v = layer(v, on: .inference) }
-    v = model.projection(crop(v, by: configuration.padding), on: .inference)
+    v = model.projection(crop(v, by: Shape(configuration.padding)), on: .inference)
     // The order of sums, four layers and a projection from up to 24 channels: 2e-7 and less for most weights, up to 9e-7
     // where the output is small.
     #expect(relativeError(model(u, on: .inference).value, v.value) < 1e-6)

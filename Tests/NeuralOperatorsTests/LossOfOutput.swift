@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Expects that the loss a model finds with its last layer, and its gradients, are those of its output.
-func expectLossOfOutput(_ configuration: ModelConfiguration, grid: [Int]) {
+func expectLossOfOutput(_ configuration: ModelConfiguration, grid: Shape) {
   let u = Variable(randomTensor([3, configuration.inputChannels] + grid, sample: 1))
   let comparison = FieldComparison(
     target: randomTensor([3, configuration.outputChannels] + grid, sample: 2), reduction: .sum)

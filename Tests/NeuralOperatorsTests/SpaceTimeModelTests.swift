@@ -46,7 +46,7 @@ import Testing
   /// The loss found inside, where times are an axis, is that of the frames.
   @Test(arguments: [FieldLossKind.relativeL2, .meanSquaredError, .relativeL2ByChannel], [1, 3])
   func losses(kind: FieldLossKind, rank: Int) {
-    let constants = rank == 1 ? [10] : [10, 4, 6]
+    let constants: Shape = rank == 1 ? [10] : [10, 4, 6]
     for scaling in [nil, (randomTensor(constants, sample: 3), randomTensor(constants, sample: 4))] {
       let comparison = FieldComparison(
         target: randomTensor([2, 10, 4, 6], sample: 2), kind: kind, reduction: .mean, scaling: scaling)

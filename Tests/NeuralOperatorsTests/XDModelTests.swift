@@ -6,13 +6,13 @@ import TestSupport
 import Testing
 
 @Suite struct XDModelTests {
-  private func xd(_ backbone: CNN.Configuration, _ grid: [Int], _ conversion: XDConfiguration = .init())
+  private func xd(_ backbone: CNN.Configuration, _ grid: Shape, _ conversion: XDConfiguration = .init())
     -> ModelConfiguration
   { .xd(.init(backbone: .cnn(backbone), grid: grid, conversion: conversion)) }
 
   /// Complex numbers in the twiddles of the whole network, as the paper's method has them.
   @Test func architectureParameterCounts() {
-    func count(_ dimensions: Int, _ grid: [Int], modes: Int) -> Int {
+    func count(_ dimensions: Int, _ grid: Shape, modes: Int) -> Int {
       // The number does not depend on the width.
       let model = xd(.backbone(dimensions: dimensions, width: 1, modes: modes), grid).makeModel(seed: 0)
       let twiddles = model.parameters.filter { $0.role == .architecture }
@@ -50,7 +50,7 @@ import Testing
   /// with zeros beyond the grid along the others.
   @Test func conversionKeepsTheModel() {
     for (grid, conversion, paddingMode) in [
-      ([16], XDConfiguration(depth: .init(k: 2, l: 3, m: 3)), ConvolutionGeometry.Padding.circular),
+      ([16] as Shape, XDConfiguration(depth: .init(k: 2, l: 3, m: 3)), ConvolutionGeometry.Padding.circular),
       ([8, 16], XDConfiguration(), .circular), ([7, 9], XDConfiguration(circularPadding: .exact), .circular),
       ([7, 9], XDConfiguration(), .zeros), ([3, 5, 6], XDConfiguration(), .zeros),
     ] {

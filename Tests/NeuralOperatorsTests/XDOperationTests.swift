@@ -25,7 +25,7 @@ import Testing
   private struct Case {
     var inputs: Int
     var outputs: Int
-    var grid: [Int]
+    var grid: Shape
     var geometry: ConvolutionGeometry
   }
 
@@ -42,7 +42,7 @@ import Testing
                     func each(_ value: Int) -> [Int] { Array(repeating: value, count: axes) }
                     cases.append(
                       Case(
-                        inputs: inputs, outputs: outputs, grid: (0..<axes).map { n + $0 },
+                        inputs: inputs, outputs: outputs, grid: Shape(count: axes) { n + $0 },
                         geometry: ConvolutionGeometry(
                           kernel: (0..<axes).map { k + $0 }, stride: each(stride), dilation: each(dilation),
                           padding: each(padding), paddingMode: padding > (k - 1) / 2 ? .zeros : .circular,
@@ -64,7 +64,8 @@ import Testing
     ]
     for problem in cases {
       let u = randomTensor([2, problem.inputs] + problem.grid, sample: 1)
-      let shape = [problem.outputs, problem.inputs / problem.geometry.groups] + problem.geometry.kernel
+      let shape: Shape =
+        [problem.outputs, problem.inputs / problem.geometry.groups] + problem.geometry.kernel
       let weight = randomTensor(shape, sample: 2)
       let circular = expected(u, weight, problem.geometry)
       for configuration in configurations {
@@ -93,7 +94,9 @@ import Testing
   }
 
   @Test func convolutionsInThreeDimensions() throws {
-    for (grid, padding) in [([4, 8, 4], ConvolutionGeometry.Padding.circular), ([3, 5, 6], .zeros)] {
+    for (grid, padding) in [([4, 8, 4], .circular), ([3, 5, 6], .zeros)]
+      as [(Shape, ConvolutionGeometry.Padding)]
+    {
       let geometry = ConvolutionGeometry.same(kernel: [3, 3, 3], paddingMode: padding)
       let (u, weight) = (randomTensor([2, 2] + grid, sample: 1), randomTensor([3, 2, 3, 3, 3], sample: 2))
       let operation = try XDOperation.convolution(weight: weight, geometry, grid: grid)
@@ -128,7 +131,7 @@ import Testing
                 let geometry = ConvolutionGeometry(
                   kernel: each(k), stride: each(stride), dilation: each(dilation), padding: each(padding),
                   groups: groups)
-                let grid = (0..<axes).map { n + $0 }
+                let grid = Shape(count: axes) { n + $0 }
                 let weight = randomTensor([inputs, outputs / groups] + geometry.kernel, sample: 2)
                 let u = randomTensor([2, inputs] + grid, sample: 1)
                 let operation = try XDOperation.transposedConvolution(
@@ -154,7 +157,7 @@ import Testing
     for (grid, kernel, stride, padding) in [
       ([16], [2], [2], [0]), ([15], [3], [1], [1]), ([9, 12], [3, 2], [3, 2], [0, 0]),
       ([8, 8], [3, 3], [2, 2], [1, 1]),
-    ] {
+    ] as [(Shape, [Int], [Int], [Int])] {
       let u = randomTensor([2, 3] + grid, sample: 1)
       let operation = try XDOperation.averagePooling(
         channels: 3, kernel: kernel, stride: stride, padding: padding, grid: grid)
@@ -171,7 +174,7 @@ import Testing
   }
 
   @Test func identityAndZero() throws {
-    for grid in [[16], [7], [5, 8], [3, 4, 5]] {
+    for grid in [[16], [7], [5, 8], [3, 4, 5]] as [Shape] {
       let u = randomTensor([2, 3] + grid, sample: 1)
       #expect(relativeError(inference(try .identity(channels: 3, grid: grid), u), u) < tolerance)
       let zero = inference(try .zero(inputs: 3, outputs: 2, grid: grid), u)
@@ -183,7 +186,7 @@ import Testing
   @Test func fourierNeuralOperators() throws {
     for (grid, modes) in [
       ([16], [3]), ([16], [9]), ([8, 16], [2, 3]), ([16, 8], [8, 5]), ([4, 4], [1, 1]),
-    ] {
+    ] as [(Shape, [Int])] {
       var initializer = Initializer(seed: 4)
       let spectral = SpectralConvolution(inputs: 3, outputs: 2, modes: modes, using: &initializer)
       let u = randomTensor([2, 3] + grid, sample: 1)
@@ -200,7 +203,7 @@ import Testing
       for channels in 1...2 {
         for k in 2...3 {
           var initializer = Initializer(seed: 5)
-          let (grid, modes) = (Array(repeating: 16, count: axes), Array(repeating: k, count: axes))
+          let (grid, modes) = (Shape(repeating: 16, count: axes), Array(repeating: k, count: axes))
           let spectral = SpectralConvolution(
             inputs: channels, outputs: channels, modes: modes, using: &initializer)
           let u = randomTensor([2, channels] + grid, sample: 1)
@@ -331,7 +334,7 @@ import Testing
     #expect(relativeError(inference(graph, values), result) < tolerance)
     space.append(("graph convolution", graph, result))
 
-    func shapes(_ operation: XDOperation) -> [[[Int]]] {
+    func shapes(_ operation: XDOperation) -> [[Shape]] {
       [operation.architecture.k, operation.architecture.l, operation.architecture.m].map {
         $0.map(\.twiddle.value.shape)
       }

@@ -12,7 +12,7 @@ import Testing
     Double
   > {
     let rows = dimensions == 1 ? 1 : n
-    return Tensor(shape: [1, 1] + [Int](repeating: n, count: dimensions)) { values in
+    return Tensor(shape: [1, 1] + Shape(repeating: n, count: dimensions)) { values in
       for i in 0..<rows {
         for j in 0..<n {
           let (a, b) = (Double(i) / Double(n), Double(j) / Double(n))

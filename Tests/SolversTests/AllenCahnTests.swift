@@ -70,7 +70,7 @@ import Testing
 
   @Test(arguments: [1, 2])
   func uniformStatesFollowTheReaction(dimensions: Int) throws {
-    let shape = [1, 1] + [Int](repeating: 8, count: dimensions)
+    let shape: Shape = [1, 1] + Shape(repeating: 8, count: dimensions)
     let (u0, rate, time) = (-0.2, 3.0, 1.0)
     let errors = try [0.0125, 0.00625, 0.003125].map { step in
       let solver = try AllenCahn(

@@ -11,7 +11,7 @@ import Testing
     func callAsFunction(_ inputs: Tensor<Double>) -> Tensor<Double> { inputs }
   }
 
-  private static func wave(_ grid: [Int], _ numbers: [Int], phase: Double = 0.3) -> Tensor<Double> {
+  private static func wave(_ grid: Shape, _ numbers: [Int], phase: Double = 0.3) -> Tensor<Double> {
     let points = grid.count == 1 ? [grid[0], 1] : grid
     return Tensor(
       shape: [1, 1] + grid,
@@ -25,9 +25,13 @@ import Testing
       })
   }
 
+  private static let grids: [(Shape, Shape)] = [
+    ([15], [32]), ([16], [24]), ([12, 12], [32, 32]), ([9, 14], [20, 15]), ([16], [16]),
+  ]
+
   /// Waves that the coarse grid has pass unchanged, finer ones vanish.
-  @Test(arguments: [([15], [32]), ([16], [24]), ([12, 12], [32, 32]), ([9, 14], [20, 15]), ([16], [16])])
-  func wavesPassOrVanish(coarse: [Int], fine: [Int]) {
+  @Test(arguments: grids)
+  func wavesPassOrVanish(coarse: Shape, fine: Shape) {
     let map = CoarsenedOperator(Identity(), on: coarse, seenFrom: fine)
     let highest = coarse.map { ($0 - 1) / 2 }
     for numbers in [coarse.map { _ in 0 }, coarse.map { _ in 2 }, highest, highest.map { -$0 }] {

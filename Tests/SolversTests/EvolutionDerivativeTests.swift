@@ -66,7 +66,7 @@ import Testing
     ]
   }
 
-  private static func field(_ shape: [Int], sample: Int) -> Tensor<Double> {
+  private static func field(_ shape: Shape, sample: Int) -> Tensor<Double> {
     var random = Philox(seed: 31, stream: .inputs, sample: sample)
     return random.normal(shape: shape)
   }

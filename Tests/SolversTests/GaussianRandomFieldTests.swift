@@ -8,7 +8,7 @@ import Testing
 @Suite struct GaussianRandomFieldTests {
   /// The covariance of values `lag` apart: σ² Σ_{k ≠ 0} (4π²|k|² + τ²)^(−α) cos 2πk·lag, |k| < n/2.
   private func periodicCovariance(
-    grid: [Int], sigma: Double, tau: Double, alpha: Double, lag: [Double]
+    grid: Shape, sigma: Double, tau: Double, alpha: Double, lag: [Double]
   ) -> Double {
     var sum = 0.0
     let largestRow = grid.count == 2 ? (grid[0] - 1) / 2 : 0
@@ -63,7 +63,7 @@ import Testing
   }
 
   @Test(arguments: [[16, 16], [16, 24], [15, 12]])
-  func periodicCovarianceInTwoDimensions(_ grid: [Int]) {
+  func periodicCovarianceInTwoDimensions(_ grid: Shape) {
     let samples = 4000
     let field = PeriodicGaussianField(grid: grid, sigma: 3, tau: 4, alpha: 1.5)
     var products = [Double](repeating: 0, count: grid[0] * grid[1])
@@ -214,7 +214,7 @@ import Testing
   }
 
   @Test(arguments: [[24], [16, 16], [18, 12]])
-  func everyModeOfAPeriodicFieldHasThePowerOfItsEigenvalue(_ grid: [Int]) {
+  func everyModeOfAPeriodicFieldHasThePowerOfItsEigenvalue(_ grid: Shape) {
     let (draws, sigma, tau, alpha) = (3000, 2.0, 5.0, 2.0)
     let field = PeriodicGaussianField(grid: grid, sigma: sigma, tau: tau, alpha: alpha)
     let (rows, columns) = (grid.count == 2 ? grid[0] : 1, grid[grid.count - 1])

@@ -23,7 +23,7 @@ import Testing
     func normBound(initial: Double, time: Double) -> Double { 100 }
   }
 
-  private func randomField(_ shape: [Int], seed: UInt64) -> Tensor<Double> {
+  private func randomField(_ shape: Shape, seed: UInt64) -> Tensor<Double> {
     var random = Philox(seed: seed, stream: .inputs)
     return PeriodicGaussianField(grid: shape, sigma: 2e4, tau: 20, alpha: 4).sample(using: &random)
       .reshaped(to: [1, 1] + shape)
@@ -33,7 +33,7 @@ import Testing
   func everySchemeConvergesToThePlainGalerkinMethod(dimensions: Int) throws {
     let n = dimensions == 1 ? 32 : 24
     let (time, plainSteps) = (0.5, dimensions == 1 ? 1600 : 200)
-    let shape = [1, 1] + [Int](repeating: n, count: dimensions)
+    let shape: Shape = [1, 1] + Shape(repeating: n, count: dimensions)
     let initial = Tensor<Double>(shape: shape) { values in
       for point in values.indices {
         let (x, y) = (Double(point % n) / Double(n), Double(point / n) / Double(n))

@@ -50,7 +50,7 @@ import Testing
     ]
   }
 
-  private static func noise(_ shape: [Int], sample: Int) -> Tensor<Double> {
+  private static func noise(_ shape: Shape, sample: Int) -> Tensor<Double> {
     var random = Philox(seed: 41, stream: .inputs, sample: sample)
     return random.normal(shape: shape)
   }

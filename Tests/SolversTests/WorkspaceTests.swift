@@ -24,12 +24,12 @@ private struct RaisingEquation: SemilinearEquation {
   /// A solve keeps to the number of threads that it made its workers for, whatever others set it to meanwhile: no two
   /// threads ever use one workspace.
   @Test func theNumberOfThreadsMayChangeDuringASolve() throws {
-    func noise(_ shape: [Int], sample: Int) -> Tensor<Double> {
+    func noise(_ shape: Shape, sample: Int) -> Tensor<Double> {
       var random = Philox(seed: 31, stream: .inputs, sample: sample)
       return random.normal(shape: shape)
     }
     let equation = RaisingEquation()
-    let shape = [3, 1, 16]
+    let shape: Shape = [3, 1, 16]
     let (inputs, directions) = (noise(shape, sample: 1), noise(shape, sample: 2))
     let cotangents = noise([3, 2, 16], sample: 3)
     let results = try withThreadCounts([3, 1]) {

@@ -11,14 +11,14 @@ import Testing
     }
   }
 
-  private func noise(_ shape: [Int]) -> Tensor<Double> {
+  private func noise(_ shape: Shape) -> Tensor<Double> {
     var random = Philox(seed: 5, stream: .inputs, sample: 0)
     return random.normal(shape: shape)
   }
 
   /// Even and odd lengths, the shortest ones, and planes that are no squares.
   @Test(arguments: [[2, 2], [2, 3], [3, 2], [5, 4], [8, 17], [33, 16], [40, 41]])
-  func bothWaysAreTheSumOfCosines(_ shape: [Int]) {
+  func bothWaysAreTheSumOfCosines(_ shape: Shape) {
     let plane = noise(shape)
     func factor(_ j: Int, _ k: Int, _ count: Int) -> Double {
       (j == 0 || j == count - 1 ? 1 : 2)

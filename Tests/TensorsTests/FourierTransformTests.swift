@@ -19,7 +19,7 @@ import Testing
     }
   }
 
-  private func noise(_ shape: [Int], seed: UInt64 = 1) -> Tensor<Double> {
+  private func noise(_ shape: Shape, seed: UInt64 = 1) -> Tensor<Double> {
     var random = Philox(seed: seed, stream: .inputs)
     return random.normal(shape: shape)
   }
@@ -37,7 +37,7 @@ import Testing
   }
 
   @Test(arguments: [[5], [8], [6, 10], [7, 9], [4, 6, 8], [3, 5, 7]])
-  func inverseUndoesForward(shape: [Int]) {
+  func inverseUndoesForward(shape: Shape) {
     let values = noise([3] + shape)
     let back = FFT.inverse(FFT.forward(values, dimensions: shape.count), shape: shape)
     #expect(relativeError(back, values) < 1e-14)  // a few roundings

@@ -4,7 +4,7 @@ import Testing
 
 /// Kernels and library calls against the loops that define them.
 @Suite struct TensorScalarTests {
-  private func noise(_ shape: [Int], _ seed: UInt64) -> Tensor<Double> {
+  private func noise(_ shape: Shape, _ seed: UInt64) -> Tensor<Double> {
     var random = Philox(seed: seed, stream: .inputs)
     return random.normal(shape: shape)
   }

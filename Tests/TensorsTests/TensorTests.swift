@@ -22,6 +22,32 @@ import Testing
     #expect(copy.withUnsafeBuffer { $0.baseAddress } == first)
   }
 
+  /// Another shape is a copy like any other: written to in place only where nobody else holds the memory.
+  @Test func anotherShapeIsIndependentOnceWritten() {
+    func start(_ tensor: Tensor<Float>) -> UnsafePointer<Float>? {
+      tensor.withUnsafeBuffer { $0.baseAddress }
+    }
+    var original = Tensor<Float>(shape: [4], scalars: [1, 2, 3, 4])
+    var other = original.reshaped(to: [2, 2])
+    other[0, 1] = 20
+    #expect(original.scalars == [1, 2, 3, 4] && other.scalars == [1, 20, 3, 4])
+    var third = other.reshaped(to: [4, 1]).reshaped(to: [1, 4])
+    original = third
+    third[0, 0] = 10
+    #expect(original.scalars == [1, 20, 3, 4] && third.scalars == [10, 20, 3, 4])
+    other[1, 1] = 40
+    #expect(original.scalars == [1, 20, 3, 4] && other.scalars == [1, 20, 3, 40])
+    // `other` and `third` have memory of their own by now.
+    let (whose, alone) = (start(original), start(third))
+    original = original.reshaped(to: [2, 2])
+    original[0, 0] = 5
+    third = third.reshaped(to: [4])
+    third[0] = 6
+    #expect(start(original) == whose && start(third) == alone)
+    #expect(
+      original.shape == [2, 2] && original.scalars == [5, 20, 3, 4] && third.scalars == [6, 20, 3, 4])
+  }
+
   @Test(arguments: [1, 3, 17, 85 * 85])
   func storageIsAlignedForSIMD(count: Int) {
     let tensor = Tensor<Float>(shape: [count])

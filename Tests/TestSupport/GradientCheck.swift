@@ -52,7 +52,7 @@ public func gradientDisagreements(
 }
 
 /// Independent standard normal numbers.
-public func randomTensor(_ shape: [Int], sample: Int) -> Tensor<Float> {
+public func randomTensor(_ shape: Shape, sample: Int) -> Tensor<Float> {
   var random = Philox(seed: 20, stream: .noise, sample: sample)
   return Tensor(converting: random.normal(shape: shape))
 }

@@ -5,7 +5,7 @@ import Training
 
 /// Measures of fields against the values that Tests/Golden/field_metrics.py printed, from the same formula.
 @Suite struct FieldMetricsTests {
-  private func field(_ shape: [Int], _ shift: Double) -> Tensor<Float> {
+  private func field(_ shape: Shape, _ shift: Double) -> Tensor<Float> {
     Tensor(
       shape: shape,
       scalars: (0..<shape.reduce(1, *)).map { index in
@@ -21,7 +21,7 @@ import Training
     #expect(abs(value - reference) <= 1e-6 * abs(reference) + 1e-9, sourceLocation: sourceLocation)
   }
 
-  private static let cases: [(shape: [Int], pdebench: [Double], vrmse: [Double], bands: [[Double]])] = [
+  private static let cases: [(shape: Shape, pdebench: [Double], vrmse: [Double], bands: [[Double]])] = [
     (
       [3, 2, 40],
       [

@@ -33,9 +33,9 @@ struct GoldenModel {
     #expect(Set(placements.map { ObjectIdentifier($0.parameter) }).count == model.parameters.count)
   }
 
-  func array(_ name: String) throws -> (shape: [Int], values: [Float]) {
+  func array(_ name: String) throws -> (shape: Shape, values: [Float]) {
     let entry = try #require(file.entries.first { $0.name == name }, "\(name)")
-    return (entry.shape, entry.values)
+    return (Shape(entry.shape), entry.values)
   }
 
   func tensor(_ name: String) throws -> Tensor<Float> {

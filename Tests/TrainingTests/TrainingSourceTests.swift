@@ -24,8 +24,8 @@ import Training
     }
 
     var sampleCount: Int { data.sampleCount }
-    var inputShape: [Int] { data.inputShape }
-    var targetShape: [Int] { data.targetShape }
+    var inputShape: Shape { data.inputShape }
+    var targetShape: Shape { data.targetShape }
     var readCount: Int { count.withLock { $0 } }
     var largestPart: Int { largest.withLock { $0 } }
 

@@ -22,7 +22,7 @@ import Training
       let rate: Double
       let momentum: Double
     }
-    let grid: [Int]
+    let grid: Shape
     let width: Int
     let kernel: [Int]
     let xd: Matrices?
@@ -58,7 +58,7 @@ import Training
       Description.self, from: Data(group.attributes.string("case").utf8))
     func tensor(_ name: String) throws -> Tensor<Float> {
       let dataset = try group.dataset(name)
-      return try Tensor(shape: dataset.shape()) { try dataset.read(into: $0) }
+      return try Tensor(shape: Shape(dataset.shape())) { try dataset.read(into: $0) }
     }
     let model = description.model.makeModel(seed: 0)
     let trained = model.namedParameters.filter(\.parameter.isTrainable)

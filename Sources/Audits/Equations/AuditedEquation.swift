@@ -62,7 +62,7 @@ public struct Solving {
 
 extension Tensor {
   /// `[1, ...rest]` as `[...rest]`.
-  func dropFirstAxis() -> Tensor { reshaped(to: Array(shape.dropFirst())) }
+  func dropFirstAxis() -> Tensor { reshaped(to: shape.dropFirst()) }
 }
 
 /// A number of an equation that an audit fits to the data.

@@ -39,7 +39,7 @@ public struct ButterflyProduct: Sendable, Equatable {
   public var levels: Int { size.trailingZeroBitCount }
 
   /// `[block, factor, pair, 2, 2, 2]`.
-  public var twiddleShape: [Int] { [depth, levels, size / 2, 2, 2, 2] }
+  public var twiddleShape: Shape { [depth, levels, size / 2, 2, 2, 2] }
 
   /// The number of real numbers of the twiddles.
   public var twiddleCount: Int { depth * levels * size * 4 }

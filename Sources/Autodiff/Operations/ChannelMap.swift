@@ -75,7 +75,7 @@ struct ChannelMap {
     let (inner, width) = (matrix.shape[0], matrix.shape[1])
     let columns = columns ?? 0..<width
     return withPointers(spectrum, matrix) { source, matrix in
-      Tensor<Float>.filled(Array(spectrum.shape.dropLast()) + [columns.count]) { result in
+      Tensor<Float>.filled(spectrum.shape.dropLast() + [columns.count]) { result in
         parallelFor(spectrum.count / inner, grain: Self.grain) { range in
           MatrixKernels.product(
             rows: range.count, columns: columns.count,

@@ -23,7 +23,7 @@ public struct ChannelSelection {
   /// The field's channels in order.
   public let places: [ChannelPlace]
   /// The shape of the field.
-  public let shape: [Int]
+  public let shape: Shape
   /// Whether these are all channels of one variable, as they are.
   private let isWhole: Bool
 
@@ -92,7 +92,7 @@ public struct ChannelSelection {
 /// The adjoint of a `ChannelSelection`: apart from it, as who walks back must not hold variables, which hold the tape.
 struct ChannelReturn {
   struct Source {
-    let shape: [Int]
+    let shape: Shape
     let needsGradient: Bool
   }
 

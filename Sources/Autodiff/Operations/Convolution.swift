@@ -51,8 +51,8 @@ public struct ConvolutionGeometry: Codable, Sendable, Equatable {
   public var span: [Int] { zip(kernel, dilation).map { ($0 - 1) * $1 + 1 } }
 
   /// The points of the output for those of the input.
-  public func outputGrid(_ grid: [Int]) -> [Int] {
-    grid.indices.map { (grid[$0] + 2 * padding[$0] - span[$0]) / stride[$0] + 1 }
+  public func outputGrid(_ grid: Shape) -> Shape {
+    Shape(count: grid.count) { (grid[$0] + 2 * padding[$0] - span[$0]) / stride[$0] + 1 }
   }
 
   /// Why there is no such convolution, or nil if there is.
@@ -70,7 +70,7 @@ public struct ConvolutionGeometry: Codable, Sendable, Equatable {
   }
 
   /// Why there is no such convolution on a grid, or nil if there is.
-  public func problem(grid: [Int]) -> String? {
+  public func problem(grid: Shape) -> String? {
     if let problem { return problem }
     guard grid.count == kernel.count else { return "a kernel \(kernel) on a grid \(grid)" }
     for axis in grid.indices {
@@ -148,7 +148,7 @@ struct ConvolutionKernel {
   let geometry: ConvolutionGeometry
   let input: FieldShape
   let outputs: Int
-  let outputGrid: [Int]
+  let outputGrid: Shape
   let margins: Margins
 
   private var axes: Int { geometry.kernel.count }
@@ -158,16 +158,16 @@ struct ConvolutionKernel {
   /// The length of the sums of one matrix product.
   private var inner: Int { groupInputs * lastKernel }
   /// The rows of the padded grid: the product of its leading axes.
-  private var rows: Int { margins.outer.dropLast().reduce(1, *) }
+  private var rows: Int { margins.outer.dropLast().elementCount }
   private var columns: Int { outputGrid[axes - 1] }
-  private var outputPoints: Int { outputGrid.reduce(1, *) }
+  private var outputPoints: Int { outputGrid.elementCount }
   private var leadingTaps: Int { geometry.kernel.dropLast().reduce(1, *) }
-  private var weightShape: [Int] { [outputs, groupInputs] + geometry.kernel }
+  private var weightShape: Shape { [outputs, groupInputs] + geometry.kernel }
 
-  init(_ geometry: ConvolutionGeometry, input: FieldShape, weight: [Int]) {
+  init(_ geometry: ConvolutionGeometry, input: FieldShape, weight: Shape) {
     if let problem = geometry.problem(grid: input.grid) { preconditionFailure(problem) }
     precondition(
-      weight.count == input.grid.count + 2 && Array(weight[2...]) == geometry.kernel
+      weight.count == input.grid.count + 2 && weight.dropFirst(2).elementsEqual(geometry.kernel)
         && weight[1] * geometry.groups == input.channels && weight[0] % geometry.groups == 0,
       "a kernel \(weight) in \(geometry.groups) groups does not fit \(input.channels) channels")
     self.geometry = geometry
@@ -403,14 +403,14 @@ struct ConvolutionKernel {
 /// Points around a grid, which are zero or the continuation of a periodic field.
 struct Margins {
   /// The points of the grid and of the grid with its margins.
-  let inner: [Int]
-  let outer: [Int]
+  let inner: Shape
+  let outer: Shape
   /// For every position of every outer axis that of the inner one, or -1.
   private let sources: [[Int]]
 
-  init(grid: [Int], padding: [Int], mode: ConvolutionGeometry.Padding) {
+  init(grid: Shape, padding: [Int], mode: ConvolutionGeometry.Padding) {
     inner = grid
-    outer = zip(grid, padding).map { $0 + 2 * $1 }
+    outer = Shape(count: grid.count) { grid[$0] + 2 * padding[$0] }
     sources = zip(grid, padding).map { points, padding in
       (-padding..<points + padding).map { position in
         if mode == .circular { return (position % points + points) % points }
@@ -420,7 +420,7 @@ struct Margins {
   }
 
   /// The number of points with margins.
-  var count: Int { outer.reduce(1, *) }
+  var count: Int { outer.elementCount }
 
   /// One field with its margins.
   func add(_ field: UnsafePointer<Float>, to result: UnsafeMutablePointer<Float>) {
@@ -434,7 +434,7 @@ struct Margins {
 
   /// The adjoint: every number is added to where it came from.
   func collect(_ field: UnsafePointer<Float>, into result: UnsafeMutablePointer<Float>) {
-    result.update(repeating: 0, count: inner.reduce(1, *))
+    result.update(repeating: 0, count: inner.elementCount)
     forEachRow { row, source in
       guard source >= 0 else { return }
       let given = field + row * sources[inner.count - 1].count
@@ -446,7 +446,7 @@ struct Margins {
 
   /// Calls `body` with every row of the outer grid and the start of its inner row, or -1.
   private func forEachRow(_ body: (_ row: Int, _ source: Int) -> Void) {
-    for row in 0..<outer.dropLast().reduce(1, *) {
+    for row in 0..<outer.dropLast().elementCount {
       var (rest, stride, start) = (row, inner[inner.count - 1], 0)
       for axis in (0..<inner.count - 1).reversed() {
         let position = sources[axis][rest % outer[axis]]

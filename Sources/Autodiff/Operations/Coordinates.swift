@@ -52,7 +52,7 @@ public func appendCoordinates(_ u: Variable, _ coordinates: Coordinates, ones: B
 
 /// What `coordinateChannels` gives is determined by.
 private struct CoordinateKey: Hashable {
-  let grid: [Int]
+  let grid: Shape
   let coordinates: Coordinates
   let ones: Bool
 }
@@ -62,7 +62,7 @@ private let lastCoordinates = Mutex<(key: CoordinateKey, channels: Tensor<Float>
 
 /// What `appendCoordinates` appends, `[c, ...grid]`: at every point its coordinate along each axis, and behind them ones
 /// where `ones` asks for them.
-public func coordinateChannels(_ grid: [Int], _ coordinates: Coordinates, ones: Bool) -> Tensor<Float> {
+public func coordinateChannels(_ grid: Shape, _ coordinates: Coordinates, ones: Bool) -> Tensor<Float> {
   let key = CoordinateKey(grid: grid, coordinates: coordinates, ones: ones)
   if let last = lastCoordinates.withLock({ $0 }), last.key == key { return last.channels }
   let channels = makeCoordinateChannels(grid, coordinates, ones: ones)
@@ -71,7 +71,7 @@ public func coordinateChannels(_ grid: [Int], _ coordinates: Coordinates, ones: 
 }
 
 private func makeCoordinateChannels(
-  _ grid: [Int], _ coordinates: Coordinates, ones: Bool
+  _ grid: Shape, _ coordinates: Coordinates, ones: Bool
 ) -> Tensor<Float> {
   let points = grid.reduce(1, *)
   let axes = coordinates == .none ? 0 : grid.count

@@ -59,7 +59,7 @@ public func fieldLoss(
     prediction.shape == target.shape, "prediction \(prediction.shape) and target \(target.shape) differ")
   let shape = target.shape
   let (samples, channels) = (shape[0], kind == .relativeL2ByChannel ? shape[1] : 1)
-  let grid = Array(shape.dropFirst(2))
+  let grid = shape.dropFirst(2)
   precondition(kind != .relativeH1 || axes.count == grid.count, "\(axes.count) axes for the grid \(grid)")
   // A group of numbers has a loss of its own: a sample, or a channel of one.
   let count = target.count / max(1, samples * channels)
@@ -150,7 +150,7 @@ struct LossGroup {
 
 /// result += Σ Dᵀ D u over the axes, D the forward difference divided by the spacing.
 private func addLaplacians(
-  of field: Tensor<Float>, _ grid: [Int], _ axes: [DifferenceAxis], to result: inout Tensor<Float>
+  of field: Tensor<Float>, _ grid: Shape, _ axes: [DifferenceAxis], to result: inout Tensor<Float>
 ) {
   let points = grid.reduce(1, *)
   let planes = field.count / max(1, points)

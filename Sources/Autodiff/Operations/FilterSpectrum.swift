@@ -8,9 +8,9 @@ struct FilterShape {
   /// I/groups, the channels of the input that a filter meets.
   let groupInputs: Int
   /// The number of taps along every axis.
-  let taps: [Int]
+  let taps: Shape
   /// The number of positions of the spectrum along every axis.
-  let size: [Int]
+  let size: Shape
   /// Whether filters are complex, with a last axis of length 2.
   let hasComplexFilter: Bool
 
@@ -234,8 +234,8 @@ struct FilterSpectrum {
   }
 
   /// The shapes of the gradients that `adjointTile` adds to: of the matrix of axis 0 and what it meets.
-  var matrixShape: [Int] { [2 * shape.size[0], shape.inner(0)] }
-  var arrayShape: [Int] { [shape.slabs(behind: 0), shape.inner(0), shape.filters] }
+  var matrixShape: Shape { [2 * shape.size[0], shape.inner(0)] }
+  var arrayShape: Shape { [shape.slabs(behind: 0), shape.inner(0), shape.filters] }
 
   /// Adds a tile's contribution to the gradients, from the gradient of its spectra; nil for a matrix whose
   /// gradient is not wanted.

@@ -14,23 +14,23 @@ struct FourierConvolution {
   let geometry: ConvolutionGeometry
   let input: FieldShape
   let outputs: Int
-  let outputGrid: [Int]
+  let outputGrid: Shape
   /// How far the field is continued periodically before it is transformed.
-  private let margins: [Int]
+  private let margins: Shape
   /// Where, relative to its position, an output's first tap lies.
-  private let shifts: [Int]
+  private let shifts: Shape
   /// The most partial sums of a gradient; fixed, so that the sums do not depend on the number of threads.
   private static let chunkCount = 16
 
   /// The points of the transformed fields.
-  private let size: [Int]
+  private let size: Shape
 
   init(_ geometry: ConvolutionGeometry, input: FieldShape, outputs: Int) {
     self.geometry = geometry
     self.input = input
     self.outputs = outputs
     outputGrid = geometry.outputGrid(input.grid)
-    var (margins, shifts, size) = ([Int](), [Int](), [Int]())
+    var (margins, shifts, size) = (Shape(), Shape(), Shape())
     for axis in input.grid.indices {
       let (points, padding, span) = (input.grid[axis], geometry.padding[axis], geometry.span[axis])
       let isCircular = geometry.paddingMode == .circular && padding > 0
@@ -158,7 +158,7 @@ struct FourierConvolution {
   /// The positions of a spectrum in memory: an even number, as FFTW's aligned arrays want it.
   private var pitch: Int { (positions + 1) / 2 * 2 }
 
-  private func spectrumShape(channels: Int) -> [Int] { [pitch, input.samples, 2, channels] }
+  private func spectrumShape(channels: Int) -> Shape { [pitch, input.samples, 2, channels] }
 
   /// The spectra of a batch, each of whose fields is put on a grid of zeros first.
   private func analyse(
@@ -184,7 +184,7 @@ struct FourierConvolution {
 
   /// The fields of spectra, each of which is taken from its grid last.
   private func synthesise(
-    _ spectrum: Tensor<Float>, channels: Int, shape: [Int],
+    _ spectrum: Tensor<Float>, channels: Int, shape: Shape,
     _ take: (_ grid: UnsafePointer<Float>, _ field: UnsafeMutablePointer<Float>, _ channel: Int) -> Void
   ) -> Tensor<Float> {
     let transform = FourierTransform<Float>(.complexToReal, shape: size)
@@ -221,7 +221,7 @@ struct FourierConvolution {
 
   private var filterShape: FilterShape {
     FilterShape(
-      outputs: outputs, groupInputs: groupInputs, taps: geometry.kernel,
+      outputs: outputs, groupInputs: groupInputs, taps: Shape(geometry.kernel),
       size: size.dropLast() + [lastPositions], hasComplexFilter: false)
   }
 

@@ -83,6 +83,7 @@ private func recorded(
   _ projection: PerceptronVariables?
 ) -> Variable {
   let (value, traces) = stack.forward(u)
+  guard stack.needsGradient else { return Variable(value) }
   let joined = stack.projection == nil ? nil : projection
   return Variable(value, from: inputs(u, lifting, layers, joined)) { (gradient: consuming Tensor<Float>) in
     stack.adjoint(stack.enterLast(gradient, traces), traces)
@@ -219,6 +220,9 @@ private struct FourierStack {
   /// What comes behind the channels of u.
   let constants: Tensor<Float>?
 
+  /// Whether what they give depends on anything that needs a gradient.
+  var needsGradient: Bool { layers[layers.count - 1].needsGradient }
+
   /// The projection that is joined with the last layer.
   var projection: Projection? { layers[layers.count - 1].projection }
 
@@ -301,6 +305,7 @@ private struct FourierStack {
     var value = u.field(with: constants)
     var spectrum = layers[0].kernel.analyse(.forward, value, channels: layers[0].channels)
     var traces: [Trace] = []
+    traces.reserveCapacity(layers.count)
     for (index, layer) in layers.enumerated() {
       var fieldSpectrum: Tensor<Float>?
       if let lifting = layer.lifting {

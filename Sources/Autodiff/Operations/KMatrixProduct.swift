@@ -8,14 +8,14 @@ import Tensors
 public func kMatrixProduct(
   _ u: Variable, twiddle: Variable, _ product: ButterflyProduct, axis: Int, outputLength: Int? = nil
 ) -> Variable {
-  let (vectors, grid) = (u.shape[0], Array(u.shape.dropFirst().dropLast()))
+  let (vectors, grid) = (u.shape[0], u.shape.dropFirst().dropLast())
   precondition(u.shape.last == 2 && grid.indices.contains(axis), "no axis \(axis) of complex \(u.shape)")
   precondition(
     grid[axis] <= product.size && twiddle.shape == product.twiddleShape,
     "a K-matrix of size \(product.size) with twiddles \(twiddle.shape) on \(grid[axis]) points")
   var outputGrid = grid
   outputGrid[axis] = outputLength ?? product.size
-  func layout(_ grid: [Int]) -> FieldLayout {
+  func layout(_ grid: Shape) -> FieldLayout {
     FieldLayout(
       strides: grid.indices.map { grid[($0 + 1)...].reduce(2, *) }, lane: grid.reduce(2, *), imaginary: 1)
   }

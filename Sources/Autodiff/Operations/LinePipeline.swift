@@ -1,4 +1,5 @@
 import CKernels
+import Tensors
 
 /// Where a stage of a pipeline finds the elements of its lines, as distances in floats.
 struct LineLayout {
@@ -167,7 +168,7 @@ struct LaneBlock {
 
   /// How many vectors to take at once: few where there are several axes and lines are long, so that a line, and what
   /// lies between two axes, stay in the cache.
-  static func largest(size: [Int]) -> Int {
+  static func largest(size: Shape) -> Int {
     size.count == 1 ? 64 : size.allSatisfy { $0 <= 256 } ? 32 : 16
   }
 
@@ -203,7 +204,7 @@ struct LinePipeline {
     var stages: [LineStage] = []
     var (places, matrixPlaces) = ([0], [0])
     // The lengths of the axes as the stages go along, and the distances of their positions.
-    var lengths = axes.map(\.input.count)
+    var lengths = Shape(count: axes.count) { axes[$0].input.count }
     var layout = source
     for (index, axis) in order.enumerated() {
       let before = lengths
@@ -292,7 +293,7 @@ struct FieldLayout {
   }
 
   /// Real fields with the grid innermost: `[lane, ...grid]`.
-  init(fieldsOn grid: [Int]) {
+  init(fieldsOn grid: Shape) {
     strides = grid.indices.map { grid[($0 + 1)...].reduce(1, *) }
     lane = grid.reduce(1, *)
     imaginary = nil
@@ -300,7 +301,7 @@ struct FieldLayout {
 
   /// `[...grid, re/im, lane]` with a gap behind every position of the axis `split`, without which the
   /// positions along it would fall into the same few sets of the cache.
-  init(scratchOf grid: [Int], width: Int, split: Int) {
+  init(scratchOf grid: Shape, width: Int, split: Int) {
     strides = Array(repeating: 0, count: grid.count)
     var stride = 2 * width
     for axis in grid.indices.reversed() {
@@ -313,10 +314,10 @@ struct FieldLayout {
   }
 
   /// The number of floats of an array with axes of the given lengths.
-  func count(_ lengths: [Int]) -> Int { strides[0] * lengths[0] }
+  func count(_ lengths: Shape) -> Int { strides[0] * lengths[0] }
 
   /// The lines along an axis, whose neighbours before and behind are evenly spaced.
-  func lines(along axis: Int, lengths: [Int]) -> LineLayout {
+  func lines(along axis: Int, lengths: Shape) -> LineLayout {
     func even(_ range: Range<Int>) -> Int {
       for axis in range.dropLast() {
         precondition(

@@ -3,36 +3,36 @@ import Tensors
 /// The field with zeros behind the end of every axis of its grid: `padding[axis]` more points.
 ///
 /// Makes room for a solution that is not periodic in a model whose layers are.
-public func pad(_ u: Variable, by padding: [Int]) -> Variable {
+public func pad(_ u: Variable, by padding: Shape) -> Variable {
   let input = FieldShape(u.shape)
   precondition(
     padding.count == input.grid.count && padding.allSatisfy { $0 >= 0 },
     "padding \(padding) of a grid \(input.grid)")
   if padding.allSatisfy({ $0 == 0 }) { return u }
-  let padded = zip(input.grid, padding).map(+)
+  let padded = Shape(count: padding.count) { input.grid[$0] + padding[$0] }
   return Variable(resized(u.value, to: padded), from: [u]) { gradient in
     [resized(gradient, to: input.grid)]
   }
 }
 
 /// The field without the last `padding[axis]` points of every axis: undoes `pad`.
-public func crop(_ u: Variable, by padding: [Int]) -> Variable {
+public func crop(_ u: Variable, by padding: Shape) -> Variable {
   let input = FieldShape(u.shape)
   precondition(
     padding.count == input.grid.count && zip(padding, input.grid).allSatisfy { $0 >= 0 && $0 < $1 },
     "cannot crop \(padding) points of a grid \(input.grid)")
   if padding.allSatisfy({ $0 == 0 }) { return u }
-  let cropped = zip(input.grid, padding).map(-)
+  let cropped = Shape(count: padding.count) { input.grid[$0] - padding[$0] }
   return Variable(resized(u.value, to: cropped), from: [u]) { gradient in
     [resized(gradient, to: input.grid)]
   }
 }
 
 /// The points that both grids have, zeros elsewhere.
-private func resized(_ field: Tensor<Float>, to grid: [Int]) -> Tensor<Float> {
+private func resized(_ field: Tensor<Float>, to grid: Shape) -> Tensor<Float> {
   let input = FieldShape(field.shape)
   let (oldLength, newLength) = (input.grid[input.grid.count - 1], grid[grid.count - 1])
-  let (oldRows, newRows) = (input.points / oldLength, grid.reduce(1, *) / newLength)
+  let (oldRows, newRows) = (input.points / oldLength, grid.elementCount / newLength)
   let length = min(oldLength, newLength)
   let sources = (0..<newRows).map { sourceRow($0, of: grid, in: input.grid) }
   return field.start { source in
@@ -55,7 +55,7 @@ private func resized(_ field: Tensor<Float>, to grid: [Int]) -> Tensor<Float> {
 }
 
 /// The number of a row (of the last axis) of one grid in another, or nil if that has no such row.
-private func sourceRow(_ row: Int, of grid: [Int], in other: [Int]) -> Int? {
+private func sourceRow(_ row: Int, of grid: Shape, in other: Shape) -> Int? {
   var (rest, position, stride) = (row, 0, 1)
   for axis in (0..<grid.count - 1).reversed() {
     let index = rest % grid[axis]

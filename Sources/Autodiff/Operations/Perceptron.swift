@@ -23,6 +23,20 @@ public struct PerceptronVariables {
   }
 
   var all: [Variable] { [hiddenWeight, hiddenBias, weight, bias] }
+
+  /// Whether any of them needs a gradient.
+  var needGradient: Bool {
+    hiddenWeight.needsGradient || hiddenBias.needsGradient || weight.needsGradient || bias.needsGradient
+  }
+
+  /// Stops where they are not those of a map of so many channels.
+  func check(inputs: Int) {
+    let (hidden, outputs) = (hiddenWeight.shape[0], weight.shape[0])
+    precondition(
+      hiddenWeight.shape == [hidden, inputs] && hiddenBias.shape == [hidden]
+        && weight.shape == [outputs, hidden] && bias.shape == [outputs],
+      "weights \(hiddenWeight.shape) and \(weight.shape) do not map \(inputs) channels")
+  }
 }
 
 /// Two linear maps of the channels with an activation between them, the same at every grid point:
@@ -35,8 +49,7 @@ public struct PerceptronVariables {
 /// way forward.
 public func perceptron(_ u: Variable, _ variables: PerceptronVariables) -> Variable {
   let kernel = PerceptronKernel(input: FieldShape(u.shape), variables)
-  let inputs = [u] + variables.all
-  let weightsNeedGradient = variables.all.contains(where: \.needsGradient)
+  let weightsNeedGradient = variables.needGradient
   var jacobian = Tensor<Float>.empty
   let keepsJacobian = u.needsGradient && !weightsNeedGradient && kernel.hasJacobian
   let (hiddenWeight, hiddenBias) = (variables.hiddenWeight.value, variables.hiddenBias.value)
@@ -48,6 +61,8 @@ public func perceptron(_ u: Variable, _ variables: PerceptronVariables) -> Varia
       }
     }
   }
+  guard u.needsGradient || weightsNeedGradient else { return Variable(value) }
+  let inputs = [u] + variables.all
   if keepsJacobian {
     let kept = HandOver(jacobian)
     return Variable(value, from: inputs) { gradient in
@@ -82,7 +97,7 @@ public func perceptron(
   _ u: Variable, _ variables: PerceptronVariables, comparedWith comparison: FieldComparison
 ) -> FieldLoss {
   let kernel = PerceptronKernel(input: FieldShape(u.shape), variables)
-  guard comparison.isByDifferences, kernel.isNarrow, variables.all.contains(where: \.needsGradient) else {
+  guard comparison.isByDifferences, kernel.isNarrow, variables.needGradient else {
     return comparison.loss(of: perceptron(u, variables))
   }
   precondition(
@@ -129,10 +144,7 @@ struct PerceptronKernel {
     hidden = variables.hiddenWeight.shape[0]
     outputs = variables.weight.shape[0]
     activation = variables.activation
-    precondition(
-      variables.all.map(\.shape) == [[hidden, input.channels], [hidden], [outputs, hidden], [outputs]],
-      "weights \(variables.hiddenWeight.shape) and \(variables.weight.shape) do not map \(input.channels) channels"
-    )
+    variables.check(inputs: input.channels)
   }
 
   var inputs: Int { input.channels }
@@ -216,8 +228,9 @@ struct PerceptronKernel {
   /// The gradients of the four parameters from those of every part of every sample, one after another.
   func parameterGradients(_ terms: Tensor<Float>) -> [Tensor<Float>?] {
     var offset = 0
-    return [[hidden, inputs], [hidden], [outputs, hidden], [outputs]].map { shape in
-      defer { offset += shape.reduce(1, *) }
+    let shapes: [Shape] = [[hidden, inputs], [hidden], [outputs, hidden], [outputs]]
+    return shapes.map { shape in
+      defer { offset += shape.elementCount }
       return sumOverFirstAxis(terms, shape: shape, from: offset)
     }
   }

@@ -10,17 +10,17 @@ public enum PoolingKind: String, Codable, Sendable, CaseIterable {
 
 /// A grid divided into cells of `factor` points per axis; the last cells of an axis may have fewer.
 struct GridCells: Sendable {
-  let fine: [Int]
-  let coarse: [Int]
+  let fine: Shape
+  let coarse: Shape
   /// The cell of every point.
   let cells: [Int]
 
-  init(fine: [Int], factor: Int) {
+  init(fine: Shape, factor: Int) {
     precondition(factor >= 1, "cells of \(factor) points")
     self.fine = fine
-    let coarse = fine.map { ($0 + factor - 1) / factor }
+    let coarse = Shape(count: fine.count) { (fine[$0] + factor - 1) / factor }
     self.coarse = coarse
-    cells = (0..<fine.reduce(1, *)).map { point in
+    cells = (0..<fine.elementCount).map { point in
       var (rest, cell, stride) = (point, 0, 1)
       for axis in fine.indices.reversed() {
         cell += rest % fine[axis] / factor * stride
@@ -116,7 +116,7 @@ public func pooling(_ u: Variable, _ kind: PoolingKind, factor: Int = 2) -> Vari
 /// The field on a finer grid, whose points have the values of their cells: the way back from `pooling`.
 ///
 /// - Parameter grid: that of the result; its cells of `factor` points per axis are the points of `u`.
-public func upsampling(_ u: Variable, to grid: [Int], factor: Int = 2) -> Variable {
+public func upsampling(_ u: Variable, to grid: Shape, factor: Int = 2) -> Variable {
   let input = FieldShape(u.shape)
   let cells = GridCells(fine: grid, factor: factor)
   precondition(cells.coarse == input.grid, "a grid \(input.grid) is not \(grid) in cells of \(factor) points")
@@ -170,7 +170,7 @@ public func joinChannels(_ u: Variable, _ v: Variable) -> Variable {
 
 /// Every plane of an array by `body`, in parallel.
 private func mapPlanes(
-  _ array: Tensor<Float>, _ planes: Int, from: Int, to: Int, _ shape: [Int],
+  _ array: Tensor<Float>, _ planes: Int, from: Int, to: Int, _ shape: Shape,
   _ body: (UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void
 ) -> Tensor<Float> {
   array.start { array in

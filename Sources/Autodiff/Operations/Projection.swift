@@ -46,16 +46,14 @@ struct Projection {
     (hidden, outputs) = (variables.hiddenWeight.shape[0], variables.weight.shape[0])
     activation = variables.activation
     map = ChannelMap(matrix: variables.hiddenWeight.value)
-    precondition(
-      variables.all.map(\.shape) == [[hidden, kernel.outputs], [hidden], [outputs, hidden], [outputs]],
-      "weights \(map.matrix.shape) and \(variables.weight.shape) do not map \(kernel.outputs) channels")
+    variables.check(inputs: kernel.outputs)
     guard let quarters = kernel.transform.quarters,
       Self.pays(inputs: inputs, width: kernel.outputs, hidden: hidden, modes: quarters.modes)
     else { return nil }
     self.quarters = quarters
     field = kernel.input
     hiddenWeightNeedsGradient = variables.hiddenWeight.needsGradient
-    needsGradient = variables.all.contains(where: \.needsGradient)
+    needsGradient = variables.needGradient
     (weight, bias) = (variables.weight.value, variables.bias.value)
     hiddenBias = withPointers(map.matrix, skipBias, variables.hiddenBias.value) {
       [map, hidden] w1, b, b1 in

@@ -29,23 +29,24 @@ public func spectralConvolution(_ u: Variable, weight: Variable) -> Variable {
 /// The parts of both directions of a spectral convolution.
 struct SpectralKernel {
   let input: FieldShape
-  let weightShape: [Int]
+  let weightShape: Shape
   let transform: TruncatedFourierTransform
+  let outputs: Int
 
   var inputs: Int { input.channels }
-  var outputs: Int { weightShape[weightShape.count - 1] }
   private var points: Int { input.points }
   private var samples: Int { input.samples }
   private var modeCount: Int { transform.modeCount }
 
-  init(input: FieldShape, weight: [Int]) {
+  init(input: FieldShape, weight: Shape) {
     let dimensions = input.grid.count
     precondition(
       weight.count == dimensions + 3 && weight[dimensions] == 2 && weight[dimensions + 1] == input.channels
-        && weight[..<(dimensions - 1)].allSatisfy { $0 % 2 == 0 },
+        && weight.prefix(dimensions - 1).allSatisfy { $0 % 2 == 0 },
       "spectral weight \(weight) does not fit \(input.channels) channels on a grid \(input.grid)")
     self.input = input
     weightShape = weight
+    outputs = weight[dimensions + 2]
     transform = .cached(
       grid: input.grid,
       modes: (0..<dimensions).lazy.map { weight[$0] / ($0 < dimensions - 1 ? 2 : 1) })
@@ -92,7 +93,7 @@ struct SpectralKernel {
   }
 
   /// The shape of the modes of a batch: `[mode][sample][re, im][channel]`.
-  func spectrumShape(channels: Int) -> [Int] { [modeCount, samples, 2, channels] }
+  func spectrumShape(channels: Int) -> Shape { [modeCount, samples, 2, channels] }
 
   /// Where the modes of a batch go: to their places at once, or, where several shares would write to one cache line, by way
   /// of the sums that they are made of.
@@ -221,16 +222,16 @@ struct SpectralKernel {
     let batch = planar(row: 2 * outputs, imaginary: outputs)
     let matrix = planar(row: inputs, imaginary: inputs * outputs, conjugate: true)
     let result = planar(row: 2 * inputs, imaginary: inputs)
-    let count = 2 * inputs * outputs
+    let (count, isAtHand) = (2 * inputs * outputs, transposed != nil)
     return withPointers(dmixed, weight, transposed ?? weight) { dy, r, turned in
       Tensor<Float>.filled([modeCount, samples, 2, inputs]) { dx in
         parallelFor(modeCount, grain: grain) { range in
-          withScratch(transposed == nil ? count : 0) { own in
+          withScratch(isAtHand ? 0 : count) { own in
             for mode in range {
-              if transposed == nil { transpose(r + mode * count, into: own) }
+              if !isAtHand { transpose(r + mode * count, into: own) }
               ck_planar_product(
                 samples, inputs, outputs, batch, dy + mode * samples * 2 * outputs, matrix,
-                transposed == nil ? UnsafePointer(own) : turned + mode * count, result,
+                isAtHand ? turned + mode * count : UnsafePointer(own), result,
                 dx + mode * samples * 2 * inputs)
             }
           }

@@ -68,7 +68,7 @@ extension FieldComparison {
 
 /// The transposes of matrices one after the other.
 private func transposed(
-  _ matrices: Tensor<Float>, planes: Int, rows: Int, columns: Int, shape: [Int]
+  _ matrices: Tensor<Float>, planes: Int, rows: Int, columns: Int, shape: Shape
 ) -> Tensor<Float> {
   matrices.start { matrices in
     .filled(shape) { result in

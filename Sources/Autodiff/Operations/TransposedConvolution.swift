@@ -5,14 +5,14 @@ extension ConvolutionGeometry {
   /// The points that a transposed convolution makes of a grid: the convolution of this geometry maps them back.
   ///
   /// - Parameter outputPadding: how many points more, since several grids have the same image; less than the stride.
-  public func transposedGrid(_ grid: [Int], outputPadding: [Int]? = nil) -> [Int] {
-    grid.indices.map {
+  public func transposedGrid(_ grid: Shape, outputPadding: [Int]? = nil) -> Shape {
+    Shape(count: grid.count) {
       (grid[$0] - 1) * stride[$0] + span[$0] - 2 * padding[$0] + (outputPadding?[$0] ?? 0)
     }
   }
 
   /// Why there is no such transposed convolution on a grid, or nil if there is.
-  public func transposedProblem(grid: [Int], outputPadding: [Int]? = nil) -> String? {
+  public func transposedProblem(grid: Shape, outputPadding: [Int]? = nil) -> String? {
     if let problem { return problem }
     let extra = outputPadding ?? kernel.map { _ in 0 }
     guard grid.count == kernel.count, extra.count == kernel.count else {

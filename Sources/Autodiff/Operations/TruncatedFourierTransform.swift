@@ -23,9 +23,9 @@ import Tensors
 /// frequencies 0..m−1 come first, then −m..−1.
 public final class TruncatedFourierTransform: Sendable {
   /// The number of points along every axis: one, two or three.
-  public let grid: [Int]
+  public let grid: Shape
   /// m: along the last axis the frequencies 0..m−1 are kept, along the others −m..m−1.
-  public let modes: [Int]
+  public let modes: Shape
 
   /// Which of a pair of maps: the transform itself, or the transpose of the opposite transform.
   enum Direction {
@@ -78,7 +78,7 @@ public final class TruncatedFourierTransform: Sendable {
   private var outerModes: Int { leading.count == 2 ? 2 * leading[0].modes : 1 }
 
   /// Why `modes` cannot be kept on `grid`, or nil if they can.
-  public static func problem(grid: [Int], modes: [Int]) -> String? {
+  public static func problem(grid: Shape, modes: Shape) -> String? {
     guard grid.count == modes.count, (1...3).contains(grid.count) else {
       return "\(modes.count) numbers of modes for a grid of \(grid.count) axes"
     }
@@ -93,13 +93,13 @@ public final class TruncatedFourierTransform: Sendable {
   }
 
   /// The transform for a grid from the cache, or a new one; matrices are made once per (grid, modes).
-  public static func cached(grid: [Int], modes: some Collection<Int>) -> TruncatedFourierTransform {
+  public static func cached(grid: Shape, modes: some Collection<Int>) -> TruncatedFourierTransform {
     // There are few; to look for one takes no memory.
     func find(_ cache: [TruncatedFourierTransform]) -> TruncatedFourierTransform? {
       cache.first { $0.grid == grid && $0.modes.elementsEqual(modes) }
     }
     if let found = cache.withLock({ find($0) }) { return found }
-    let transform = TruncatedFourierTransform(grid: grid, modes: Array(modes))
+    let transform = TruncatedFourierTransform(grid: grid, modes: Shape(modes))
     return cache.withLock { cache in
       // Another thread may have made one meanwhile.
       if let other = find(cache) { return other }
@@ -110,7 +110,7 @@ public final class TruncatedFourierTransform: Sendable {
 
   private static let cache = Mutex<[TruncatedFourierTransform]>([])
 
-  init(grid: [Int], modes: [Int]) {
+  init(grid: Shape, modes: Shape) {
     if let problem = Self.problem(grid: grid, modes: modes) { preconditionFailure(problem) }
     self.grid = grid
     self.modes = modes

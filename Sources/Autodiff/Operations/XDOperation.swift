@@ -10,13 +10,13 @@ public struct XDGeometry: Sendable, Equatable {
   /// Into how many groups of channels, that do not see each other, inputs and outputs are divided.
   public var groups: Int
   /// The points of the input, which zeros behind them fill up to the sizes of the K-matrices.
-  public var grid: [Int]
+  public var grid: Shape
   /// For every tap of the filter its position in the vector that L is applied to.
   public var taps: [[Int]]
   /// Whether filters are complex, with a last axis of length 2, as those of an FNO are.
   public var hasComplexFilter: Bool
   /// The points of the output.
-  public var outputGrid: [Int]
+  public var outputGrid: Shape
   /// The step between the entries of K's result that are the output, from entry 0: the stride.
   public var outputSteps: [Int]
   /// The structure of K.
@@ -28,8 +28,8 @@ public struct XDGeometry: Sendable, Equatable {
 
   /// The operation on these shapes.
   public init(
-    inputs: Int, outputs: Int, groups: Int, grid: [Int], taps: [[Int]], hasComplexFilter: Bool,
-    outputGrid: [Int], outputSteps: [Int], k: [ButterflyProduct], l: [ButterflyProduct],
+    inputs: Int, outputs: Int, groups: Int, grid: Shape, taps: [[Int]], hasComplexFilter: Bool,
+    outputGrid: Shape, outputSteps: [Int], k: [ButterflyProduct], l: [ButterflyProduct],
     m: [ButterflyProduct]
   ) {
     self.inputs = inputs
@@ -47,11 +47,12 @@ public struct XDGeometry: Sendable, Equatable {
   }
 
   /// The sizes of the K-matrices: powers of two that hold the grid.
-  public var size: [Int] { m.map(\.size) }
+  public var size: Shape { Shape(count: m.count) { m[$0].size } }
 
   /// The filters' shape: `[O, I/groups, ...taps]`, and 2 for complex ones.
-  public var weightShape: [Int] {
-    [outputs, groupInputs] + taps.map(\.count) + (hasComplexFilter ? [2] : [])
+  public var weightShape: Shape {
+    let real = Shape(count: taps.count + 2) { $0 == 0 ? outputs : $0 == 1 ? groupInputs : taps[$0 - 2].count }
+    return hasComplexFilter ? real + [2] : real
   }
 
   /// Why there is no such operation, or nil if there is.
@@ -61,7 +62,9 @@ public struct XDGeometry: Sendable, Equatable {
       axes > 0,
       [taps.count, outputGrid.count, outputSteps.count, k.count, l.count, m.count].allSatisfy({ $0 == axes })
     else { return "an XD-operation on a grid \(grid) needs the rest of its shape for every axis" }
-    if k.map(\.size) != size || l.map(\.size) != size { return "the sizes of K, L and M differ" }
+    if !k.lazy.map(\.size).elementsEqual(size) || !l.lazy.map(\.size).elementsEqual(size) {
+      return "the sizes of K, L and M differ"
+    }
     if inputs % groups != 0 || outputs % groups != 0 {
       return "\(inputs) inputs and \(outputs) outputs cannot be divided into \(groups) groups"
     }
@@ -87,7 +90,8 @@ public struct XDGeometry: Sendable, Equatable {
   /// The filters and the sizes of their spectra L w.
   var filterShape: FilterShape {
     FilterShape(
-      outputs: outputs, groupInputs: groupInputs, taps: taps.map(\.count), size: size,
+      outputs: outputs, groupInputs: groupInputs, taps: Shape(count: taps.count) { taps[$0].count },
+      size: size,
       hasComplexFilter: hasComplexFilter)
   }
 }
@@ -180,7 +184,7 @@ private struct XDKernel {
   private static let chunkCount = 16
 
   // Stored, because the loops over positions ask for them.
-  private let size: [Int]
+  private let size: Shape
   /// The positions of a spectrum, and of all axes but the first.
   private let positions: Int
   private let slabs: Int
@@ -204,7 +208,7 @@ private struct XDKernel {
     self.m = KMatrices(geometry.m, m, order: geometry.grid.indices.reversed())
     samples = input.samples
     size = geometry.size
-    positions = geometry.size.reduce(1, *)
+    positions = geometry.size.elementCount
     slabs = geometry.filterShape.slabs(behind: 0)
   }
 
@@ -214,7 +218,7 @@ private struct XDKernel {
   /// same sets of the cache.
   private func spectrumStride(channels: Int) -> Int { positions * 2 * channels + 16 }
 
-  private func spectrumShape(channels: Int) -> [Int] { [samples, spectrumStride(channels: channels)] }
+  private func spectrumShape(channels: Int) -> Shape { [samples, spectrumStride(channels: channels)] }
 
   private func spectrumLayout(channels: Int) -> FieldLayout {
     let unit = 2 * channels
@@ -277,7 +281,7 @@ private struct XDKernel {
 
   /// M x.
   func analyse(_ u: Tensor<Float>) -> Tensor<Float> {
-    let (channels, pipeline, points) = (geometry.inputs, analysis, geometry.grid.reduce(1, *))
+    let (channels, pipeline, points) = (geometry.inputs, analysis, geometry.grid.elementCount)
     return withPointers(u, m.matrices) { u, matrices in
       .filled(spectrumShape(channels: channels)) { spectrum in
         forEachBlock(channels: channels, pipeline, gradient: false) { block, sample, channel, _, scratch in
@@ -291,7 +295,7 @@ private struct XDKernel {
 
   /// Re K z, plus the bias.
   func synthesise(_ mixed: Tensor<Float>, bias: Tensor<Float>?) -> Tensor<Float> {
-    let (channels, pipeline, points) = (geometry.outputs, synthesis, geometry.outputGrid.reduce(1, *))
+    let (channels, pipeline, points) = (geometry.outputs, synthesis, geometry.outputGrid.elementCount)
     precondition(bias.map { $0.shape == [channels] } ?? true, "a bias for \(channels) channels")
     let zeros = Tensor<Float>(shape: [channels])
     return withPointers(mixed, bias ?? zeros, k.matrices) { mixed, bias, matrices in
@@ -464,7 +468,7 @@ private struct XDKernel {
     mixed: HandOver<Tensor<Float>>?, ofInput: Bool
   ) -> (u: Tensor<Float>?, weight: Tensor<Float>, twiddles: [Tensor<Float>?]?) {
     var spectrum = spectrum.take()
-    let (points, outputPoints) = (geometry.grid.reduce(1, *), geometry.outputGrid.reduce(1, *))
+    let (points, outputPoints) = (geometry.grid.elementCount, geometry.outputGrid.elementCount)
     let ofTwiddles = mixed != nil
     var given = mixed?.take() ?? Tensor(shape: spectrumShape(channels: geometry.outputs))
     let ofK = given.withUnsafeMutableBuffer { given in

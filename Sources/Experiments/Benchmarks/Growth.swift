@@ -2,6 +2,7 @@ import Figures
 import Files
 import Foundation
 import NeuralOperators
+import Tensors
 
 /// How the time of some pieces of work grows with one of their sizes: a chart.
 struct Growth {
@@ -60,7 +61,7 @@ extension Growth {
     func sizes(_ full: [Int], small: [Int]) -> [Int] { isSmall ? small : full }
 
     func step(
-      _ model: ModelConfiguration, grid: [Int], batch: Int
+      _ model: ModelConfiguration, grid: Shape, batch: Int
     ) -> Benchmark {
       .trainingStep("", model, grid: grid, operations: 0, batchSize: batch)
     }
@@ -69,7 +70,7 @@ extension Growth {
       step(
         .fno(
           .modern(dimensions: dimensions, width: isSmall ? min(width, 8) : width, modes: isSmall ? 4 : modes)),
-        grid: Array(repeating: isSmall ? 16 : grid, count: dimensions), batch: batch)
+        grid: Shape(repeating: isSmall ? 16 : grid, count: dimensions), batch: batch)
     }
     func cnn(_ grid: Int, width: Int = 32, modes: Int = 12, batch: Int = 4) -> Benchmark {
       step(
@@ -79,7 +80,7 @@ extension Growth {
     func xd(depth: Int, width: Int) -> Benchmark {
       let backbone = ModelConfiguration.cnn(.backbone(dimensions: 1, width: width, modes: 16))
       let conversion = XDConfiguration(depth: .init(k: depth, l: depth, m: depth))
-      let grid = [isSmall ? 64 : 1024]
+      let grid: Shape = [isSmall ? 64 : 1024]
       return step(.xd(.init(backbone: backbone, grid: grid, conversion: conversion)), grid: grid, batch: 4)
     }
     func generation(_ equation: String, grid: Int, samples: Int) -> Benchmark {

@@ -8,19 +8,19 @@ extension Benchmark {
   /// One optimizer step of the papers' networks: forward, relative L2, backward, Adam; batches of 20.
   static func training(_ size: Size) -> [Benchmark] {
     let isSmall = size == .small
-    func fno(_ name: String, _ grid: [Int], width: Int, modes: Int, padding: Int = 0) -> Benchmark {
+    func fno(_ name: String, _ grid: Shape, width: Int, modes: Int, padding: Int = 0) -> Benchmark {
       let configuration = FNO.Configuration.modern(
         dimensions: grid.count, width: isSmall ? 4 : width, modes: isSmall ? 4 : modes,
         padding: isSmall ? 0 : padding)
-      let grid = grid.map { isSmall ? max(16, $0 / 8) : $0 }
+      let grid = Shape(grid.map { isSmall ? max(16, $0 / 8) : $0 })
       return trainingStep(
         name, .fno(configuration), grid: grid, operations: ArithmeticCost.forward(configuration, grid: grid),
         batchSize: isSmall ? 2 : 20)
     }
-    func cnn(_ name: String, _ grid: [Int], width: Int, modes: Int, isXD: Bool) -> Benchmark {
+    func cnn(_ name: String, _ grid: Shape, width: Int, modes: Int, isXD: Bool) -> Benchmark {
       let configuration = CNN.Configuration.backbone(
         dimensions: grid.count, width: isSmall ? 4 : width, modes: isSmall ? 4 : modes)
-      let grid = grid.map { isSmall ? max(16, $0 / 8) : $0 }
+      let grid = Shape(grid.map { isSmall ? max(16, $0 / 8) : $0 })
       let model = ModelConfiguration.cnn(configuration)
       return trainingStep(
         name, isXD ? .xd(.init(backbone: model, grid: grid)) : model, grid: grid,
@@ -43,7 +43,7 @@ extension Benchmark {
   /// roll-out and 8 in space and time, ten frames of input.
   private static func time(isSmall: Bool) -> [Benchmark] {
     let (points, width, frames) = isSmall ? (16, 4, 2) : (64, 20, 10)
-    let grid = [points, points]
+    let grid: Shape = [points, points]
     let step = FNO.Configuration.modern(
       dimensions: 2, inputChannels: 10, width: width, modes: isSmall ? 2 : 12)
     let recurrent = ModelConfiguration.recurrent(.init(step: .fno(step), frames: frames))
@@ -70,7 +70,7 @@ extension Benchmark {
   ///
   /// Times are of one sample. The gradient costs a forward pass and half of what a training step goes back.
   private static func application(
-    _ name: String, _ model: ModelConfiguration, grid: [Int], operations: Double, gradient: Bool,
+    _ name: String, _ model: ModelConfiguration, grid: Shape, operations: Double, gradient: Bool,
     samples: Int = 4
   ) -> Benchmark {
     let frames = model.outputChannels
@@ -95,7 +95,7 @@ extension Benchmark {
 
   /// - Parameter operations: those of a forward pass of one sample; a step takes three times as many.
   static func trainingStep(
-    _ name: String, _ model: ModelConfiguration, grid: [Int], operations: Double, batchSize: Int,
+    _ name: String, _ model: ModelConfiguration, grid: Shape, operations: Double, batchSize: Int,
     loss: FieldLossKind = .relativeL2
   ) -> Benchmark {
     Benchmark(
@@ -123,7 +123,7 @@ extension Benchmark {
     }
   }
 
-  private static func noise(_ shape: [Int], sample: Int) -> Tensor<Float> {
+  private static func noise(_ shape: Shape, sample: Int) -> Tensor<Float> {
     var random = Philox(seed: 0, stream: .inputs, sample: sample)
     return Tensor(shape: shape) { values in
       for index in values.indices { values[index] = Float(random.nextNormal()) }
@@ -138,7 +138,7 @@ enum ArithmeticCost {
   ///
   /// Pointwise layers, mode mixing (8 for a complex product and sum), and the truncated Fourier transforms as
   /// matrix products with the half of the work that the symmetry of sines and cosines saves.
-  static func forward(_ model: FNO.Configuration, grid: [Int]) -> Double {
+  static func forward(_ model: FNO.Configuration, grid: Shape) -> Double {
     let points = Double(grid.reduce(1, *))
     let padded = zip(grid, model.padding).map { Double($0 + $1) }
     let paddedPoints = padded.reduce(1, *)
@@ -166,7 +166,7 @@ enum ArithmeticCost {
   /// Convolutions are counted as they are defined, which Fourier transforms can do with less. With
   /// XD-operations, K-matrices count 16 per entry and factor, along the last axis only on lines that are not all
   /// zero, and channels are mixed at every frequency.
-  static func forward(_ model: CNN.Configuration, grid: [Int], isXD: Bool) -> Double {
+  static func forward(_ model: CNN.Configuration, grid: Shape, isXD: Bool) -> Double {
     let points = Double(grid.reduce(1, *))
     let width = Double(model.width)
     let inputs = Double(model.inputChannels + (model.coordinates == .none ? 0 : model.dimensions))

@@ -61,7 +61,7 @@ struct EvolutionSource: SampleSource {
     let frames = try solve(problem, input, sample: index)
     resolution?.record(frames, times: problem.times, sample: index)
     let derivatives = try tangents(at: input, sample: index)
-    let (shape, axes) = (Array(frames.shape.dropFirst()), initialValue.grid.count)
+    let (shape, axes) = (frames.shape.dropFirst(), initialValue.grid.count)
     return (0..<1 + directions).map { field in
       let part = field == 0 ? frames : derivatives[first: field - 1..<field]
       return everyPoint(of: part.reshaped(to: shape), stride: stride, axes: axes)
@@ -109,8 +109,8 @@ final class ResolutionRecord: Sendable {
 
   /// Looks at the frames `[1, time, ...grid]` of a sample; t = 0 is as rough as it is.
   func record(_ frames: Tensor<Double>, times: [Double], sample: Int) {
-    let shape = Array(frames.shape.dropFirst(2))
-    let frames = frames.reshaped(to: Array(frames.shape.dropFirst()))
+    let shape = frames.shape.dropFirst(2)
+    let frames = frames.reshaped(to: frames.shape.dropFirst())
     var worst = (tail: 0.0, time: 0.0)
     for (frame, time) in times.enumerated() where time > 0 {
       let tail = tail(frames[first: frame..<frame + 1].reshaped(to: shape))
@@ -175,15 +175,15 @@ func namingSample(_ sample: Int, _ solve: () throws -> Tensor<Double>) throws ->
 /// Every stride-th point of a field along each of its last `axes` axes.
 func everyPoint(of field: Tensor<Double>, stride: Int, axes: Int) -> Tensor<Double> {
   guard stride > 1 else { return field }
-  let grid = Array(field.shape.suffix(axes))
+  let grid = field.shape.suffix(axes)
   let kept = grid.map { ($0 + stride - 1) / stride }
-  let leading = Array(field.shape.dropLast(axes))
+  let leading = field.shape.dropLast(axes)
   let rows = axes == 1 ? 1 : grid[0]
   let columns = grid[axes - 1]
   return Tensor(shape: leading + kept) { target in
     withPointers(field) { field in
       var position = 0
-      for frame in 0..<leading.reduce(1, *) {
+      for frame in 0..<leading.elementCount {
         for row in Swift.stride(from: 0, to: rows, by: stride) {
           let start = (frame * rows + row) * columns
           for column in Swift.stride(from: 0, to: columns, by: stride) {

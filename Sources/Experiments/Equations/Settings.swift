@@ -1,4 +1,5 @@
 import Solvers
+import Tensors
 
 /// The parameters of a Gaussian random field with covariance σ² (−Δ + τ²)^(−α).
 ///
@@ -25,7 +26,7 @@ public struct FieldSettings: Sendable, Equatable {
   }
 
   /// The periodic field on a grid.
-  func periodicField(grid: [Int]) -> PeriodicGaussianField {
+  func periodicField(grid: Shape) -> PeriodicGaussianField {
     PeriodicGaussianField(grid: grid, sigma: sigma, tau: tau, alpha: alpha)
   }
 }

@@ -191,7 +191,7 @@ struct ReproductionPlan {
   /// The seconds of an epoch with its test, from the second of two steps on random numbers.
   private func secondsPerEpoch(_ config: TrainConfig, _ description: DatasetDescription) throws -> Double {
     let mapping = try FieldMapping(config, description, path: config.data.train)
-    let grid = description.axes.map { $0.strided(by: config.data.stride).count }
+    let grid = Shape(description.axes.map { $0.strided(by: config.data.stride).count })
     let model = try config.modelConfiguration(mapping, grid: grid)
     var random = Philox(seed: 0, stream: .inputs, sample: 0)
     var fields: [Tensor<Float>] = []

@@ -17,7 +17,7 @@ struct Evaluation: Encodable {
   /// The number of samples.
   let samples: Int
   /// The points per axis.
-  let grid: [Int]
+  let grid: Shape
   /// The relative L2 errors of the samples, summarised.
   let relativeL2: MetricSummary
   /// Those of the model's derivatives along the directions in the file, if it has any.
@@ -98,7 +98,7 @@ struct Evaluation: Encodable {
     func write(to path: String) throws {
       try HDF5File.write(to: path, overwriting: true) { file in
         for (name, fields) in [("input", inputs), ("target", targets), ("prediction", predictions)] {
-          try file.root.createDataset(name, fields.scalars, shape: fields.shape)
+          try file.root.createDataset(name, fields.scalars, shape: Array(fields.shape))
         }
         try file.root.createDataset("sample", samples)
         try file.root.createDataset("relative_l2", errors)
@@ -136,7 +136,7 @@ struct Evaluation: Encodable {
     var spectrum = SpectralError()
     var channels = mapping.targets.map { (name: $0.name, error: 0.0, correlation: 0.0) }
     var seconds = 0.0
-    var grid: [Int] = []
+    var grid: Shape = []
     let horizon = ValidTimeMeasure(mapping)
     var validTimes: [Double] = []
     func predict(_ range: Range<Int>) throws -> (
@@ -153,7 +153,7 @@ struct Evaluation: Encodable {
     for first in Swift.stride(from: samples.lowerBound, to: samples.upperBound, by: 32) {
       let range = first..<min(samples.upperBound, first + 32)
       let (input, target, prediction) = try predict(range)
-      grid = Array(target.shape.dropFirst(2))
+      grid = target.shape.dropFirst(2)
       errors += Metrics.relativeL2(prediction, target)
       for direction in 0..<file.description.tangentCount {
         let pairs = try mapping.readTangents(
@@ -171,7 +171,7 @@ struct Evaluation: Encodable {
       let correlations = Metrics.correlation(left, right)
       if let horizon { validTimes += correlations.map(horizon.validTime) }
       // Samples and channels as samples of one channel, so that each channel has an error of its own.
-      let apart = [range.count * channels.count, 1] + grid
+      let apart: Shape = [range.count * channels.count, 1] + grid
       let errorsApart = Metrics.relativeL2(left.reshaped(to: apart), right.reshaped(to: apart))
       for (index, error) in errorsApart.enumerated() {
         let (sample, channel) = index.quotientAndRemainder(dividingBy: channels.count)

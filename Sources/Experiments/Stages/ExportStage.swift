@@ -2,6 +2,7 @@ import Archives
 import Datasets
 import Foundation
 import NeuralOperators
+import Tensors
 import Training
 
 /// Writes the weights of a surrogate for other programs.
@@ -38,7 +39,7 @@ public enum ExportStage {
       layout ?? (isBlock ? .neuralop : [.resnet, .unet].contains(model.backbone) ? .plain : .fno2020)
     let output = output ?? "\(run.path)/weights-\(layout.rawValue).safetensors"
     try FileSystem.requireCreatable(output, overwrite: overwrite)
-    var grid: [Int] = []
+    var grid: Shape = []
     if layout == .neuralop && config.model.coordinates == .inclusive {
       let file = try openDataset(config.data.train)
       let mapping = try FieldMapping(config, file.description, path: file.path)
@@ -48,7 +49,7 @@ public enum ExportStage {
       checkpoint, layout: layout, grid: grid, run: config.resolvedYAML, software: Version.line)
     try file.write(to: output)
     if !grid.isEmpty {
-      let leading = config.model.time == .spaceTime ? grid[...] : grid.dropLast()
+      let leading = config.model.time == .spaceTime ? grid : grid.dropLast()
       if leading.contains(where: { !$0.isMultiple(of: 2) }) {
         console.warning(
           "neuraloperator 2.0 shifts spectra by one mode along an axis with an odd number of points that is not the "

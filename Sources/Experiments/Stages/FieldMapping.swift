@@ -113,10 +113,10 @@ struct FieldMapping: Sendable, Equatable {
   /// The points per axis of a file's fields at every stride-th point.
   ///
   /// - Throws: `DatasetError` for a stride that the grid does not allow.
-  func grid(of file: any ReadableDataset, stride: Int) throws -> [Int] {
+  func grid(of file: any ReadableDataset, stride: Int) throws -> Shape {
     // Reading nothing still checks the stride.
     let nothing = try Self.read([inputs[0]], of: file, samples: 0..<0, stride: stride)
-    return Array(nothing.shape.dropFirst(2))
+    return nothing.shape.dropFirst(2)
   }
 
   /// Tensors `[sample, channel, ...grid]` one behind the other along the channels.
@@ -147,7 +147,7 @@ struct RunData {
   let mapping: FieldMapping
   let split: Split
   /// The points per axis that the model sees.
-  let grid: [Int]
+  let grid: Shape
 
   /// Opens the files and checks that they hold what the configuration asks for.
   ///

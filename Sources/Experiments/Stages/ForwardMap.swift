@@ -12,7 +12,7 @@ struct ForwardMap {
   /// Every how manieth point of the file is used.
   let stride: Int
   /// The points per axis.
-  let grid: [Int]
+  let grid: Shape
   /// The unknown field and the observed one: the same at different times, or two steady ones.
   let field: String
   let observedField: String
@@ -61,7 +61,7 @@ struct ForwardMap {
     try Self.checkStatedEquation(config, file)
     guard let training else {
       stride = 1
-      grid = description.grid
+      grid = Shape(description.grid)
       let deciding = try Self.decidingSolver(config, file, grid: grid, times: times)
       if let coarse = config.solverGrid, config.sampler.kind == .delayedAcceptance {
         (map, name) = try Self.coarseSolver(config, file, points: coarse, seenFrom: grid, times: times)
@@ -188,7 +188,7 @@ struct ForwardMap {
   /// The classical solver whose posterior is sampled: on the dataset's grid, or on fewer points where such a one takes
   /// its place.
   static func decidingSolver(
-    _ config: InvertConfig, _ file: any ReadableDataset, grid: [Int], times: [Double]
+    _ config: InvertConfig, _ file: any ReadableDataset, grid: Shape, times: [Double]
   ) throws -> (any SolutionOperator, String) {
     guard let coarse = config.solverGrid, config.sampler.kind != .delayedAcceptance else {
       return try classicalSolver(config, file, grid: grid, times: times)
@@ -198,7 +198,7 @@ struct ForwardMap {
 
   /// The classical solver on fewer points, as a map between fields on the dataset's grid.
   private static func coarseSolver(
-    _ config: InvertConfig, _ file: any ReadableDataset, points: Int, seenFrom grid: [Int], times: [Double]
+    _ config: InvertConfig, _ file: any ReadableDataset, points: Int, seenFrom grid: Shape, times: [Double]
   ) throws -> (any SolutionOperator, String) {
     guard file.description.axes.allSatisfy({ $0.isPeriodic ?? true }) else {
       throw config.mistake("solver.grid", "is for periodic axes; those of \(file.path) have boundaries")
@@ -209,7 +209,7 @@ struct ForwardMap {
         "is \(points); it must be fewer than the \(grid.map(String.init).joined(separator: " x ")) points of \(file.path)"
       )
     }
-    let coarse = grid.map { _ in points }
+    let coarse = Shape(repeating: points, count: grid.count)
     let (solver, name) = try classicalSolver(config, file, grid: coarse, times: times)
     func seen(_ solver: some SolutionOperator) -> any SolutionOperator {
       CoarsenedOperator(solver, on: coarse, seenFrom: grid)
@@ -222,7 +222,7 @@ struct ForwardMap {
   }
 
   /// What speaks against a surrogate: its training file has changed since, or had another grid.
-  private static func doubts(_ training: Training, grid: [Int]) throws -> [String] {
+  private static func doubts(_ training: Training, grid: Shape) throws -> [String] {
     let path = training.config.data.train
     guard FileSystem.exists(path) else { return [] }
     var warnings: [String] = []
@@ -232,7 +232,7 @@ struct ForwardMap {
       warnings.append(
         "\(path) is not what the surrogate \(training.folder) was trained on: it was changed since then")
     }
-    let trainedGrid = other.description.grid.map { ($0 - 1) / training.config.data.stride + 1 }
+    let trainedGrid = Shape(other.description.grid.map { ($0 - 1) / training.config.data.stride + 1 })
     if trainedGrid != grid {
       let words = [trainedGrid, grid].map { $0.map(String.init).joined(separator: " x ") }
       warnings.append(
@@ -354,7 +354,7 @@ struct ForwardMap {
 
   /// The classical solver with the settings that the dataset states, on the given grid.
   static func classicalSolver(
-    _ config: InvertConfig, _ file: any ReadableDataset, grid: [Int], times: [Double]
+    _ config: InvertConfig, _ file: any ReadableDataset, grid: Shape, times: [Double]
   ) throws -> (any SolutionOperator, String) {
     guard let stated = try equation(of: file) else {
       throw DatasetError.wrongLayout(

@@ -193,7 +193,8 @@ extension InversionSetup {
   func coarsened(to grid: Int, tolerance: Double?) throws -> CoarsenedProblem? {
     let times = Array(Set(sensorTimes)).sorted()
     guard let solver = try forward.solver(grid: grid, times: times, tolerance: tolerance),
-      let prior = try? Self.fieldPrior(config, forward, grid: forward.grid.map { _ in grid })
+      let prior = try? Self.fieldPrior(
+        config, forward, grid: Shape(repeating: grid, count: forward.grid.count))
     else { return nil }
     let sensors = problem.observation.sensors.enumerated().map { number, sensor in
       // Steady fields have no times.

@@ -172,7 +172,7 @@ struct InversionSetup {
 
   /// The Gaussian field of the configuration on a grid and with the boundaries of the data.
   static func fieldPrior(
-    _ config: InvertConfig, _ forward: ForwardMap, grid: [Int]
+    _ config: InvertConfig, _ forward: ForwardMap, grid: Shape
   ) throws -> any Prior {
     let field = config.prior.field
     if forward.isPeriodic { return field.periodicField(grid: grid) }

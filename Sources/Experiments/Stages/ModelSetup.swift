@@ -1,13 +1,14 @@
 import Autodiff
 import Datasets
 import NeuralOperators
+import Tensors
 import Training
 
 extension TrainConfig {
   /// The model from some channels of a dataset to others, on a grid.
   ///
   /// - Throws: `ConfigError` that names the key and its range if there is no such model.
-  func modelConfiguration(_ mapping: FieldMapping, grid: [Int]) throws -> ModelConfiguration {
+  func modelConfiguration(_ mapping: FieldMapping, grid: Shape) throws -> ModelConfiguration {
     let (inputs, targets) = (mapping.inputs.count, mapping.targets.count)
     if model.time == .channels { return try modelConfiguration(inputs, targets, grid: grid) }
     let fields = Set(mapping.targets.map(\.field)).count
@@ -54,7 +55,7 @@ extension TrainConfig {
 
   /// The model of a number of channels to another on a grid.
   private func modelConfiguration(
-    _ inputChannels: Int, _ outputChannels: Int, grid: [Int]
+    _ inputChannels: Int, _ outputChannels: Int, grid: Shape
   ) throws -> ModelConfiguration {
     let axes = grid.count
     let modes = try perAxis(model.modes, "model.modes", axes: axes)
@@ -168,7 +169,7 @@ extension TrainConfig {
   /// - Throws: `ConfigError` if the grid does not hold the model's modes; `TrainingError.invalidCheckpoint` if
   ///   the checkpoint is of another model than the configuration's, `TrainingError.invalidData` if the model is
   ///   for another grid; `HDF5Error`.
-  func surrogate(_ checkpoint: Checkpoint, mapping: FieldMapping, grid: [Int]) throws -> LearnedOperator {
+  func surrogate(_ checkpoint: Checkpoint, mapping: FieldMapping, grid: Shape) throws -> LearnedOperator {
     // The configuration does not say on which grid a model was trained that is for one grid only.
     let model = try modelConfiguration(mapping, grid: checkpoint.model.fixedGrid ?? grid)
     let trained = checkpoint.model

@@ -70,7 +70,7 @@ private struct Predictions: SampleSource {
         (mapping.inputs + mapping.targets).contains { $0.field == field.name }
       },
       boundaryConditions: whole.boundaryConditions, parameters: whole.parameters)
-    if let problem = surrogate.problem(grid: description.grid) {
+    if let problem = surrogate.problem(grid: Shape(description.grid)) {
       throw TrainingError.invalidData("\(file.path): \(problem)")
     }
   }
@@ -79,8 +79,8 @@ private struct Predictions: SampleSource {
     let input = Tensor<Double>(
       converting: try FieldMapping.read(mapping.inputs, of: file, samples: index..<index + 1, stride: stride))
     let output = try surrogate(input)
-    let grid = description.grid
-    let points = grid.reduce(1, *)
+    let grid = Shape(description.grid)
+    let points = grid.elementCount
     // Channels in the order of the description: by field, and in a field by time.
     var channels: [(channel: FieldMapping.Channel, values: Tensor<Double>)] = []
     for (mapped, tensor) in [(mapping.inputs, input), (mapping.targets, output)] {

@@ -11,13 +11,13 @@ struct StreamedData: TrainingSource {
   /// Every how manieth point of each axis is taken.
   let stride: Int
   /// The points per axis after that.
-  let grid: [Int]
+  let grid: Shape
   /// Along how many directions the file's derivatives are wanted.
   let directionCount: Int
 
   var sampleCount: Int { samples.count }
-  var inputShape: [Int] { [mapping.inputs.count] + grid }
-  var targetShape: [Int] { [mapping.targets.count] + grid }
+  var inputShape: Shape { [mapping.inputs.count] + grid }
+  var targetShape: Shape { [mapping.targets.count] + grid }
 
   /// The samples of these numbers, read in the order of the file.
   ///

@@ -26,8 +26,8 @@ public final class Convolution: Module, XDConvertible {
     precondition(
       inputs % geometry.groups == 0 && outputs % geometry.groups == 0,
       "\(inputs) to \(outputs) channels in \(geometry.groups) groups")
-    let shape = [outputs, inputs / geometry.groups] + geometry.kernel
-    let fan = shape.dropFirst().reduce(1, *)
+    let shape: Shape = [outputs, inputs / geometry.groups] + geometry.kernel
+    let fan = shape.dropFirst().elementCount
     weight = initializer.linear(shape, fanIn: fan)
     bias = hasBias ? initializer.linear([outputs], fanIn: fan) : nil
     self.geometry = geometry
@@ -37,7 +37,7 @@ public final class Convolution: Module, XDConvertible {
   public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
     if let observer = tape.observer {
       observer(weight, u.shape)
-      let grid = geometry.outputGrid(Array(u.shape.dropFirst(2)))
+      let grid = geometry.outputGrid(u.shape.dropFirst(2))
       return Variable(Tensor(shape: [u.shape[0], weight.value.shape[0]] + grid))
     }
     if let architecture { return architecture(u, filters: tape(weight), bias: bias, on: tape) }
@@ -47,7 +47,7 @@ public final class Convolution: Module, XDConvertible {
   /// Becomes the XD-operation on a grid that begins as this convolution.
   ///
   /// - Throws: `XDError` if the convolution does not fit the grid.
-  public func becomeXD(_ configuration: XDConfiguration, grid: [Int]) throws {
+  public func becomeXD(_ configuration: XDConfiguration, grid: Shape) throws {
     architecture = try XDArchitecture(
       convolution: geometry, weightShape: weight.value.shape, grid: grid, configuration)
   }

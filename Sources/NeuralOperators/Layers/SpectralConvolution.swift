@@ -1,4 +1,5 @@
 import Autodiff
+import Tensors
 
 /// The Fourier integral operator: multiplies the channels of every kept mode by a complex matrix.
 ///
@@ -14,7 +15,7 @@ public struct SpectralConvolution: Module {
   /// A convolution with fresh weights; `modes` has one number per axis of the grid.
   public init(inputs: Int, outputs: Int, modes: [Int], using initializer: inout Initializer) {
     precondition((1...3).contains(modes.count), "modes \(modes) for a grid of one to three axes")
-    let kept = modes.dropLast().map { 2 * $0 } + modes.suffix(1)
+    let kept = Shape(count: modes.count) { $0 == modes.count - 1 ? modes[$0] : 2 * modes[$0] }
     weight = initializer.uniform(kept + [2, inputs, outputs], in: 0...1 / Double(inputs * outputs))
   }
 

@@ -27,8 +27,8 @@ public final class TransposedConvolution: Module, XDConvertible {
     precondition(
       inputs % geometry.groups == 0 && outputs % geometry.groups == 0,
       "\(inputs) to \(outputs) channels in \(geometry.groups) groups")
-    let shape = [inputs, outputs / geometry.groups] + geometry.kernel
-    let fan = shape.dropFirst().reduce(1, *)
+    let shape: Shape = [inputs, outputs / geometry.groups] + geometry.kernel
+    let fan = shape.dropFirst().elementCount
     weight = initializer.linear(shape, fanIn: fan)
     bias = hasBias ? initializer.linear([outputs], fanIn: fan) : nil
     self.geometry = geometry
@@ -39,7 +39,7 @@ public final class TransposedConvolution: Module, XDConvertible {
   public func callAsFunction(_ u: Variable, on tape: Tape) -> Variable {
     if let observer = tape.observer {
       observer(weight, u.shape)
-      let grid = geometry.transposedGrid(Array(u.shape.dropFirst(2)), outputPadding: outputPadding)
+      let grid = geometry.transposedGrid(u.shape.dropFirst(2), outputPadding: outputPadding)
       return Variable(Tensor(shape: [u.shape[0], weight.value.shape[1] * geometry.groups] + grid))
     }
     if let architecture {
@@ -53,7 +53,7 @@ public final class TransposedConvolution: Module, XDConvertible {
   /// Becomes the XD-operation on a grid that begins as this transposed convolution.
   ///
   /// - Throws: `XDError` if there is none.
-  public func becomeXD(_ configuration: XDConfiguration, grid: [Int]) throws {
+  public func becomeXD(_ configuration: XDConfiguration, grid: Shape) throws {
     architecture = try XDArchitecture(
       transposedConvolution: geometry, weightShape: weight.value.shape, outputPadding: outputPadding,
       grid: grid,

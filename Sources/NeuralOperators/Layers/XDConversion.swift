@@ -9,7 +9,7 @@ public protocol XDConvertible: AnyObject {
   /// Becomes the XD-operation on a grid that begins as this layer.
   ///
   /// - Throws: `XDError` if there is none.
-  func becomeXD(_ configuration: XDConfiguration, grid: [Int]) throws
+  func becomeXD(_ configuration: XDConfiguration, grid: Shape) throws
 }
 
 /// Why something cannot be an XD-operation.
@@ -37,7 +37,7 @@ extension Module {
   /// - Throws: `XDError` before anything is changed if a name is unknown, a convolution is not used, or one
   ///   does not fit its grid.
   public func convertConvolutions(
-    _ configuration: XDConfiguration, channels: Int, grid: [Int], named names: [String]? = nil
+    _ configuration: XDConfiguration, channels: Int, grid: Shape, named names: [String]? = nil
   ) throws {
     if let problem = configuration.problem { throw XDError(problem) }
     let layers = convertibleLayers
@@ -47,8 +47,8 @@ extension Module {
         "no convolution is called \(unknown.joined(separator: ", ")); there are "
           + layers.map(\.name).joined(separator: ", "))
     }
-    var grids: [ObjectIdentifier: [Int]] = [:]
-    let tape = Tape.tracing { grids[ObjectIdentifier($0)] = Array($1.dropFirst(2)) }
+    var grids: [ObjectIdentifier: Shape] = [:]
+    let tape = Tape.tracing { grids[ObjectIdentifier($0)] = $1.dropFirst(2) }
     _ = self(Variable(Tensor(shape: [1, channels] + grid)), on: tape)
     let chosen = layers.filter { names?.contains($0.name) ?? true }
     guard !chosen.isEmpty else { throw XDError("the model has no convolution") }

@@ -66,21 +66,23 @@ public struct XDArchitecture {
 
   /// K, L and M per axis for filters whose taps are at given positions.
   init(
-    k: [KMatrix], l: [KMatrix], m: [KMatrix], inputs: Int, outputs: Int, groups: Int, grid: [Int],
-    margins: [Int]? = nil, taps: [[Int]], hasComplexFilter: Bool = false, outputGrid: [Int],
+    k: [KMatrix], l: [KMatrix], m: [KMatrix], inputs: Int, outputs: Int, groups: Int, grid: Shape,
+    margins: [Int]? = nil, taps: [[Int]], hasComplexFilter: Bool = false, outputGrid: Shape,
     outputSteps: [Int]? = nil
   ) {
     (self.k, self.l, self.m) = (k, l, m)
-    self.margins = margins ?? grid.map { _ in 0 }
+    let margins = margins ?? grid.map { _ in 0 }
+    self.margins = margins
     geometry = XDGeometry(
-      inputs: inputs, outputs: outputs, groups: groups, grid: zip(grid, self.margins).map { $0 + 2 * $1 },
+      inputs: inputs, outputs: outputs, groups: groups,
+      grid: Shape(count: grid.count) { grid[$0] + 2 * margins[$0] },
       taps: taps, hasComplexFilter: hasComplexFilter, outputGrid: outputGrid,
       outputSteps: outputSteps ?? grid.map { _ in 1 }, k: k.map(\.product), l: l.map(\.product),
       m: m.map(\.product))
   }
 
   /// The points of the field that it is for.
-  public var grid: [Int] { zip(geometry.grid, margins).map { $0 - 2 * $1 } }
+  public var grid: Shape { Shape(count: margins.count) { geometry.grid[$0] - 2 * margins[$0] } }
 
   /// Re K diag(L w) M u + b, for filters w `[outputs, inputs/groups, ...taps]`.
   public func callAsFunction(
@@ -99,7 +101,7 @@ public struct XDArchitecture {
   /// of two that holds the grid and, if the padding is with zeros, enough of them that nothing wraps around.
   /// - Throws: `XDError` if the convolution does not fit the grid.
   init(
-    convolution: ConvolutionGeometry, weightShape: [Int], grid: [Int], _ configuration: XDConfiguration
+    convolution: ConvolutionGeometry, weightShape: Shape, grid: Shape, _ configuration: XDConfiguration
   ) throws {
     if let problem = configuration.problem ?? convolution.problem(grid: grid) { throw XDError(problem) }
     let depth = configuration.depth
@@ -144,8 +146,8 @@ public struct XDArchitecture {
   /// M spreads the input by a permutation before it transforms it, and so has three blocks at least.
   /// - Throws: `XDError` if there is none.
   init(
-    transposedConvolution geometry: ConvolutionGeometry, weightShape: [Int], outputPadding: [Int]? = nil,
-    grid: [Int],
+    transposedConvolution geometry: ConvolutionGeometry, weightShape: Shape, outputPadding: [Int]? = nil,
+    grid: Shape,
     _ configuration: XDConfiguration
   ) throws {
     if let problem = configuration.problem ?? geometry.problem { throw XDError(problem) }
@@ -240,7 +242,7 @@ public struct XDOperation: Module {
   ///
   /// - Throws: `XDError` if the convolution does not fit the grid.
   public static func convolution(
-    weight: Tensor<Float>, bias: Tensor<Float>? = nil, _ geometry: ConvolutionGeometry, grid: [Int],
+    weight: Tensor<Float>, bias: Tensor<Float>? = nil, _ geometry: ConvolutionGeometry, grid: Shape,
     _ configuration: XDConfiguration = XDConfiguration()
   ) throws -> XDOperation {
     XDOperation(
@@ -257,7 +259,7 @@ public struct XDOperation: Module {
   /// - Throws: `XDError` if there is no such operation.
   public static func transposedConvolution(
     weight: Tensor<Float>, bias: Tensor<Float>? = nil, _ geometry: ConvolutionGeometry,
-    outputPadding: [Int]? = nil, grid: [Int], _ configuration: XDConfiguration = XDConfiguration()
+    outputPadding: [Int]? = nil, grid: Shape, _ configuration: XDConfiguration = XDConfiguration()
   ) throws -> XDOperation {
     XDOperation(
       weight: swapChannels(Variable(weight), groups: geometry.groups).value, bias: bias,
@@ -271,7 +273,7 @@ public struct XDOperation: Module {
   /// The filters are constant and not trained, as pooling has none; what is learned are K, L and M.
   /// - Throws: `XDError` if the window does not fit the grid.
   public static func averagePooling(
-    channels: Int, kernel: [Int], stride: [Int]? = nil, padding: [Int]? = nil, grid: [Int],
+    channels: Int, kernel: [Int], stride: [Int]? = nil, padding: [Int]? = nil, grid: Shape,
     _ configuration: XDConfiguration = XDConfiguration()
   ) throws -> XDOperation {
     let geometry = ConvolutionGeometry(
@@ -287,7 +289,7 @@ public struct XDOperation: Module {
   ///
   /// - Throws: `XDError` for a configuration that does not exist.
   public static func identity(
-    channels: Int, grid: [Int], _ configuration: XDConfiguration = XDConfiguration()
+    channels: Int, grid: Shape, _ configuration: XDConfiguration = XDConfiguration()
   ) throws -> XDOperation {
     try convolution(
       weight: Tensor(shape: [channels, 1] + grid.map { _ in 1 }, repeating: 1),
@@ -298,7 +300,7 @@ public struct XDOperation: Module {
   ///
   /// - Throws: `XDError` for a configuration that does not exist.
   public static func zero(
-    inputs: Int, outputs: Int, grid: [Int], _ configuration: XDConfiguration = XDConfiguration()
+    inputs: Int, outputs: Int, grid: Shape, _ configuration: XDConfiguration = XDConfiguration()
   ) throws -> XDOperation {
     try convolution(
       weight: Tensor(shape: [outputs, inputs] + grid.map { _ in 1 }),
@@ -311,7 +313,7 @@ public struct XDOperation: Module {
   /// - Throws: `XDError` if the grid is not of powers of two, for the Fourier transform of which there is a
   ///   K-matrix, or does not hold the modes.
   public static func fourier(
-    _ spectral: SpectralConvolution, grid: [Int], _ configuration: XDConfiguration = XDConfiguration()
+    _ spectral: SpectralConvolution, grid: Shape, _ configuration: XDConfiguration = XDConfiguration()
   ) throws -> XDOperation {
     let shape = spectral.weight.value.shape
     let axes = shape.count - 3
@@ -319,8 +321,8 @@ public struct XDOperation: Module {
     guard grid.allSatisfy({ $0 > 1 && $0 & ($0 - 1) == 0 }) else {
       throw XDError("an FNO layer is an XD-operation on grids of powers of two, not on \(grid)")
     }
-    let kept = Array(shape.prefix(axes))
-    let modes = kept.enumerated().map { $0 == axes - 1 ? $1 : $1 / 2 }
+    let kept = shape.prefix(axes)
+    let modes = Shape(count: axes) { $0 == axes - 1 ? kept[$0] : kept[$0] / 2 }
     if let problem = configuration.problem ?? TruncatedFourierTransform.problem(grid: grid, modes: modes) {
       throw XDError(problem)
     }

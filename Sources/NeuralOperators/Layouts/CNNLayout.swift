@@ -1,4 +1,5 @@
 import Autodiff
+import Tensors
 
 /// The names of the convolutional backbone and of what it becomes by XD: those of `fno2020Placements` with `conv0.weight`
 /// for the kernels, and `conv0.K.0.twiddle` and so on for the K-matrices of an XD-operation along an axis.

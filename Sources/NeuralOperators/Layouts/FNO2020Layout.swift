@@ -1,4 +1,5 @@
 import Autodiff
+import Tensors
 
 /// The names of the original code (Li et al., 2020) as one would write them for any number of axes and layers.
 ///
@@ -37,7 +38,7 @@ func pointwisePlacements(_ name: String, _ map: PointwiseLinear, trailing: Int =
 private func pointwisePlacements(
   _ name: String, _ weight: Parameter?, _ bias: Parameter, trailing: Int
 ) -> [WeightPlacement] {
-  let ones = Array(repeating: 1, count: trailing)
+  let ones = Shape(repeating: 1, count: trailing)
   return (weight.map { [WeightPlacement("\(name).weight", $0.value.shape + ones, $0)] } ?? [])
     + [WeightPlacement("\(name).bias", bias.value.shape, bias)]
 }

@@ -1,4 +1,5 @@
 import Autodiff
+import Tensors
 
 /// The names of `neuralop.models.FNO` in neuraloperator 2.0.
 ///
@@ -29,7 +30,7 @@ func neuraloperatorPlacements(of model: FNO) throws -> [WeightPlacement] {
         + "points; train without padding, or use the layout fno2020")
   }
   let dimensions = configuration.dimensions
-  let ones = Array(repeating: 1, count: dimensions)
+  let ones = Shape(repeating: 1, count: dimensions)
   var placements: [WeightPlacement] = []
   func add(_ name: String, _ maps: PointwiseLinear...) {
     for (index, map) in maps.enumerated() {
@@ -69,11 +70,11 @@ private func spectralWeights(
   let shape = spectral.weight.value.shape
   let (inputs, outputs) = (shape[shape.count - 2], shape[shape.count - 1])
   let strides = shape.indices.map { shape[($0 + 1)...].reduce(1, *) }
-  let kept = Array(shape[..<modes.count])
+  let kept = shape.prefix(modes.count)
   var places: [Int] = []
   for input in 0..<inputs {
     for output in 0..<outputs {
-      for mode in 0..<kept.reduce(1, *) {
+      for mode in 0..<kept.elementCount {
         var place = input * strides[shape.count - 2] + output
         var rest = mode
         for axis in modes.indices.reversed() {

@@ -1,4 +1,5 @@
 import Autodiff
+import Tensors
 
 /// The names of the parts of a convolutional network, with PyTorch's names and shapes for what is in a part.
 ///
@@ -7,7 +8,7 @@ import Autodiff
 /// `running_mean`, `running_var`, maps of channels are 1×1 convolutions, K-matrices are `K.0.twiddle` and so on, as in
 /// the layout fno2020.
 func plainPlacements(of model: any Module, dimensions: Int) -> [WeightPlacement] {
-  let ones = Array(repeating: 1, count: dimensions)
+  let ones = Shape(repeating: 1, count: dimensions)
   return model.namedParameters.map { name, parameter in
     let shape = parameter.value.shape
     if name.hasSuffix(".twiddle") {

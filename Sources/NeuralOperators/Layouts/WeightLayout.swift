@@ -20,7 +20,7 @@ public struct WeightPlacement {
   /// The name in the other program.
   public let name: String
   /// The shape there; of complex numbers without an axis for their parts.
-  public let shape: [Int]
+  public let shape: Shape
   /// Whether its numbers are complex: real and imaginary part one after the other.
   public let isComplex: Bool
   /// Our parameter.
@@ -29,7 +29,7 @@ public struct WeightPlacement {
   let places: [Int]
 
   init(
-    _ name: String, _ shape: [Int], isComplex: Bool = false, _ parameter: Parameter, _ places: [Int]? = nil
+    _ name: String, _ shape: Shape, isComplex: Bool = false, _ parameter: Parameter, _ places: [Int]? = nil
   ) {
     self.name = name
     self.shape = shape
@@ -37,7 +37,7 @@ public struct WeightPlacement {
     self.parameter = parameter
     self.places = places ?? Array(0..<parameter.value.count)
     precondition(
-      self.places.count == shape.reduce(1, *) * (isComplex ? 2 : 1), "\(name) does not fit its parameter")
+      self.places.count == shape.elementCount * (isComplex ? 2 : 1), "\(name) does not fit its parameter")
   }
 
   /// The numbers of the array in a tensor of the parameter's shape: its value or its gradient.

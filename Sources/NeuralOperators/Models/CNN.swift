@@ -105,7 +105,7 @@ public struct CNN: ProjectedModel {
     }
 
     /// Why this model cannot be applied to fields on `grid`, or nil if it can.
-    public func problem(grid: [Int]) -> String? {
+    public func problem(grid: Shape) -> String? {
       if let problem { return problem }
       guard grid.count == dimensions else {
         return "the model is for grids of \(dimensions) axes, not \(grid)"

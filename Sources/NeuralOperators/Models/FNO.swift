@@ -135,13 +135,13 @@ public struct FNO: ProjectedModel {
     }
 
     /// Why this model cannot be applied to fields on `grid`, or nil if it can.
-    public func problem(grid: [Int]) -> String? {
+    public func problem(grid: Shape) -> String? {
       if let problem { return problem }
       guard grid.count == dimensions else {
         return "the model is for grids of \(dimensions) axes, not \(grid)"
       }
-      let padded = zip(grid, padding).map(+)
-      return TruncatedFourierTransform.problem(grid: padded, modes: modes).map {
+      let padded = Shape(count: dimensions) { grid[$0] + padding[$0] }
+      return TruncatedFourierTransform.problem(grid: padded, modes: Shape(modes)).map {
         padded == grid ? $0 : "\($0) (\(grid) points with a padding of \(padding))"
       }
     }
@@ -220,20 +220,26 @@ public struct FNO: ProjectedModel {
     precondition(
       u.shape.count == configuration.dimensions + 2 && u.shape[1] == configuration.inputChannels,
       "an FNO for \(configuration.inputChannels) channels in \(configuration.dimensions)-d got \(u.shape)")
-    let variables = layers.compactMap { $0.variables(on: tape) }
-    guard variables.count == layers.count else { return nil }
+    var variables: [FourierLayerVariables] = []
+    variables.reserveCapacity(layers.count)
+    for layer in layers {
+      guard let own = layer.variables(on: tape) else { return nil }
+      variables.append(own)
+    }
     // A linear lifting from fewer channels is joined with the first layer; its bias meets the channel of ones.
     let linear = (lifting as? PointwiseLinear).flatMap {
       $0.weight.value.shape[1] < configuration.width ? $0 : nil
     }
     if let linear, !isPadded {
-      let constants = coordinateChannels(Array(u.shape[2...]), configuration.coordinates, ones: true)
+      let constants = coordinateChannels(u.shape.dropFirst(2), configuration.coordinates, ones: true)
       return (u, linear.matrix(on: tape), constants, variables)
     }
     // What is padded is padded with its coordinates.
     var v = appendCoordinates(selectChannels(u), configuration.coordinates, ones: linear != nil)
     if linear == nil { v = lifting(v, on: tape) }
-    return (ChannelSelection(pad(v, by: configuration.padding)), linear?.matrix(on: tape), nil, variables)
+    return (
+      ChannelSelection(pad(v, by: Shape(configuration.padding))), linear?.matrix(on: tape), nil, variables
+    )
   }
 
   /// What the projection acts on.
@@ -242,9 +248,10 @@ public struct FNO: ProjectedModel {
     if let stack = stack(ChannelSelection(u), on: tape) {
       v = fourierLayers(stack.input, lifting: stack.lifting, constants: stack.constants, stack.layers)
     } else {
-      v = pad(lifting(appendCoordinates(u, configuration.coordinates), on: tape), by: configuration.padding)
+      v = pad(
+        lifting(appendCoordinates(u, configuration.coordinates), on: tape), by: Shape(configuration.padding))
       for layer in layers { v = layer(v, on: tape) }
     }
-    return crop(v, by: configuration.padding)
+    return crop(v, by: Shape(configuration.padding))
   }
 }

@@ -1,4 +1,5 @@
 import Autodiff
+import Tensors
 
 /// Any of the models, as configurations and checkpoints name it: the one place that maps a kind to a type.
 ///
@@ -116,7 +117,7 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
   }
 
   /// Why the model cannot be applied to fields on `grid`, or nil if it can.
-  public func problem(grid: [Int]) -> String? {
+  public func problem(grid: Shape) -> String? {
     switch self {
     case .fno(let configuration): configuration.problem(grid: grid)
     case .cnn(let configuration), .resNet(let configuration): configuration.problem(grid: grid)
@@ -128,7 +129,7 @@ public indirect enum ModelConfiguration: Codable, Sendable, Equatable {
   }
 
   /// The grid of a model that is for one only, nil for a model that is for many.
-  public var fixedGrid: [Int]? {
+  public var fixedGrid: Shape? {
     switch self {
     case .fno, .cnn, .resNet, .uNet: nil
     case .xd(let configuration): configuration.grid

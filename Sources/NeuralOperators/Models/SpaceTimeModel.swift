@@ -27,7 +27,7 @@ public struct SpaceTimeModel: Module {
     }
 
     /// Why the model cannot be applied to fields on `grid`, or nil if it can.
-    public func problem(grid: [Int]) -> String? { problem ?? model.problem(grid: grid + [frames]) }
+    public func problem(grid: Shape) -> String? { problem ?? model.problem(grid: grid + [frames]) }
   }
 
   /// What the model is made from.

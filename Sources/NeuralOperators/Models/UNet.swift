@@ -1,4 +1,5 @@
 import Autodiff
+import Tensors
 
 /// A U-net: convolutions on ever coarser grids, and back, with what was there at every level beside it.
 ///
@@ -106,11 +107,11 @@ public struct UNet: ProjectedModel {
 
   /// To the grid of a level, which is that of `fine`.
   private func upsample(_ u: Variable, to level: Int, _ fine: Variable, on tape: Tape) -> Variable {
-    let grid = Array(fine.shape.dropFirst(2))
+    let grid = fine.shape.dropFirst(2)
     guard configuration.upsampling == .transposed else { return upsampling(u, to: grid) }
     // An odd number of points leaves the last cell with one.
     let v = finer[level](u, on: tape)
-    return crop(v, by: zip(v.shape.dropFirst(2), grid).map(-))
+    return crop(v, by: Shape(count: grid.count) { v.shape[$0 + 2] - grid[$0] })
   }
 
   /// Why there is no such model, or nil if there is one.
@@ -120,7 +121,7 @@ public struct UNet: ProjectedModel {
   }
 
   /// Why the model cannot be applied to fields on `grid`, or nil if it can.
-  static func problem(_ configuration: CNN.Configuration, grid: [Int]) -> String? {
+  static func problem(_ configuration: CNN.Configuration, grid: Shape) -> String? {
     if let problem = problem(configuration) { return problem }
     var coarse = grid
     for level in 0...configuration.layers {
@@ -130,7 +131,7 @@ public struct UNet: ProjectedModel {
       if level < configuration.layers, coarse.allSatisfy({ $0 == 1 }) {
         return "level \(level) has a single point: it cannot be made coarser"
       }
-      coarse = coarse.map { ($0 + 1) / 2 }
+      coarse = Shape(count: coarse.count) { (coarse[$0] + 1) / 2 }
     }
     return nil
   }

@@ -1,4 +1,5 @@
 import Autodiff
+import Tensors
 
 /// A model whose convolutions, all or some, have become XD-operations: `backbone.convertConvolutions`.
 ///
@@ -9,7 +10,7 @@ public enum XDModel {
     /// The model with its convolutions.
     public var backbone: ModelConfiguration
     /// The grid of the input.
-    public var grid: [Int]
+    public var grid: Shape
     /// How convolutions become XD-operations.
     public var conversion: XDConfiguration
     /// The paths of the convolutions that do; nil for all.
@@ -17,7 +18,7 @@ public enum XDModel {
 
     /// A model on a grid.
     public init(
-      backbone: ModelConfiguration, grid: [Int], conversion: XDConfiguration = XDConfiguration(),
+      backbone: ModelConfiguration, grid: Shape, conversion: XDConfiguration = XDConfiguration(),
       convolutions: [String]? = nil
     ) {
       self.backbone = backbone
@@ -39,7 +40,7 @@ public enum XDModel {
     }
 
     /// Why this model cannot be applied to fields on `grid`, or nil if it can.
-    public func problem(grid: [Int]) -> String? {
+    public func problem(grid: Shape) -> String? {
       grid == self.grid
         ? backbone.problem(grid: grid)
         : "the K-matrices of an XD model fit the grid that it was trained on, \(self.grid), and no other, "

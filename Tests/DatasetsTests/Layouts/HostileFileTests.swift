@@ -67,6 +67,23 @@ struct HostileFileTests {
     }
   }
 
+  @Test func gridsWithTooManyAxesAreRefused() throws {
+    try withTemporaryFolder { folder in
+      /// A numpy array of ones with three samples and two points along every axis.
+      func array(axes: Int) -> [UInt8] {
+        let shape = Array(repeating: "2", count: axes).joined(separator: ", ")
+        let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (3, \(shape))}\n"
+        return [0x93] + "NUMPY".utf8 + [1, 0, UInt8(header.utf8.count), 0] + header.utf8
+          + Array(repeating: 1, count: 3 << axes)
+      }
+      let refused = try message(of: array(axes: 7), in: folder)
+      #expect(refused.hasSuffix("its grid has 7 axes, at most 6 are read"))
+      try AtomicFile.write(array(axes: 6), to: "\(folder)/six")
+      let dataset = try openDataset("\(folder)/six")
+      #expect(try dataset.read(field: dataset.description.fields[0].name, samples: 0..<1).count == 64)
+    }
+  }
+
   /// Every beginning of a file is refused: none of these formats is complete before its end.
   @Test(arguments: [
     "burgers-v5-compressed.mat", "types-v5.mat", "darcy.pt", "compressed.npz", "single.npy",

@@ -36,7 +36,7 @@ struct MemoryDataset: ReadableDataset {
     guard let frames else { return values }
     let parts = frames.map { frame in
       (0..<samples.count).map { sample in
-        values[first: sample..<sample + 1].reshaped(to: Array(values.shape.dropFirst()))[
+        values[first: sample..<sample + 1].reshaped(to: values.shape.dropFirst())[
           first: frame..<frame + 1]
       }
     }
@@ -60,7 +60,7 @@ extension MemoryDataset {
     var descriptions: [DatasetDescription.FieldDescription] = []
     for (index, type) in types.enumerated() {
       let isTimeVarying = index.isMultiple(of: 2)
-      let shape = [samples, isTimeVarying ? frames : 1] + grid
+      let shape: Shape = [samples, isTimeVarying ? frames : 1] + grid
       let values = (0..<shape.reduce(1, *)).map { _ in Self.number(of: type, bits: random.next()) }
       fields[type.rawValue] = Tensor(shape: shape, scalars: values)
       descriptions.append(

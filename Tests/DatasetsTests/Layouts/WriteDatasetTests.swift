@@ -63,7 +63,7 @@ struct WriteDatasetTests {
         var random = Philox(seed: 2, stream: .inputs)
         var fields: [String: Tensor<Double>] = [:]
         for (index, isTimeVarying) in varying.enumerated() {
-          let shape = [2, isTimeVarying ? 3 : 1] + grid
+          let shape: Shape = [2, isTimeVarying ? 3 : 1] + grid
           fields["f\(index)"] = Tensor(
             shape: shape,
             scalars: (0..<shape.reduce(1, *)).map { _ in Double.random(in: 0..<1, using: &random) })
