@@ -231,4 +231,15 @@ extension Tensor {
   static func filled(_ shape: Shape, _ body: (UnsafeMutablePointer<Scalar>) -> Void) -> Tensor {
     Tensor(shape: shape) { body($0.baseAddress!) }
   }
+
+  /// The same; without a shape, where it is not wanted, there is no tensor, and `body` gets no pointer.
+  static func filled(
+    wanted shape: Shape?, _ body: (UnsafeMutablePointer<Scalar>?) -> Void
+  ) -> Tensor? {
+    guard let shape else {
+      body(nil)
+      return nil
+    }
+    return .filled(shape) { body($0) }
+  }
 }

@@ -29,18 +29,19 @@ public struct ChannelSelection {
 
   /// The channels of the sources at these places.
   public init(_ sources: [Variable], _ places: [ChannelPlace]) {
-    let shapes = sources.map { FieldShape($0.shape) }
+    precondition(!sources.isEmpty, "channels of no field")
+    let first = FieldShape(sources[0].shape)
     precondition(
-      !sources.isEmpty && shapes.allSatisfy { $0.samples == shapes[0].samples && $0.grid == shapes[0].grid },
+      sources.allSatisfy { $0.shape == first.shape(channels: FieldShape($0.shape).channels) },
       "channels of fields of shapes \(sources.map(\.shape))")
     precondition(
       places.allSatisfy {
-        shapes.indices.contains($0.source) && 0..<shapes[$0.source].channels ~= $0.channel
+        sources.indices.contains($0.source) && 0..<sources[$0.source].shape[1] ~= $0.channel
       },
       "channels that fields of shapes \(sources.map(\.shape)) do not have")
     self.sources = sources
     self.places = places
-    shape = shapes[0].shape(channels: places.count)
+    shape = first.shape(channels: places.count)
     isWhole = false
   }
 

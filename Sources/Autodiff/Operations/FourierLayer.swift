@@ -340,13 +340,12 @@ private struct FourierStack {
     let shape = layer.kernel.input.shape(channels: layer.kernel.outputs)
     let keepsSlope = layer.needsGradient && layer.activation == .gelu
     let shares = layer.kernel.shareCount(channels: layer.kernel.outputs)
-    var (slope, spectrum) = (Tensor<Float>?.none, Tensor<Float>.empty)
+    var (slope, spectrum) = (Tensor<Float>?.none, Tensor<Float>?.none)
     func finish(_ u: UnsafePointer<Float>, _ value: UnsafeMutablePointer<Float>) {
-      slope = .filled(keepsSlope ? shape : [0]) { slope in
-        spectrum = .filled(next?.spectrumShape(channels: layer.kernel.outputs) ?? [0]) { spectrum in
+      slope = .filled(wanted: keepsSlope ? shape : nil) { slope in
+        spectrum = .filled(wanted: next?.spectrumShape(channels: layer.kernel.outputs)) { spectrum in
           self.finish(
-            layer, shares: shares, u, mixed, value, slope: keepsSlope ? slope : nil, next: next,
-            spectrum: spectrum)
+            layer, shares: shares, u, mixed, value, slope: slope, next: next, spectrum: spectrum)
         }
       }
     }
@@ -356,13 +355,13 @@ private struct FourierStack {
     } else {
       value = value.start { u in .filled(shape) { finish(u, $0) } }
     }
-    return (keepsSlope ? slope : nil, spectrum)
+    return (slope, spectrum ?? .empty)
   }
 
   private func finish(
     _ layer: Layer, shares: Int, _ u: UnsafePointer<Float>, _ mixed: Tensor<Float>,
     _ value: UnsafeMutablePointer<Float>, slope: UnsafeMutablePointer<Float>?, next: SpectralKernel?,
-    spectrum: UnsafeMutablePointer<Float>
+    spectrum: UnsafeMutablePointer<Float>?
   ) {
     let (kernel, points, outputs) = (layer.kernel, layer.kernel.input.points, layer.kernel.outputs)
     func finish(_ nextModes: SpectralKernel.ModeTarget?) {
@@ -390,7 +389,7 @@ private struct FourierStack {
         }
       }
     }
-    guard let next else { return finish(nil) }
+    guard let next, let spectrum else { return finish(nil) }
     next.withModeTarget(.forward, channels: outputs, shares: shares, spectrum, finish)
   }
 

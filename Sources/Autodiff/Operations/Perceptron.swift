@@ -50,20 +50,20 @@ public struct PerceptronVariables {
 public func perceptron(_ u: Variable, _ variables: PerceptronVariables) -> Variable {
   let kernel = PerceptronKernel(input: FieldShape(u.shape), variables)
   let weightsNeedGradient = variables.needGradient
-  var jacobian = Tensor<Float>.empty
+  var jacobian: Tensor<Float>?
   let keepsJacobian = u.needsGradient && !weightsNeedGradient && kernel.hasJacobian
   let (hiddenWeight, hiddenBias) = (variables.hiddenWeight.value, variables.hiddenBias.value)
   let (weight, bias) = (variables.weight.value, variables.bias.value)
-  let value = withPointers(u.value, hiddenWeight, hiddenBias, weight, bias) { u, w1, b1, w2, b2 in
+  let value = withPointers(u.value, hiddenWeight, hiddenBias, weight, bias) { field, w1, b1, w2, b2 in
     Tensor<Float>.filled(kernel.input.shape(channels: kernel.outputs)) { y in
-      jacobian = .filled(keepsJacobian ? kernel.input.shape(channels: kernel.inputs) : [0]) { jacobian in
-        kernel.forward(u, (w1, b1, w2, b2), y, jacobian: keepsJacobian ? jacobian : nil)
+      jacobian = .filled(wanted: keepsJacobian ? u.shape : nil) { jacobian in
+        kernel.forward(field, (w1, b1, w2, b2), y, jacobian: jacobian)
       }
     }
   }
   guard u.needsGradient || weightsNeedGradient else { return Variable(value) }
   let inputs = [u] + variables.all
-  if keepsJacobian {
+  if let jacobian {
     let kept = HandOver(jacobian)
     return Variable(value, from: inputs) { gradient in
       [kernel.product(of: kept.take(), gradient), nil, nil, nil, nil]
@@ -73,18 +73,17 @@ public func perceptron(_ u: Variable, _ variables: PerceptronVariables) -> Varia
   return Variable(value, from: inputs) { [u = u.value, uNeedsGradient = u.needsGradient] gradient in
     let gradient = gradient
     var terms = Tensor<Float>(shape: [weightsNeedGradient ? kernel.termRows : 0, kernel.parameterCount])
-    let inputGradient = Tensor<Float>.filled(uNeedsGradient ? u.shape : [0]) { du in
+    let inputGradient = Tensor<Float>.filled(wanted: uNeedsGradient ? u.shape : nil) { du in
       terms.withUnsafeMutableBuffer { terms in
         let terms = terms.baseAddress!
         withPointers(u, hiddenWeight, hiddenBias, weight, gradient) {
           u, w1, b1, w2, dy in
           kernel.adjoint(
-            u, (w1, b1, w2), dy, inputGradient: uNeedsGradient ? du : nil,
-            terms: weightsNeedGradient ? terms : nil)
+            u, (w1, b1, w2), dy, inputGradient: du, terms: weightsNeedGradient ? terms : nil)
         }
       }
     }
-    return [uNeedsGradient ? inputGradient : nil]
+    return [inputGradient]
       + (weightsNeedGradient ? kernel.parameterGradients(terms) : [nil, nil, nil, nil])
   }
 }
@@ -105,26 +104,24 @@ public func perceptron(
     "the target \(comparison.target.shape) is not what a perceptron gives")
   var terms = Tensor<Float>.empty
   var distances: [Double] = []
-  let inputGradient = Tensor<Float>.filled(u.needsGradient ? u.shape : [0]) { du in
+  let inputGradient = Tensor<Float>.filled(wanted: u.needsGradient ? u.shape : nil) { du in
     terms = .filled([kernel.termRows, kernel.parameterCount]) { terms in
       distances = comparison.withKernelTarget { target in
         withPointers(
           u.value, variables.hiddenWeight.value, variables.hiddenBias.value, variables.weight.value,
           variables.bias.value
         ) { value, w1, b1, w2, b2 in
-          kernel.differences(
-            value, (w1, b1, w2, b2), target, inputGradient: u.needsGradient ? du : nil, terms: terms)
+          kernel.differences(value, (w1, b1, w2, b2), target, inputGradient: du, terms: terms)
         }
       }
     }
   }
   let (keptGradient, keptTerms) = (HandOver(inputGradient), HandOver(terms))
-  return comparison.loss(squaredDistances: distances, from: [u] + variables.all) {
-    [needsGradient = u.needsGradient] factors in
+  return comparison.loss(squaredDistances: distances, from: [u] + variables.all) { factors in
     var (inputGradient, terms) = (keptGradient.take(), keptTerms.take())
     terms.scaleSamples(by: factors)
-    if needsGradient { inputGradient.scaleSamples(by: factors) }
-    return [needsGradient ? inputGradient : nil] + kernel.parameterGradients(terms)
+    inputGradient?.scaleSamples(by: factors)
+    return [inputGradient] + kernel.parameterGradients(terms)
   }
 }
 

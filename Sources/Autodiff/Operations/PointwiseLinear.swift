@@ -68,6 +68,7 @@ public func joinBias(weight: Variable, bias: Variable) -> Variable {
       }
     }
   }
+  guard weight.needsGradient || bias.needsGradient else { return Variable(value) }
   return Variable(value, from: [weight, bias]) { gradient in
     let gradient = gradient
     return gradient.start { gradient in

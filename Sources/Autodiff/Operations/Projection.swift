@@ -43,10 +43,10 @@ struct Projection {
   /// - Parameter inputs: the channels of the field that the layer begins with.
   init?(_ variables: PerceptronVariables, behind kernel: SpectralKernel, inputs: Int, skipBias: Tensor<Float>)
   {
+    variables.check(inputs: kernel.outputs)
     (hidden, outputs) = (variables.hiddenWeight.shape[0], variables.weight.shape[0])
     activation = variables.activation
     map = ChannelMap(matrix: variables.hiddenWeight.value)
-    variables.check(inputs: kernel.outputs)
     guard let quarters = kernel.transform.quarters,
       Self.pays(inputs: inputs, width: kernel.outputs, hidden: hidden, modes: quarters.modes)
     else { return nil }
@@ -193,10 +193,11 @@ struct Projection {
     wanted: Wanted
   ) -> Gradients {
     let inputs = fieldWeight.shape[1]
-    var (modes, terms) = (Tensor<Float>.empty, Tensor<Float>.empty)
-    let fieldGradient = Tensor<Float>.filled(wanted.field ? field.shape(channels: inputs) : [0]) { du in
-      modes = .filled(wanted.modes ? [quarters.modes, samples, 2, hidden] : [0]) { modes in
-        terms = .filled([wanted.terms ? samples : 0, termCount(inputs)]) { terms in
+    var (modes, terms) = (Tensor<Float>?.none, Tensor<Float>?.none)
+    let fieldGradient = Tensor<Float>.filled(wanted: wanted.field ? field.shape(channels: inputs) : nil) {
+      du in
+      modes = .filled(wanted: wanted.modes ? [quarters.modes, samples, 2, hidden] : nil) { modes in
+        terms = .filled(wanted: wanted.terms ? [samples, termCount(inputs)] : nil) { terms in
           withPointers(u, fieldWeight, hiddenBias, weight, bias, factors) { u, w, b1, w2, b2, factors in
             let perceptron = kernel(inputs: inputs, w, b1, w2, b2)
             nonisolated(unsafe) let beginning = beginning
@@ -206,9 +207,9 @@ struct Projection {
                   gradients(
                     sample, perceptron, from: beginning, u + sample * inputs * points,
                     factors: factors + sample * factorCount,
-                    field: wanted.field ? du + sample * inputs * points : nil,
-                    modes: wanted.modes ? modes + sample * 2 * hidden : nil,
-                    terms: wanted.terms ? terms + sample * termCount(inputs) : nil, scratch: scratch)
+                    field: du.map { $0 + sample * inputs * points },
+                    modes: modes.map { $0 + sample * 2 * hidden },
+                    terms: terms.map { $0 + sample * termCount(inputs) }, scratch: scratch)
                 }
               }
             }
@@ -216,7 +217,7 @@ struct Projection {
         }
       }
     }
-    return (fieldGradient, modes, terms)
+    return (fieldGradient ?? .empty, modes ?? .empty, terms ?? .empty)
   }
 
   /// The sums of `ck_perceptron_adjoint`.

@@ -49,7 +49,7 @@ struct SpectralKernel {
     outputs = weight[dimensions + 2]
     transform = .cached(
       grid: input.grid,
-      modes: (0..<dimensions).lazy.map { weight[$0] / ($0 < dimensions - 1 ? 2 : 1) })
+      modes: Shape(count: dimensions) { weight[$0] / ($0 < dimensions - 1 ? 2 : 1) })
   }
 
   /// What a thread takes at once: channels of a sample.

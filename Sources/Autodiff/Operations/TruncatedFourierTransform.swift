@@ -93,13 +93,13 @@ public final class TruncatedFourierTransform: Sendable {
   }
 
   /// The transform for a grid from the cache, or a new one; matrices are made once per (grid, modes).
-  public static func cached(grid: Shape, modes: some Collection<Int>) -> TruncatedFourierTransform {
+  public static func cached(grid: Shape, modes: Shape) -> TruncatedFourierTransform {
     // There are few; to look for one takes no memory.
     func find(_ cache: [TruncatedFourierTransform]) -> TruncatedFourierTransform? {
-      cache.first { $0.grid == grid && $0.modes.elementsEqual(modes) }
+      cache.first { $0.grid == grid && $0.modes == modes }
     }
     if let found = cache.withLock({ find($0) }) { return found }
-    let transform = TruncatedFourierTransform(grid: grid, modes: Shape(modes))
+    let transform = TruncatedFourierTransform(grid: grid, modes: modes)
     return cache.withLock { cache in
       // Another thread may have made one meanwhile.
       if let other = find(cache) { return other }
