@@ -204,7 +204,7 @@ struct LinePipeline {
     var stages: [LineStage] = []
     var (places, matrixPlaces) = ([0], [0])
     // The lengths of the axes as the stages go along, and the distances of their positions.
-    var lengths = Shape(count: axes.count) { axes[$0].input.count }
+    var lengths = Shape(axes.lazy.map(\.input.count))
     var layout = source
     for (index, axis) in order.enumerated() {
       let before = lengths

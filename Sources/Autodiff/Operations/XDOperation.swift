@@ -47,11 +47,11 @@ public struct XDGeometry: Sendable, Equatable {
   }
 
   /// The sizes of the K-matrices: powers of two that hold the grid.
-  public var size: Shape { Shape(count: m.count) { m[$0].size } }
+  public var size: Shape { Shape(m.lazy.map(\.size)) }
 
   /// The filters' shape: `[O, I/groups, ...taps]`, and 2 for complex ones.
   public var weightShape: Shape {
-    let real = Shape(count: taps.count + 2) { $0 == 0 ? outputs : $0 == 1 ? groupInputs : taps[$0 - 2].count }
+    let real: Shape = [outputs, groupInputs] + taps.lazy.map(\.count)
     return hasComplexFilter ? real + [2] : real
   }
 
@@ -90,8 +90,7 @@ public struct XDGeometry: Sendable, Equatable {
   /// The filters and the sizes of their spectra L w.
   var filterShape: FilterShape {
     FilterShape(
-      outputs: outputs, groupInputs: groupInputs, taps: Shape(count: taps.count) { taps[$0].count },
-      size: size,
+      outputs: outputs, groupInputs: groupInputs, taps: Shape(taps.lazy.map(\.count)), size: size,
       hasComplexFilter: hasComplexFilter)
   }
 }
