@@ -9,6 +9,10 @@
 // How often a thread looks for what it waits for before it sleeps: about a tenth of a millisecond.
 enum { MOST_LOOKS = 4000, MOST_HELPERS = 255 };
 
+// The calling convention of Swift, and of what a closure holds.
+#define SWIFT __attribute__((swiftcall))
+#define CONTEXT __attribute__((swift_context))
+
 static _Thread_local int is_sharing;
 
 int ck_is_sharing(void) { return is_sharing; }
@@ -76,7 +80,7 @@ static struct helper helpers[MOST_HELPERS];
 static int helper_count;
 static struct {
   int threads, pieces, is_backward;
-  void (*work)(void *, int);
+  SWIFT void (*work)(intptr_t, CONTEXT void *);
   void *context;
 } loop;
 static struct part parts[MOST_HELPERS + 1];
@@ -95,7 +99,7 @@ static void work_as(int thread) {
     for (;;) {
       int piece = atomic_fetch_add_explicit(&parts[owner].taken, 1, memory_order_relaxed);
       if (piece >= count) break;
-      loop.work(loop.context, start + (loop.is_backward ? count - 1 - piece : piece));
+      loop.work(start + (loop.is_backward ? count - 1 - piece : piece), loop.context);
     }
   }
 }
@@ -136,7 +140,20 @@ static int start_helper(void) {
   return 1;
 }
 
-int ck_share(int threads, int pieces, void (*work)(void *context, int piece), void *context) {
+/// Calls work(0), ..., work(pieces - 1) on so many threads, one of which is the calling one, and
+/// returns when all have returned.
+///
+/// Every thread begins with a part of its own, pieces that follow one another, and then helps with what is left of the
+/// others': threads do not always get on equally fast. Loop by loop the parts are gone through forwards and backwards, so
+/// that one begins with what the one before it left in the caches.
+///
+/// Threads are started when they are first needed and stay. One that has nothing to do waits awake for a tenth of a
+/// millisecond before it sleeps: loops follow each other closely, and to wake a thread takes as long as many of them. One
+/// that wakes when all is done is not waited for.
+///
+/// Called from Swift alone, where it is declared: `work` and `context` are a closure that does not escape, as Swift passes
+/// it. Returns 0 and has called nothing where the threads are busy for another caller or cannot be had.
+SWIFT int32_t ck_share(int32_t threads, int32_t pieces, SWIFT void (*work)(intptr_t piece, CONTEXT void *), void *context) {
   if (threads > MOST_HELPERS + 1 || pthread_mutex_trylock(&caller)) return 0;
   while (helper_count < threads - 1) {
     if (!start_helper()) {

@@ -128,12 +128,8 @@ public func parallelMap<Element, Result>(
 /// The threads of `ck_share` wait awake for the next loop for a moment, those of Dispatch have to be woken, which takes as
 /// long as a short loop. They serve one caller at a time; Dispatch serves the others.
 private func share(_ pieces: Int, threads: Int, _ body: (_ piece: Int) -> Void) {
+  if callWithKeptThreads(Int32(threads), Int32(pieces), body) != 0 { return }
   withoutActuallyEscaping(body) { body in
-    var work = SharedWork(body: body)
-    let isDone = withUnsafeMutablePointer(to: &work) { work in
-      ck_share(Int32(threads), Int32(pieces), { SharedWork.call($0!, piece: $1) }, work)
-    }
-    if isDone != 0 { return }
     nonisolated(unsafe) let body = body
     let next = Atomic<Int>(0)
     DispatchQueue.concurrentPerform(iterations: threads) { _ in
@@ -148,11 +144,9 @@ private func share(_ pieces: Int, threads: Int, _ body: (_ piece: Int) -> Void) 
   }
 }
 
-/// A closure where C passes a pointer on.
-private struct SharedWork {
-  let body: (Int) -> Void
-
-  static func call(_ work: UnsafeMutableRawPointer, piece: Int32) {
-    work.assumingMemoryBound(to: SharedWork.self).pointee.body(Int(piece))
-  }
-}
+/// `ck_share`, which takes a closure as Swift passes it.
+///
+/// Everything else that C could call would have to outlive the call as far as Swift knows, and would take memory from the
+/// heap in every loop. The function is not in the header, as Swift imports none of this convention.
+@_silgen_name("ck_share")
+private func callWithKeptThreads(_ threads: Int32, _ pieces: Int32, _ body: (_ piece: Int) -> Void) -> Int32

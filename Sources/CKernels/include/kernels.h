@@ -28,19 +28,6 @@ int ck_is_sharing(void);
 /// Says so to the loops inside.
 void ck_set_sharing(int value);
 
-/// Calls work(context, 0), ..., work(context, pieces - 1) on so many threads, one of which is the calling one, and
-/// returns when all have returned.
-///
-/// Every thread begins with a part of its own, pieces that follow one another, and then helps with what is left of the
-/// others': threads do not always get on equally fast. Loop by loop the parts are gone through forwards and backwards, so
-/// that one begins with what the one before it left in the caches.
-///
-/// Threads are started when they are first needed and stay. One that has nothing to do waits awake for a tenth of a
-/// millisecond before it sleeps: loops follow each other closely, and to wake a thread takes as long as many of them. One
-/// that wakes when all is done is not waited for.
-/// Returns 0 and has called nothing where the threads are busy for another caller or cannot be had.
-int ck_share(int threads, int pieces, void (*work)(void *context, int piece), void *context);
-
 /// Asks the C library to keep large freed blocks instead of returning them to the system.
 ///
 /// Without it every large tensor is a fresh mapping whose pages fault on first use.
