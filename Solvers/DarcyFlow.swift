@@ -58,7 +58,7 @@ public struct DarcyFlow: PhysicalProblem {
   public let tolerance: Double
   /// The iteration gives up after as many steps.
   public let maximumIterations: Int
-  private let systems = IdleWorkers<DarcySystem>()
+  private let systems = IdleObjects<DarcySystem>()
 
   /// The problem on `grid`² vertices.
   ///

@@ -5,12 +5,13 @@ import Tensors
 final class Buffer<Scalar: TensorScalar> {
   let start: UnsafeMutablePointer<Scalar>
   let count: Int
+  private let memory: PooledMemory<Scalar>
 
   /// Zeros.
   init(count: Int) {
     self.count = count
-    start = MemoryPool.take(count * MemoryLayout<Scalar>.stride)
-      .bindMemory(to: Scalar.self, capacity: max(1, count))
+    memory = PooledMemory(count: count)
+    start = memory.start
     start.initialize(repeating: 0, count: count)
   }
 
@@ -18,44 +19,19 @@ final class Buffer<Scalar: TensorScalar> {
     self.init(count: values.count)
     start.update(from: values, count: count)
   }
-
-  deinit { MemoryPool.putBack(start, count * MemoryLayout<Scalar>.stride) }
 }
 
 /// A buffer of numbers in double precision, in which all solvers give their results.
 typealias Workspace = Buffer<Double>
 
-/// Workers that no solve is using.
-///
-/// Where samples come one at a time, as in the generation of datasets, they save making a worker for each: its
-/// memory, and the time in which it is cleared.
-final class IdleWorkers<Worker>: Sendable {
-  /// A worker that is in here or with one solve, never with both: no two threads see it at once.
-  private struct Kept: @unchecked Sendable {
-    let worker: Worker
-  }
-
-  private let workers = Mutex<[Kept]>([])
-
-  /// An idle worker, or a new one.
-  func take(orMake make: () throws -> Worker) rethrows -> Worker {
-    try workers.withLock { $0.popLast() }?.worker ?? make()
-  }
-
-  /// Keeps workers for the next solve.
-  func putBack(_ done: [Worker]) {
-    let kept = done.map { Kept(worker: $0) }
-    workers.withLock { $0 += kept }
-  }
-}
-
 /// Solves sample after sample in parallel, one workspace per worker.
 ///
-/// - Parameter idle: where workers are taken from and put back, if they are to be kept.
+/// - Parameter idle: where workers are taken from and put back, if they are to be kept: where samples come one at a time, as
+///   in the generation of datasets, that saves making a worker for each, its memory and the time in which it is cleared.
 /// - Returns: `[sample, ...outputShape]`.
 /// - Throws: the error of the lowest sample that failed, whatever the number of threads.
 func solveEachSample<Worker>(
-  of inputs: Tensor<Double>, outputShape: Shape, keptIn idle: IdleWorkers<Worker>? = nil,
+  of inputs: Tensor<Double>, outputShape: Shape, keptIn idle: IdleObjects<Worker>? = nil,
   makeWorker: () throws -> Worker,
   solve: (Worker, _ sample: Int, UnsafePointer<Double>, UnsafeMutablePointer<Double>) throws -> Void
 ) throws -> Tensor<Double> {
@@ -63,7 +39,7 @@ func solveEachSample<Worker>(
   let inputStride = inputs.shape.dropFirst().reduce(1, *)
   let outputStride = outputShape.reduce(1, *)
   var workers: [Worker] = []
-  defer { idle?.putBack(workers) }
+  defer { if let idle { for worker in workers { idle.putBack(worker) } } }
   for _ in 0..<max(1, min(samples, Parallelism.threadCount)) {
     workers.append(try idle?.take(orMake: makeWorker) ?? makeWorker())
   }

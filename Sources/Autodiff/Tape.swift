@@ -3,19 +3,17 @@ import Tensors
 /// The record of a computation, from which gradients are found by walking back.
 ///
 /// An array of nodes with integer ids: sorted by construction, without the deep recursion of linked nodes
-/// when it is freed. One tape serves one forward and at most one backward pass, on one thread; the
+/// when it is freed. One tape serves one forward and at most one backward pass at a time, on one thread; the
 /// primitives use all threads inside. Every primitive is a whole block with a hand-written adjoint, so the
-/// bookkeeping (about a microsecond per node) does not count.
+/// bookkeeping (a tenth of a microsecond per node) does not count. A tape that records the same computation again, as
+/// training does, has the memory for that.
 public final class Tape {
-  /// From the gradient of an operation's result to those of its inputs, in order, nil where none is needed.
+  /// From the gradient of an operation's result to those of its inputs, which go to `inputs`.
   ///
-  /// The gradient may be changed in place.
-  public typealias Pullback = (_ gradient: consuming Tensor<Float>) -> [Tensor<Float>?]
-
-  private enum Node {
-    case leaf(Parameter)
-    case operation(inputs: [Int], pullback: Pullback)
-  }
+  /// Both what was saved and the gradient are handed over, and may be changed in place: what takes them must `consume` them.
+  public typealias Pullback<Saved> = (
+    _ saved: consuming Saved, _ gradient: consuming Tensor<Float>, _ inputs: InputGradients
+  ) -> Void
 
   /// True while a model is trained: batch normalisation then uses and gathers the statistics of the batch.
   public let isTraining: Bool
@@ -27,7 +25,20 @@ public final class Tape {
   /// Convolutions then give zeros instead of computing anything.
   public let observer: ((_ weight: Parameter, _ shape: Shape) -> Void)?
 
+  private enum Node {
+    case leaf(Parameter)
+    /// The next one of `operations`, and how many of `inputs` are its own.
+    case operation(inputCount: Int)
+  }
+
   private var nodes: [Node] = []
+  /// The nodes that operations take, −1 for constants, operation by operation.
+  private var inputs: [Int] = []
+  /// The first are those of the nodes, the others are left from an earlier computation.
+  private var operations: [RecordedOperation] = []
+  private var operationCount = 0
+  /// While walking back, those of the nodes.
+  private var gradients: [Tensor<Float>?] = []
   private var leaves: [ObjectIdentifier: Int] = [:]
   /// By the weight whose modes they are.
   private var transposedModes: [ObjectIdentifier: TransposedModes] = [:]
@@ -47,8 +58,8 @@ public final class Tape {
     self.observer = observer
   }
 
-  /// A tape that records nothing: for predictions.
-  public static var inference: Tape { Tape(observer: nil) }
+  /// The tape that records nothing: for predictions, on any thread, as nothing of it ever changes.
+  public nonisolated(unsafe) static let inference = Tape(observer: nil)
 
   /// A tape that records nothing, for finding out which shapes the convolutions of a model meet.
   public static func tracing(_ observer: @escaping (_ weight: Parameter, _ shape: Shape) -> Void) -> Tape {
@@ -70,14 +81,34 @@ public final class Tape {
 
   /// The transposed matrices of a weight's modes, for the way back of one more operation.
   func transposedModes(of weight: Tensor<Float>) -> TransposedModes {
-    let modes = transposedModes[weight.identity] ?? TransposedModes(weight)
+    if let modes = transposedModes[weight.identity] {
+      modes.addUse()
+      return modes
+    }
+    let modes = TransposedModes.of(weight)
     transposedModes[weight.identity] = modes
-    modes.addUse()
     return modes
   }
 
-  func record(_ inputs: [Int], _ pullback: @escaping Pullback) -> Int {
-    nodes.append(.operation(inputs: inputs, pullback: pullback))
+  fileprivate func record<Saved>(
+    _ variables: some Sequence<Variable>, _ saved: Saved, _ pullback: @escaping Pullback<Saved>
+  ) -> Int {
+    let firstInput = inputs.count
+    for variable in variables { inputs.append(variable.node) }
+    nodes.append(.operation(inputCount: inputs.count - firstInput))
+    if operationCount < operations.count,
+      let left = operations[operationCount] as? SavedOperation<Saved>
+    {
+      left.fill(saved, pullback)
+    } else {
+      let new = SavedOperation(saved, pullback)
+      if operationCount < operations.count {
+        operations[operationCount] = new
+      } else {
+        operations.append(new)
+      }
+    }
+    operationCount += 1
     return nodes.count - 1
   }
 
@@ -94,23 +125,95 @@ public final class Tape {
   public func backward(from output: Variable, gradient: Tensor<Float>) {
     precondition(output.tape === self && output.node < nodes.count, "backward needs a variable of this tape")
     precondition(gradient.shape == output.shape, "gradient \(gradient.shape) of a variable \(output.shape)")
-    var gradients = [Tensor<Float>?](repeating: nil, count: nodes.count)
-    gradients[output.node] = gradient
+    for node in nodes.indices { gradients.append(node == output.node ? gradient : nil) }
     while let node = nodes.popLast() {
-      guard let gradient = gradients.removeLast() else { continue }
+      var gradient = gradients.removeLast()
       switch node {
-      case .leaf(let parameter): parameter.accumulate(gradient)
-      case .operation(let inputs, let pullback):
-        // Handed over, so that it is not copied when it is changed in place.
-        let contributions = pullback(consume gradient)
-        precondition(contributions.count == inputs.count, "a pullback must answer every input")
-        for (input, contribution) in zip(inputs, contributions) {
-          if input >= 0, let contribution { add(contribution, to: &gradients[input]) }
+      case .leaf(let parameter): if let gradient { parameter.accumulate(gradient) }
+      case .operation(let inputCount):
+        let range = inputs.count - inputCount..<inputs.count
+        operationCount -= 1
+        if gradient != nil {
+          operations[operationCount].pullBack(&gradient, InputGradients(tape: self, range: range))
+        } else {
+          operations[operationCount].forget()
         }
+        inputs.removeLast(inputCount)
       }
     }
-    leaves = [:]
-    transposedModes = [:]
+    clear()
+  }
+
+  /// Removes what is recorded.
+  public func clear() {
+    for index in 0..<operationCount { operations[index].forget() }
+    operationCount = 0
+    nodes.removeAll(keepingCapacity: true)
+    inputs.removeAll(keepingCapacity: true)
+    leaves.removeAll(keepingCapacity: true)
+    for modes in transposedModes.values { modes.release() }
+    transposedModes.removeAll(keepingCapacity: true)
+  }
+
+  /// The gradients of an operation's inputs, where its adjoint puts them.
+  public struct InputGradients {
+    fileprivate let tape: Tape
+    fileprivate let range: Range<Int>
+
+    /// The number of inputs.
+    public var count: Int { range.count }
+
+    /// Whether the gradient of an input is needed.
+    public func isNeeded(_ input: Int) -> Bool { tape.inputs[range.lowerBound + input] >= 0 }
+
+    /// Whether that of any of these inputs is needed.
+    public func areNeeded(_ inputs: Range<Int>) -> Bool { inputs.contains(where: isNeeded) }
+
+    /// The gradient of an input, or a part of it: adds up.
+    ///
+    /// May be left out, and counts for nothing, where it is not needed.
+    public func add(_ gradient: consuming Tensor<Float>?, to input: Int) {
+      let node = tape.inputs[range.lowerBound + input]
+      if node >= 0, let gradient { Autodiff.add(gradient, to: &tape.gradients[node]) }
+    }
+  }
+}
+
+/// The way back of an operation, on a tape.
+private class RecordedOperation {
+  /// Takes the gradient of the result.
+  func pullBack(_ gradient: inout Tensor<Float>?, _ inputs: Tape.InputGradients) {}
+
+  /// Lets go of what was saved.
+  func forget() {}
+}
+
+private final class SavedOperation<Saved>: RecordedOperation {
+  private var saved: Saved?
+  private var pullback: Tape.Pullback<Saved>?
+
+  init(_ saved: Saved, _ pullback: @escaping Tape.Pullback<Saved>) {
+    self.saved = saved
+    self.pullback = pullback
+  }
+
+  func fill(_ saved: Saved, _ pullback: @escaping Tape.Pullback<Saved>) {
+    self.saved = saved
+    self.pullback = pullback
+  }
+
+  override func pullBack(_ gradient: inout Tensor<Float>?, _ inputs: Tape.InputGradients) {
+    // Nobody else holds them then, so that they can be changed in place.
+    guard let saved = saved.take(), let gradient = gradient.take(), let pullback else {
+      preconditionFailure("an operation goes back once")
+    }
+    self.pullback = nil
+    pullback(consume saved, consume gradient, inputs)
+  }
+
+  override func forget() {
+    saved = nil
+    pullback = nil
   }
 }
 
@@ -134,42 +237,63 @@ public struct Variable {
     node = -1
   }
 
-  init(_ value: Tensor<Float>, tape: Tape, node: Int) {
+  /// The same value as a constant.
+  var withoutGradient: Variable { Variable(value) }
+
+  fileprivate init(_ value: Tensor<Float>, tape: Tape, node: Int) {
     self.value = value
     self.tape = tape
     self.node = node
   }
 
-  /// The result of an operation on `inputs`; `pullback` is its adjoint.
+  /// The result of an operation on one variable.
+  public init<Saved>(
+    _ value: Tensor<Float>, from input: Variable, saving saved: Saved,
+    pullback: @escaping Tape.Pullback<Saved>
+  ) {
+    self.init(value, from: CollectionOfOne(input), saving: saved, pullback: pullback)
+  }
+
+  /// The result of an operation on `inputs`; `pullback` is its adjoint, which gets what it needs as `saved`.
   ///
-  /// A constant, and `pullback` dropped, when no input needs a gradient.
-  public init(_ value: Tensor<Float>, from inputs: [Variable], pullback: @escaping Tape.Pullback) {
+  /// A constant, and both dropped, when no input needs a gradient. What is saved must not hold variables, which hold
+  /// the tape. A closure that captures nothing takes no memory.
+  public init<Saved>(
+    _ value: Tensor<Float>, from inputs: some Sequence<Variable>, saving saved: Saved,
+    pullback: @escaping Tape.Pullback<Saved>
+  ) {
     self.value = value
-    let tape = inputs.lazy.compactMap(\.tape).first
-    precondition(
-      inputs.allSatisfy { $0.tape == nil || $0.tape === tape }, "the inputs belong to different tapes")
+    var tape: Tape?
+    for input in inputs where input.node >= 0 {
+      precondition(tape == nil || input.tape === tape, "the inputs belong to different tapes")
+      tape = input.tape
+    }
     self.tape = tape
-    node = tape?.record(inputs.map(\.node), pullback) ?? -1
+    node = tape?.record(inputs, saved, pullback) ?? -1
   }
 }
 
-/// What a pullback, which is called once, takes for itself: nobody else holds it then, so that it can be changed in
-/// place.
-final class HandOver<Value> {
-  private var value: Value?
+/// A few variables: what an operation depends on, without memory from the heap.
+struct VariableList: Sequence, IteratorProtocol {
+  private let variables: InlineArray<5, Variable?>
+  private var position = 0
 
-  init(_ value: Value) { self.value = value }
+  init(
+    _ first: Variable, _ second: Variable, _ third: Variable, _ fourth: Variable? = nil,
+    _ fifth: Variable? = nil
+  ) {
+    variables = [first, second, third, fourth, fifth]
+  }
 
-  /// The value, once.
-  func take() -> Value {
-    defer { value = nil }
-    guard let value else { preconditionFailure("a pullback is called once") }
-    return value
+  mutating func next() -> Variable? {
+    guard position < variables.count else { return nil }
+    defer { position += 1 }
+    return variables[position]
   }
 }
 
 /// The axes of a batch of fields.
-struct FieldShape {
+struct FieldShape: Equatable {
   let samples: Int
   let channels: Int
   let grid: Shape
@@ -193,9 +317,7 @@ struct FieldShape {
 
 /// Scratch memory of one thread inside one kernel call, aligned like a tensor.
 func withScratch<Result>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Result) -> Result {
-  let raw = MemoryPool.take(4 * count)
-  defer { MemoryPool.putBack(raw, 4 * count) }
-  return body(raw.bindMemory(to: Float.self, capacity: max(1, count)))
+  MemoryPool.withMemory(of: Float.self, count, body)
 }
 
 /// The sum over the first axis, in order: per-sample gradients of shared weights.

@@ -140,8 +140,8 @@ static int start_helper(void) {
   return 1;
 }
 
-/// Calls work(0), ..., work(pieces - 1) on so many threads, one of which is the calling one, and
-/// returns when all have returned.
+/// Calls work(0), ..., work(pieces - 1) on so many threads, one of which is the calling one, and returns when all have
+/// returned.
 ///
 /// Every thread begins with a part of its own, pieces that follow one another, and then helps with what is left of the
 /// others': threads do not always get on equally fast. Loop by loop the parts are gone through forwards and backwards, so
@@ -151,9 +151,10 @@ static int start_helper(void) {
 /// millisecond before it sleeps: loops follow each other closely, and to wake a thread takes as long as many of them. One
 /// that wakes when all is done is not waited for.
 ///
-/// Called from Swift alone, where it is declared: `work` and `context` are a closure that does not escape, as Swift passes
-/// it. Returns 0 and has called nothing where the threads are busy for another caller or cannot be had.
-SWIFT int32_t ck_share(int32_t threads, int32_t pieces, SWIFT void (*work)(intptr_t piece, CONTEXT void *), void *context) {
+/// Called from Swift alone, where it is declared: `work` and `context` are a closure that does not escape, as Swift
+/// passes it. Returns 0 and has called nothing where the threads are busy for another caller or cannot be had.
+SWIFT int32_t ck_share(int32_t threads, int32_t pieces, SWIFT void (*work)(intptr_t piece, CONTEXT void *),
+                       void *context) {
   if (threads > MOST_HELPERS + 1 || pthread_mutex_trylock(&caller)) return 0;
   while (helper_count < threads - 1) {
     if (!start_helper()) {

@@ -52,16 +52,15 @@ public struct CosineTransform: Sendable {
       return
     }
     let (rows, columns) = (shape[0], shape[1])
-    let turned = TensorStorage<Double>([rows * columns])
-    let folded = TensorStorage<Double>([(max(rows, columns) + 1) * max(rows, columns)])
-    withExtendedLifetime((turned, folded)) {
-      matrices[0].transformColumns(input, count: columns, output, folded: folded.start)
-      transpose(output, rows: rows, columns: columns, turned.start)
-      // Along the rows, which are columns now.
-      let result = TensorStorage<Double>([rows * columns])
-      withExtendedLifetime(result) {
-        matrices[1].transformColumns(turned.start, count: rows, result.start, folded: folded.start)
-        transpose(result.start, rows: columns, columns: rows, output)
+    MemoryPool.withMemory(of: Double.self, rows * columns) { turned in
+      MemoryPool.withMemory(of: Double.self, (max(rows, columns) + 1) * max(rows, columns)) { folded in
+        matrices[0].transformColumns(input, count: columns, output, folded: folded)
+        transpose(output, rows: rows, columns: columns, turned)
+        // Along the rows, which are columns now.
+        MemoryPool.withMemory(of: Double.self, rows * columns) { result in
+          matrices[1].transformColumns(turned, count: rows, result, folded: folded)
+          transpose(result, rows: columns, columns: rows, output)
+        }
       }
     }
   }

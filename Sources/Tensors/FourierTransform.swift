@@ -205,9 +205,9 @@ public struct FourierPlanKey: Hashable, Sendable {
     _ body: (UnsafeMutablePointer<Scalar>, UnsafeMutablePointer<Scalar>) -> Result
   ) -> Result {
     let arrays = row ?? batch
-    let input = TensorStorage<Scalar>([arrays * inputCount])
-    let output = TensorStorage<Scalar>([arrays * outputCount])
-    return withExtendedLifetime((input, output)) { body(input.start, output.start) }
+    return MemoryPool.withMemory(of: Scalar.self, arrays * inputCount) { input in
+      MemoryPool.withMemory(of: Scalar.self, arrays * outputCount) { output in body(input, output) }
+    }
   }
 }
 

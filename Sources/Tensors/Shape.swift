@@ -20,6 +20,22 @@ public struct Shape: Sendable, Hashable {
     axisCount = count
   }
 
+  /// The shape of one axis.
+  @inlinable
+  public init(_ length: Int) { self.init(lengths: [length, 0, 0, 0, 0, 0, 0, 0], count: 1) }
+
+  /// The shape of two axes: as a literal, but without memory from the heap in every place.
+  @inlinable
+  public init(_ first: Int, _ second: Int) {
+    self.init(lengths: [first, second, 0, 0, 0, 0, 0, 0], count: 2)
+  }
+
+  /// The shape of four axes.
+  @inlinable
+  public init(_ first: Int, _ second: Int, _ third: Int, _ fourth: Int) {
+    self.init(lengths: [first, second, third, fourth, 0, 0, 0, 0], count: 4)
+  }
+
   /// The shape with these lengths, of which there may be `longest`.
   @inlinable @inline(__always)
   public init(_ lengths: some Collection<Int>) {
@@ -93,6 +109,14 @@ public struct Shape: Sendable, Hashable {
     precondition(axisCount < Self.longest, "a shape with too many axes")
     lengths[count] = length
     axisCount += 1
+  }
+
+  /// Whether these are the lengths: for conditions, in which the array of a literal shape would come from the heap.
+  @inlinable
+  public func matches<let axes: Int>(_ lengths: InlineArray<axes, Int>) -> Bool {
+    guard count == axes else { return false }
+    for axis in 0..<axes where self.lengths[axis] != lengths[axis] { return false }
+    return true
   }
 
   /// Equal lengths, as many of them.

@@ -9,10 +9,10 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
   /// The length of every axis, slowest first.
   @inlinable public var shape: Shape { storage.shape }
 
-  @usableFromInline var storage: TensorStorage<Scalar>
+  @usableFromInline var storage: TensorStorage
 
   /// The number of elements: the product of the axes' lengths.
-  public var count: Int { storage.count }
+  @inlinable public var count: Int { storage.count }
 
   /// The same for tensors that share storage.
   package var identity: ObjectIdentifier { ObjectIdentifier(storage.owner ?? storage) }
@@ -20,7 +20,18 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
   /// The number of axes.
   public var rank: Int { shape.count }
 
-  private init(storage: TensorStorage<Scalar>) { self.storage = storage }
+  private init(storage: TensorStorage) { self.storage = storage }
+
+  /// A tensor whose memory is not initialised.
+  @usableFromInline
+  init(uninitialized shape: Shape) {
+    let count = shape.elementCount
+    storage = MemoryPool.take(count * MemoryLayout<Scalar>.stride, shape: shape, count: count)
+    storage.start.bindMemory(to: Scalar.self, capacity: max(1, count))
+  }
+
+  /// The first element.
+  @inlinable var start: UnsafeMutablePointer<Scalar> { storage.start.assumingMemoryBound(to: Scalar.self) }
 
   /// A tensor whose elements `body` sets, all of them: the memory it gets is not initialised.
   @inlinable
@@ -28,8 +39,8 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
     shape: Shape, initializingWith body: (UnsafeMutableBufferPointer<Scalar>) throws -> Void
   ) rethrows {
     precondition(shape.allSatisfy { $0 >= 0 }, "negative length in shape \(shape)")
-    storage = TensorStorage(shape)
-    try body(UnsafeMutableBufferPointer(start: storage.start, count: storage.count))
+    self.init(uninitialized: shape)
+    try body(UnsafeMutableBufferPointer(start: start, count: count))
   }
 
   /// A tensor with every element equal to `value`.
@@ -72,8 +83,8 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
   public func withUnsafeBuffer<Result>(
     _ body: (UnsafeBufferPointer<Scalar>) throws -> Result
   ) rethrows -> Result {
-    let storage = storage
-    return try body(UnsafeBufferPointer(start: storage.start, count: storage.count))
+    defer { withExtendedLifetime(self) {} }
+    return try body(UnsafeBufferPointer(start: start, count: count))
   }
 
   /// Calls `body` with the elements in row-major order, which it may change.
@@ -81,9 +92,17 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
   public mutating func withUnsafeMutableBuffer<Result>(
     _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> Result
   ) rethrows -> Result {
-    if !isKnownUniquelyReferenced(&storage) || storage.isShared { storage = TensorStorage(copying: storage) }
-    let storage = storage
-    return try body(UnsafeMutableBufferPointer(start: storage.start, count: storage.count))
+    makeOwn()
+    return try body(UnsafeMutableBufferPointer(start: start, count: count))
+  }
+
+  /// Copies the elements if others see them.
+  @usableFromInline
+  mutating func makeOwn() {
+    if TensorStorage.mayBeWritten(&storage) { return }
+    let copy = Tensor(uninitialized: shape)
+    copy.start.update(from: start, count: count)
+    self = copy
   }
 
   /// The same elements under another shape of the same count; shares storage.
@@ -168,45 +187,5 @@ public func withPointers<each Scalar: TensorScalar, Result>(
 ) rethrows -> Result {
   // Every storage is kept alive while `body` runs.
   defer { repeat withExtendedLifetime(each tensors) {} }
-  return try body(repeat UnsafePointer((each tensors).storage.start))
-}
-
-/// The shape of a tensor and its memory: from the pool, aligned for SIMD and FFTW, put back with the last reference.
-///
-/// Sendable because `Tensor` writes only to storage that it owns alone.
-@usableFromInline
-final class TensorStorage<Scalar: TensorScalar>: @unchecked Sendable {
-  @usableFromInline let shape: Shape
-  @usableFromInline let start: UnsafeMutablePointer<Scalar>
-  @usableFromInline let count: Int
-  /// Whose memory this is, if it is not its own: that of a tensor with another shape.
-  private(set) var owner: TensorStorage?
-
-  @usableFromInline
-  init(_ shape: Shape) {
-    self.shape = shape
-    count = shape.elementCount
-    start = MemoryPool.take(count * MemoryLayout<Scalar>.stride)
-      .bindMemory(to: Scalar.self, capacity: max(1, count))
-  }
-
-  /// The same memory under another shape.
-  init(_ other: TensorStorage, as shape: Shape) {
-    self.shape = shape
-    (start, count) = (other.start, other.count)
-    owner = other.owner ?? other
-  }
-
-  @usableFromInline
-  convenience init(copying other: TensorStorage) {
-    self.init(other.shape)
-    start.update(from: other.start, count: other.count)
-  }
-
-  /// Whether the memory belongs to another storage that others hold, too.
-  @usableFromInline var isShared: Bool { owner != nil && !isKnownUniquelyReferenced(&owner) }
-
-  deinit {
-    if owner == nil { MemoryPool.putBack(start, count * MemoryLayout<Scalar>.stride) }
-  }
+  return try body(repeat UnsafePointer((each tensors).start))
 }

@@ -12,6 +12,10 @@ public struct LearnedOperator: TangentOperator {
   private final class FixedModel: @unchecked Sendable {
     let module: any Module
 
+    /// With the memory of computations that are done.
+    let passes = IdleObjects<ForwardPass>()
+    let lists = IdleObjects<[ForwardPass]>()
+
     init(_ module: any Module) {
       // Gradients are wanted with respect to inputs only: nothing is spent on those of the weights.
       for parameter in module.parameters { parameter.isTrainable = false }
@@ -20,20 +24,35 @@ public struct LearnedOperator: TangentOperator {
   }
 
   /// A computation of the model whose way back is still to come.
-  private struct ForwardPass {
-    let tape = Tape(training: false)
-    let input: Parameter
-    let output: Variable
+  private final class ForwardPass {
+    private let tape = Tape(training: false)
+    private let input = Parameter(Tensor(shape: [0]))
+    private var result: Variable?
 
-    init(of learned: LearnedOperator, from inputs: Tensor<Double>) {
-      input = Parameter(Tensor<Float>(converting: inputs))
-      output = learned.output(tape(input), on: tape)
+    /// The outputs for some inputs.
+    func begin(_ learned: LearnedOperator, _ inputs: Tensor<Double>) -> Tensor<Float> {
+      input.value = Tensor<Float>(converting: inputs)
+      let output = learned.output(tape(input), on: tape)
+      result = output
+      return output.value
     }
 
     /// The gradient of Σ cotangent · output with respect to the input.
     func gradient(_ cotangents: Tensor<Double>) -> Tensor<Float> {
-      tape.backward(from: output, gradient: Tensor<Float>(converting: cotangents))
-      return input.gradient ?? Tensor(shape: input.value.shape)
+      guard let output = result.take() else {
+        preconditionFailure("there is no computation to go back through")
+      }
+      if output.needsGradient {
+        tape.backward(from: output, gradient: Tensor<Float>(converting: cotangents))
+      }
+      return input.gradient.take() ?? Tensor(shape: input.value.shape)
+    }
+
+    /// Lets go of the computation.
+    func clear() {
+      tape.clear()
+      result = nil
+      input.value = Tensor(shape: [0])
     }
   }
 
@@ -104,19 +123,34 @@ public struct LearnedOperator: TangentOperator {
     var products = Tensor<Double>(shape: inputs.shape)
     for batch in batches(of: inputs) {
       let parts = parts(of: batch)
-      let passes = parallelMap(parts) { ForwardPass(of: self, from: inputs[first: $0]) }
-      for (part, pass) in zip(parts, passes) {
-        solutions.withUnsafeMutableBuffer { write(pass.output.value, into: $0, at: part, of: shape) }
-      }
-      let weights = try cotangents(solutions[first: batch], batch)
-      precondition(
-        weights.shape == [batch.count] + shape.dropFirst(), "cotangents \(weights.shape) of outputs \(shape)")
-      let gradients = parallelMap(Array(zip(parts, passes))) { part, pass in
-        let start = part.lowerBound - batch.lowerBound
-        return pass.gradient(weights[first: start..<start + part.count])
-      }
-      for (part, gradient) in zip(parts, gradients) {
-        products.withUnsafeMutableBuffer { write(gradient, into: $0, at: part, of: inputs.shape) }
+      try model.lists.withArray { passes in
+        for _ in parts.indices { passes.append(model.passes.take { ForwardPass() }) }
+        defer {
+          for pass in passes {
+            pass.clear()
+            model.passes.putBack(pass)
+          }
+        }
+        nonisolated(unsafe) let taken = passes
+        solutions.withUnsafeMutableBuffer { solutions in
+          nonisolated(unsafe) let solutions = solutions
+          parallelForEach(parts.count) { index, _ in
+            let outputs = taken[index].begin(self, inputs[first: parts[index]])
+            write(outputs, into: solutions, at: parts[index], of: shape)
+          }
+        }
+        let weights = try cotangents(solutions[first: batch], batch)
+        precondition(
+          weights.shape == [batch.count] + shape.dropFirst(),
+          "cotangents \(weights.shape) of outputs \(shape)")
+        products.withUnsafeMutableBuffer { products in
+          nonisolated(unsafe) let products = products
+          parallelForEach(parts.count) { index, _ in
+            let start = parts[index].lowerBound - batch.lowerBound
+            let gradient = taken[index].gradient(weights[first: start..<start + parts[index].count])
+            write(gradient, into: products, at: parts[index], of: inputs.shape)
+          }
+        }
       }
     }
     return (solutions, products)
@@ -162,20 +196,29 @@ public struct LearnedOperator: TangentOperator {
     return [inputs.shape[0], configuration.outputChannels] + grid
   }
 
-  private func batches(of inputs: Tensor<Double>) -> [Range<Int>] {
-    stride(from: 0, to: inputs.shape[0], by: Self.largestBatch).map {
-      $0..<min(inputs.shape[0], $0 + Self.largestBatch)
+  /// Ranges of one length, but for the last, that cover another one.
+  private struct Parts: RandomAccessCollection {
+    let whole: Range<Int>
+    let length: Int
+
+    var startIndex: Int { 0 }
+    var endIndex: Int { (whole.count + length - 1) / length }
+    subscript(position: Int) -> Range<Int> {
+      let start = whole.lowerBound + position * length
+      return start..<Swift.min(whole.upperBound, start + length)
     }
+  }
+
+  private func batches(of inputs: Tensor<Double>) -> Parts {
+    Parts(whole: 0..<inputs.shape[0], length: Self.largestBatch)
   }
 
   /// What threads take through the whole model on their own; all of the batch where there are more threads than
   /// samples, which then share out the work of every layer.
-  private func parts(of batch: Range<Int>) -> [Range<Int>] {
+  private func parts(of batch: Range<Int>) -> Parts {
     let share = batch.count / Parallelism.threadCount
     let size = share == 0 ? batch.count : min(Self.largestPart, share)
-    return stride(from: batch.lowerBound, to: batch.upperBound, by: max(1, size)).map {
-      $0..<min(batch.upperBound, $0 + size)
-    }
+    return Parts(whole: batch, length: max(1, size))
   }
 
   /// Widens a part of a batch into its place.

@@ -89,7 +89,7 @@ public struct SymmetricDifference: Sendable {
 
   private func scaled(_ fields: Tensor<Float>, by factors: [Double]) -> Tensor<Float> {
     var result = fields
-    result.scaleSamples(by: factors.map { Float($0) })
+    result.scaleSamples(by: Tensor(converting: Tensor<Double>(shape: [factors.count], scalars: factors)))
     return result
   }
 }

@@ -31,6 +31,12 @@ public final class Trainer {
   private var groups: [ParameterGroup]
   /// The moving averages of the parameters, in their order.
   private var averages: [Tensor<Float>]?
+  /// Those of the history.
+  private var errorsToChooseBy: [Double] = []
+  private let tape = Tape()
+  /// Parameters that are no weights, and their values before the current step.
+  private let statistics: [Parameter]
+  private var statisticsBefore: [Tensor<Float>] = []
 
   /// A new run with fresh weights, or with those of another one.
   public init(
@@ -46,6 +52,7 @@ public final class Trainer {
     initialWeights?.apply(to: named)
     names = named.map(\.name)
     parameters = named.map(\.parameter)
+    statistics = parameters.filter { !$0.isTrainable }
     groups = ParameterGroup.groups(of: self.model, configuration)
     averages = configuration.averagingDecay.map { [parameters] _ in parameters.map(\.value) }
   }
@@ -64,6 +71,7 @@ public final class Trainer {
     try checkpoint.load(into: model)
     position = checkpoint.position
     history = checkpoint.history
+    errorsToChooseBy = history.map(\.errorToChooseBy)
     if averages != nil {
       averages = try Checkpoint.ordered(
         checkpoint.averages, like: zip(names, parameters).map { ($0, $1.value.shape) }, path: checkpoint.path)
@@ -104,9 +112,6 @@ public final class Trainer {
     let best = errors.indices.min { errors[$0] < errors[$1] } ?? 0
     return errors.count - 1 - best >= patience
   }
-
-  /// What schedules and the end of the training may depend on: never the test samples.
-  private var errorsToChooseBy: [Double] { history.map { $0.validationError ?? $0.trainingError } }
 
   /// Trains from where the run stands to its last epoch.
   ///
@@ -158,6 +163,7 @@ public final class Trainer {
         learningRate: configuration.optimizer.learningRate * scheduleFactor(batch: steps - 1, of: steps),
         seconds: position.seconds)
       history.append(report)
+      errorsToChooseBy.append(report.errorToChooseBy)
       position.epoch += 1
       (position.batch, position.errorSum, position.seconds) = (0, 0, 0)
       try afterEpoch(report)
@@ -185,14 +191,14 @@ public final class Trainer {
     while true {
       let start = ContinuousClock.now
       guard let batch = try rest.next() else { return }
-      let errors = try step(batch, of: total)
-      position.errorSum += errors.reduce(0, +)
+      let errorSum = try step(batch, of: total)
+      position.errorSum += errorSum
       position.batch += 1
       position.seconds += (ContinuousClock.now - start) / .seconds(1)
       try progress(
         BatchReport(
           epoch: position.epoch + 1, batch: position.batch, batchCount: total,
-          error: errors.reduce(0, +) / Double(errors.count)))
+          error: errorSum / Double(batch.sampleCount)))
     }
   }
 
@@ -201,53 +207,58 @@ public final class Trainer {
     of source: any TrainingSource, order: ArraySlice<Int>, direction: Int? = nil
   ) -> ReadAhead<TrainingData> {
     let length = configuration.batchSize
+    let lists = IdleObjects<[Int]>()
     return ReadAhead(count: batchCount(samples: order.count)) { [inputScaling] batch in
-      let first = order.startIndex + batch * length
-      let samples = Array(order[first..<min(order.endIndex, first + length)])
-      let data = try source.read(samples)
-      try Self.checkValues(data, samples)
-      let tangents = try direction.map { try source.readTangents(samples, direction: $0) }
-      if let tangents {
-        try Self.checkValues(
-          TrainingData(inputs: tangents.directions, targets: tangents.products), samples,
-          prefix: "derivative's ")
+      try lists.withArray { samples in
+        let first = order.startIndex + batch * length
+        samples.append(contentsOf: order[first..<min(order.endIndex, first + length)])
+        let data = try source.read(samples)
+        try Self.checkValues(data, samples)
+        let tangents = try direction.map { try source.readTangents(samples, direction: $0) }
+        if let tangents {
+          try Self.checkValues(
+            TrainingData(inputs: tangents.directions, targets: tangents.products), samples,
+            prefix: "derivative's ")
+        }
+        return TrainingData(
+          inputs: inputScaling?.encode(data.inputs) ?? data.inputs, targets: data.targets,
+          tangents: tangents.map { [$0] } ?? [])
       }
-      return TrainingData(
-        inputs: inputScaling?.encode(data.inputs) ?? data.inputs, targets: data.targets,
-        tangents: tangents.map { [$0] } ?? [])
     }
   }
 
-  /// One step; the errors of the batch's samples before it.
-  private func step(_ batch: TrainingData, of batches: Int) throws -> [Double] {
+  /// One step; the sum of the errors of the batch's samples before it.
+  private func step(_ batch: TrainingData, of batches: Int) throws -> Double {
     // Running statistics change with every forward pass; a batch that fails must not change them.
-    let statistics = parameters.filter { !$0.isTrainable }.map { ($0, $0.value) }
+    for parameter in statistics { statisticsBefore.append(parameter.value) }
+    defer { statisticsBefore.removeAll(keepingCapacity: true) }
     do {
-      let errors = try addGradients(batch.inputs, batch.targets, batch.tangents.first)
+      let errorSum = try addGradients(batch.inputs, batch.targets, batch.tangents.first)
       try clipGradient()
       let factor = scheduleFactor(batch: position.batch, of: batches)
       for index in groups.indices {
         groups[index].step(epoch: position.epoch, learningRateFactor: factor)
       }
       average(step: position.epoch * batches + position.batch)
-      return errors
+      return errorSum
     } catch {
-      for (parameter, value) in statistics { parameter.value = value }
+      for (parameter, value) in zip(statistics, statisticsBefore) { parameter.value = value }
       for parameter in parameters { parameter.gradient = nil }
       throw error
     }
   }
 
-  /// Finds the gradient of a batch's loss, part by part; the errors of its samples.
+  /// Finds the gradient of a batch's loss, part by part; the sum of the errors of its samples.
   private func addGradients(
     _ inputs: Tensor<Float>, _ targets: Tensor<Float>, _ tangents: TangentPairs?
-  ) throws -> [Double] {
+  ) throws -> Double {
+    defer { tape.clear() }
     let samples = inputs.shape[0]
     let length = min(samples, configuration.microBatchSize ?? samples)
-    return try stride(from: 0, to: samples, by: length).flatMap { first in
+    var errorSum = 0.0
+    for first in stride(from: 0, to: samples, by: length) {
       let part = first..<min(samples, first + length)
       let isWhole = part.count == samples
-      let tape = Tape()
       let partInputs = isWhole ? inputs : inputs[first: part]
       let comparison = FieldComparison(
         target: isWhole ? targets : targets[first: part], kind: configuration.loss,
@@ -267,15 +278,16 @@ public final class Trainer {
       // The mean of the batch is that of the parts' means, by their numbers of samples.
       let share = configuration.lossReduction == .mean ? Float(part.count) / Float(samples) : 1
       tape.backward(from: total, gradient: Tensor(shape: total.shape, repeating: share))
-      return loss.samples
+      errorSum += loss.errors.withUnsafeBuffer { $0.reduce(0, +) }
     }
+    return errorSum
   }
 
   /// Shortens the gradient to the longest that it may be: PyTorch's `clip_grad_norm_`.
   private func clipGradient() throws {
-    let gradients = parameters.compactMap { $0.isTrainable ? $0.gradient : nil }
-    let norm = gradients.reduce(0.0) { sum, gradient in
-      sum + gradient.withUnsafeBuffer { Float.dot($0.count, $0.baseAddress!, $0.baseAddress!) }
+    let norm = parameters.reduce(0.0) { sum, parameter in
+      guard parameter.isTrainable, let gradient = parameter.gradient else { return sum }
+      return sum + gradient.withUnsafeBuffer { Float.dot($0.count, $0.baseAddress!, $0.baseAddress!) }
     }.squareRoot()
     guard norm.isFinite else {
       throw TrainingError.divergedGradient(epoch: position.epoch + 1, batch: position.batch + 1)
@@ -366,25 +378,28 @@ public final class Trainer {
 
   /// A NaN among the data, or a target that vanishes, would only show as a loss that is not finite.
   private static func checkValues(_ data: TrainingData, _ numbers: [Int], prefix: String = "") throws {
-    for (word, fields) in [("input", data.inputs), ("target", data.targets)] {
-      let name = prefix + word
-      let squares = sampleSquares(fields)
-      if let sample = squares.firstIndex(where: { !$0.isFinite }) {
-        throw TrainingError.invalidData(
-          "the \(name) of sample \(numbers[sample]) holds NaN or infinite numbers")
-      }
-      if word == "target", let sample = squares.firstIndex(of: 0) {
-        throw TrainingError.invalidData(
-          "the target of sample \(numbers[sample]) is 0 everywhere: it has no relative error; leave the sample out"
-        )
-      }
+    func problem(_ name: String, of sample: Int) -> TrainingError {
+      .invalidData("the \(prefix)\(name) of sample \(numbers[sample]) holds NaN or infinite numbers")
+    }
+    if let sample = firstSample(data.inputs, where: { !$0.isFinite }) { throw problem("input", of: sample) }
+    if let sample = firstSample(data.targets, where: { !$0.isFinite }) { throw problem("target", of: sample) }
+    if let sample = firstSample(data.targets, where: { $0 == 0 }) {
+      throw TrainingError.invalidData(
+        "the target of sample \(numbers[sample]) is 0 everywhere: it has no relative error; leave the sample out"
+      )
     }
   }
 
-  private static func sampleSquares(_ fields: Tensor<Float>) -> [Double] {
-    let count = fields.count / max(1, fields.shape[0])
+  /// The first sample the sum of whose squares is as `condition` says.
+  private static func firstSample(_ fields: Tensor<Float>, where condition: (Double) -> Bool) -> Int? {
+    let (samples, count) = (fields.shape[0], fields.count / max(1, fields.shape[0]))
     return withPointers(fields) { start in
-      (0..<fields.shape[0]).map { Float.dot(count, start + $0 * count, start + $0 * count) }
+      (0..<samples).first { condition(Float.dot(count, start + $0 * count, start + $0 * count)) }
     }
   }
+}
+
+extension EpochReport {
+  /// What schedules and the end of the training may depend on: never the test samples.
+  fileprivate var errorToChooseBy: Double { validationError ?? trainingError }
 }

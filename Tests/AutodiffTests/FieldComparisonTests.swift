@@ -56,7 +56,7 @@ import Testing
     if result.total.needsGradient {
       tape.backward(from: result.total, gradient: Tensor(shape: [1], repeating: 0.7))
     }
-    return (result.samples, [result.total.value] + parameters.map(\.gradient))
+    return (result.errors.scalars, [result.total.value] + parameters.map(\.gradient))
   }
 
   private func expectEqual(

@@ -58,10 +58,12 @@ import Testing
     let result = loss(Variable(prediction), kind)
     // Some hundred single-precision products in a sum.
     #expect(abs(Double(result.total.value[0]) / sum - 1) < 1e-5)
-    for sample in 0..<3 { #expect(abs(result.samples[sample] / ratio(sample, 0..<2, false) - 1) < 1e-5) }
+    for sample in 0..<3 {
+      #expect(abs(result.errors.scalars[sample] / ratio(sample, 0..<2, false) - 1) < 1e-5)
+    }
     let mean = loss(Variable(prediction), kind, .mean)
     #expect(abs(3 * Double(mean.total.value[0]) / sum - 1) < 1e-5)
-    #expect(mean.samples == result.samples)
+    #expect(mean.errors.scalars == result.errors.scalars)
   }
 
   @Test(arguments: FieldLossKind.allCases, [LossReduction.sum, .mean])

@@ -12,7 +12,8 @@ import Testing
 
   /// The identity with an adjoint that is wrong.
   private func wrong(_ u: Variable, _ mistake: Mistake) -> Variable {
-    Variable(u.value, from: [u]) { gradient in
+    Variable(u.value, from: [u], saving: mistake) { mistake, gradient, inputs in
+      let mistake = mistake
       var gradient = gradient
       gradient.withUnsafeMutableBuffer { gradient in
         switch mistake {
@@ -22,7 +23,7 @@ import Testing
         case .nothing: break
         }
       }
-      return [gradient]
+      inputs.add(gradient, to: 0)
     }
   }
 

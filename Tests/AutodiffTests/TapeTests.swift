@@ -31,6 +31,33 @@ import Testing
     #expect(free.gradient == weights)
   }
 
+  /// What an operation saved, and the gradient of its result, are its own when it goes back: changed without copies.
+  @Test func whatGoesBackIsHandedOver() {
+    func place(_ tensor: Tensor<Float>) -> UnsafeRawPointer {
+      tensor.withUnsafeBuffer { UnsafeRawPointer($0.baseAddress!) }
+    }
+    var copies: [Bool] = []
+    func watched(_ u: Variable) -> Variable {
+      Variable(u.value, from: u, saving: (1, Tensor<Float>(shape: [2, 3, 4], repeating: 1))) {
+        saved, gradient, inputs in
+        var (_, mine) = saved
+        var result = consume gradient
+        let places = (place(mine), place(result))
+        mine.withUnsafeMutableBuffer { $0[0] = 2 }
+        result.withUnsafeMutableBuffer { $0[0] += 0 }
+        copies.append(places != (place(mine), place(result)))
+        inputs.add(result, to: 0)
+      }
+    }
+    let parameter = Parameter(randomTensor([2, 3, 4], sample: 1))
+    let tape = Tape()
+    for _ in 0..<2 {
+      tape.backward(
+        from: innerProduct(watched(watched(tape(parameter))), randomTensor([2, 3, 4], sample: 2)))
+    }
+    #expect(copies == [false, false, false, false])
+  }
+
   /// A linked graph of this length overflows the stack when it is freed.
   @Test func longRecordingsAreFreedWithoutRecursion() {
     let parameter = Parameter(randomTensor([1], sample: 1))
@@ -47,13 +74,13 @@ import Testing
     let u = Parameter(randomTensor([2, 2, 16], sample: 1))
     func wrong(_ variable: Variable, _ spoil: @escaping (inout Tensor<Float>) -> Void) -> Variable {
       let right = activation(variable, .gelu)
-      return Variable(right.value, from: [variable]) { gradient in
+      return Variable(right.value, from: [variable], saving: ()) { _, gradient, inputs in
         let inner = Parameter(u.value)
         let tape = Tape()
         tape.backward(from: innerProduct(activation(tape(inner), .gelu), gradient))
         var result = inner.gradient!
         spoil(&result)
-        return [result]
+        inputs.add(result, to: 0)
       }
     }
     let right = gradientDisagreements([u]) { wrong($0(u)) { _ in } }

@@ -195,12 +195,13 @@ struct XDCase: CustomTestStringConvertible, Sendable {
     for index in 2..<parameters.count - 1 {
       let errors = gradientDisagreements(parameters, step: 3e-3) { tape in
         var inputs = parameters.map { tape($0) }
-        inputs[index] = Variable(inputs[index].value, from: [inputs[index]]) { gradient in
+        inputs[index] = Variable(inputs[index].value, from: [inputs[index]], saving: ()) {
+          _, gradient, inputs in
           var gradient = gradient
           gradient.withUnsafeMutableBuffer {
             for i in stride(from: 1, to: $0.count, by: 2) { $0[i].negate() }
           }
-          return [gradient]
+          inputs.add(gradient, to: 0)
         }
         return problem.operation(inputs)
       }

@@ -25,14 +25,15 @@ import Testing
     return try JSONDecoder().decode([String: Counts].self, from: data)
   }
 
-  @Test func steadyStepsTakeNoLargeBlocks() throws {
+  @Test func steadyStepsTakeNothingFromTheHeap() throws {
     let counts = try counts(["--serial"])
     #expect(counts.count == 9)
     for (name, count) in counts {
-      #expect(count.large == 0, "\(name): \(count.large) blocks of 4 kB or more in every step")
-      // The small ones are references, closures and lists: a dozen or two for every operation, however large the fields;
-      // about 900 where there are most.
-      #expect(count.blocks > 0 && count.blocks < 1500, "\(name): \(count.blocks) blocks in every step")
+      // The next batch is read beside the step: once in a few steps the two may meet as they never did before.
+      #expect(count.large < 1, "\(name): \(count.large) blocks of 4 kB or more in every step")
+      // A draw is more than a solve: it keeps lists of misfits and of what was accepted, some twenty.
+      let most: Double = name == "inversion-draw" ? 40 : 1
+      #expect(count.blocks < most, "\(name): \(count.blocks) blocks in every step")
     }
   }
 

@@ -13,7 +13,9 @@ func expectLossOfOutput(_ configuration: ModelConfiguration, grid: Shape) {
     let (model, tape) = (configuration.makeModel(seed: 1), Tape())
     let result = loss(model, tape)
     tape.backward(from: result.total)
-    return [result.total.value, Tensor(converting: Tensor<Double>(shape: [3], scalars: result.samples))]
+    return [
+      result.total.value, Tensor(converting: Tensor<Double>(shape: [3], scalars: result.errors.scalars)),
+    ]
       + model.parameters.compactMap(\.gradient)
   }
   let joined = run { $0.loss(u, comparedWith: comparison, on: $1) }

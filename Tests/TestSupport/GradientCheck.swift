@@ -60,11 +60,12 @@ public func randomTensor(_ shape: Shape, sample: Int) -> Tensor<Float> {
 /// ⟨u, weights⟩ as a variable of one element.
 public func innerProduct(_ u: Variable, _ weights: Tensor<Float>) -> Variable {
   let sum = withPointers(u.value, weights) { Float.dot(weights.count, $0, $1) }
-  return Variable(Tensor(shape: [1], repeating: Float(sum)), from: [u]) { gradient in
+  return Variable(Tensor(shape: [1], repeating: Float(sum)), from: [u], saving: weights) {
+    weights, gradient, inputs in
     var result = weights
     let factor = gradient[0]
     result.withUnsafeMutableBuffer { Float.scale($0.count, factor, $0.baseAddress!) }
-    return [result]
+    inputs.add(result, to: 0)
   }
 }
 

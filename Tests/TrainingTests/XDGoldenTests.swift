@@ -80,7 +80,7 @@ import Training
     // Single precision through two layers with batch normalisation.
     #expect(relativeError(first.output, try tensor("output")) < 1e-5)
     let expected = Double(try tensor("loss").scalars[0])
-    #expect(abs(first.loss.samples.reduce(0, +) - expected) < 1e-5 * expected)
+    #expect(abs(first.loss.errors.scalars.reduce(0, +) - expected) < 1e-5 * expected)
     for (name, parameter) in trained {
       let (gradient, reference) = (try #require(parameter.gradient), try tensor("gradients/\(name)"))
       let size = reference.scalars.reduce(0) { $0 + Double($1 * $1) }.squareRoot()
@@ -97,7 +97,7 @@ import Training
     for step in 0..<10 {
       for parameter in trained.map(\.parameter) { parameter.gradient = nil }
       let current = loss()
-      let value = current.loss.samples.reduce(0, +)
+      let value = current.loss.errors.scalars.reduce(0, +)
       // Adam's first steps have the size of the rate whatever that of the gradient, rounded as it may be.
       #expect(abs(value - Double(losses[step])) < 1e-5 * value, "step \(step)")
       current.tape.backward(from: current.loss.total)

@@ -54,9 +54,10 @@ public func activation(_ u: Variable, _ kind: Activation) -> Variable {
     let start = values.baseAddress!
     parallelFor(values.count, grain: 16_384) { kind.apply($0.count, bias: 0, start + $0.lowerBound) }
   }
-  return Variable(result, from: [u]) { [z = u.value] (gradient: consuming Tensor<Float>) in
-    var gradient = gradient
-    gradient.withUnsafeMutableBuffer { gradient in
+  return Variable(result, from: u, saving: (kind, u.value)) { saved, gradient, inputs in
+    let (kind, z) = saved
+    var result = consume gradient
+    result.withUnsafeMutableBuffer { gradient in
       let gradient = gradient
       z.start { z in
         parallelFor(gradient.count, grain: 16_384) {
@@ -64,6 +65,6 @@ public func activation(_ u: Variable, _ kind: Activation) -> Variable {
         }
       }
     }
-    return [gradient]
+    inputs.add(result, to: 0)
   }
 }

@@ -7,11 +7,13 @@ public func add(_ u: Variable, _ v: Variable, weight: Float = 1) -> Variable {
   sum.withUnsafeMutableBuffer { sum in
     v.value.start { Float.axpy(sum.count, weight, $0, sum.baseAddress!) }
   }
-  return Variable(sum, from: [u, v]) { gradient in
-    let gradient = gradient
-    guard weight != 1 else { return [gradient, gradient] }
+  return Variable(sum, from: [u, v], saving: weight) { weight, gradient, inputs in
+    let (weight, gradient) = (weight, gradient)
+    inputs.add(gradient, to: 0)
     var scaled = gradient
-    scaled.withUnsafeMutableBuffer { Float.scale($0.count, weight, $0.baseAddress!) }
-    return [gradient, scaled]
+    if weight != 1 {
+      scaled.withUnsafeMutableBuffer { Float.scale($0.count, weight, $0.baseAddress!) }
+    }
+    inputs.add(scaled, to: 1)
   }
 }

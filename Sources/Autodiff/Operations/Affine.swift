@@ -8,7 +8,8 @@ public func affine(_ u: Variable, scale: Tensor<Float>, shift: Tensor<Float>) ->
   let input = FieldShape(u.shape)
   precondition(
     scale.shape == shift.shape
-      && (scale.shape == [input.channels] || scale.shape == [input.channels] + input.grid),
+      && (scale.shape.matches([input.channels])
+        || scale.shape.first == input.channels && scale.shape.dropFirst() == input.grid),
     "constants of shape \(scale.shape) for fields of shape \(u.shape)")
   let isPointwise = scale.rank > 1
   let (points, sampleCount) = (input.points, input.sampleCount)
@@ -28,8 +29,10 @@ public func affine(_ u: Variable, scale: Tensor<Float>, shift: Tensor<Float>) ->
       }
     }
   }
-  return Variable(value, from: [u]) { (gradient: consuming Tensor<Float>) in
-    var result = gradient
+  return Variable(value, from: u, saving: (input, scale)) { saved, gradient, inputs in
+    let (input, scale) = saved
+    let (isPointwise, points, sampleCount) = (scale.rank > 1, input.points, input.sampleCount)
+    var result = consume gradient
     result.withUnsafeMutableBuffer { gradient in
       let gradient = gradient.baseAddress!
       scale.start { a in
@@ -46,6 +49,6 @@ public func affine(_ u: Variable, scale: Tensor<Float>, shift: Tensor<Float>) ->
         }
       }
     }
-    return [result]
+    inputs.add(result, to: 0)
   }
 }

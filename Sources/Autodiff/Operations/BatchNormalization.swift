@@ -32,37 +32,47 @@ public func batchNormalization(
     input: FieldShape(u.shape), epsilon: Double(epsilon), activation: activation)
   let channels = kernel.input.channels
   precondition(
-    scale.shape == [channels] && shift.shape == [channels] && running.mean.value.shape == [channels],
+    scale.shape.matches([channels]) && shift.shape.matches([channels])
+      && running.mean.value.shape.matches([channels]),
     "batch normalisation of \(scale.shape[0]) channels applied to \(channels)")
-  let statistics: [(mean: Double, variance: Double)]
+  let statistics: ChannelPairs
   if isTraining {
     statistics = kernel.statistics(u.value)
     running.move(towards: statistics, count: kernel.count)
   } else {
-    statistics = zip(running.mean.value.scalars, running.variance.value.scalars).map {
-      (Double($0), Double($1))
+    statistics = withPointers(running.mean.value, running.variance.value) { mean, variance in
+      ChannelPairs(count: channels) { (Double(mean[$0]), Double(variance[$0])) }
     }
   }
   let value = kernel.forward(u.value, scale.value, shift.value, statistics)
-  return Variable(value, from: [u, scale, shift]) {
-    [u = u.value, scale = scale.value, shift = shift.value] gradient in
-    kernel.adjoint(gradient, u, scale, shift, statistics, isTraining: isTraining)
+  let saved = (kernel, u.value, scale.value, shift.value, statistics, isTraining)
+  return Variable(value, from: VariableList(u, scale, shift), saving: saved) { saved, gradient, inputs in
+    let (kernel, u, scale, shift, statistics, isTraining) = saved
+    let gradients = kernel.adjoint(
+      consume gradient, u, scale, shift, statistics, isTraining: isTraining)
+    inputs.add(gradients.u, to: 0)
+    inputs.add(gradients.scale, to: 1)
+    inputs.add(gradients.shift, to: 2)
   }
 }
 
 extension RunningStatistics {
-  fileprivate func move(towards statistics: [(mean: Double, variance: Double)], count: Int) {
+  fileprivate func move(towards statistics: ChannelPairs, count: Int) {
     let unbiased = Float(Double(count) / Double(max(1, count - 1)))
     mean.value.withUnsafeMutableBuffer { mean in
       variance.value.withUnsafeMutableBuffer { variance in
-        for (channel, batch) in statistics.enumerated() {
-          mean[channel] += momentum * (Float(batch.mean) - mean[channel])
-          variance[channel] += momentum * (Float(batch.variance) * unbiased - variance[channel])
+        for channel in statistics.indices {
+          let batch = statistics[channel]
+          mean[channel] += momentum * (Float(batch.0) - mean[channel])
+          variance[channel] += momentum * (Float(batch.1) * unbiased - variance[channel])
         }
       }
     }
   }
 }
+
+/// Two numbers for every channel: mean and variance, or sums of gradients.
+private typealias ChannelPairs = PooledList<(Double, Double)>
 
 private struct BatchNormalizationKernel {
   let input: FieldShape
@@ -78,7 +88,7 @@ private struct BatchNormalizationKernel {
   }
 
   /// Mean and variance of every channel from its sums, in double precision, in one pass.
-  func statistics(_ u: Tensor<Float>) -> [(mean: Double, variance: Double)] {
+  func statistics(_ u: Tensor<Float>) -> ChannelPairs {
     perChannel { channel in
       u.start { u in
         var (sum, squares) = (0.0, 0.0)
@@ -102,7 +112,7 @@ private struct BatchNormalizationKernel {
 
   func forward(
     _ u: Tensor<Float>, _ scale: Tensor<Float>, _ shift: Tensor<Float>,
-    _ statistics: [(mean: Double, variance: Double)]
+    _ statistics: ChannelPairs
   ) -> Tensor<Float> {
     withPointers(u, scale, shift) { u, scale, shift in
       Tensor<Float>.filled(input.shape(channels: input.channels)) { y in
@@ -123,10 +133,10 @@ private struct BatchNormalizationKernel {
   /// du = scale/√(variance + ε) (dy − mean(dy) − x̂ mean(dy x̂)).
   func adjoint(
     _ gradient: consuming Tensor<Float>, _ u: Tensor<Float>, _ scale: Tensor<Float>,
-    _ shift: Tensor<Float>, _ statistics: [(mean: Double, variance: Double)], isTraining: Bool
-  ) -> [Tensor<Float>?] {
+    _ shift: Tensor<Float>, _ statistics: ChannelPairs, isTraining: Bool
+  ) -> (u: Tensor<Float>, scale: Tensor<Float>, shift: Tensor<Float>) {
     var result = gradient
-    let sums: [(scale: Double, shift: Double)] = result.withUnsafeMutableBuffer { gradient in
+    let sums: ChannelPairs = result.withUnsafeMutableBuffer { gradient in
       let gradient = gradient.baseAddress!
       return withPointers(u, scale, shift) { u, scale, shift in
         perChannel { channel in
@@ -152,10 +162,13 @@ private struct BatchNormalizationKernel {
         }
       }
     }
-    return [
-      result, Tensor(shape: [input.channels], scalars: sums.map { Float($0.scale) }),
-      Tensor(shape: [input.channels], scalars: sums.map { Float($0.shift) }),
-    ]
+    let ofScale = Tensor<Float>.filled(Shape(input.channels)) { result in
+      for channel in sums.indices { result[channel] = Float(sums[channel].0) }
+    }
+    let ofShift = Tensor<Float>.filled(Shape(input.channels)) { result in
+      for channel in sums.indices { result[channel] = Float(sums[channel].1) }
+    }
+    return (result, ofScale, ofShift)
   }
 
   /// The gradient of a channel's value before the activation, in place.
@@ -173,14 +186,14 @@ private struct BatchNormalizationKernel {
   }
 
   /// One result per channel, computed in parallel.
-  private func perChannel(_ body: (Int) -> (Double, Double)) -> [(Double, Double)] {
-    var results = [(Double, Double)](repeating: (0, 0), count: input.channels)
-    results.withUnsafeMutableBufferPointer { results in
-      nonisolated(unsafe) let results = results
+  private func perChannel(_ body: (Int) -> (Double, Double)) -> ChannelPairs {
+    let pairs = Tensor<Double>.filled(Shape(input.channels, 2)) { pairs in
       parallelFor(input.channels) { range in
-        for channel in range { results[channel] = body(channel) }
+        for channel in range { (pairs[2 * channel], pairs[2 * channel + 1]) = body(channel) }
       }
     }
-    return results
+    return pairs.start { pairs in
+      ChannelPairs(count: input.channels) { (pairs[2 * $0], pairs[2 * $0 + 1]) }
+    }
   }
 }

@@ -7,36 +7,35 @@ import Tensors
 public func channelScaling(_ u: Variable, scale: Variable) -> Variable {
   let input = FieldShape(u.shape)
   precondition(scale.shape == [input.channels], "\(scale.shape) numbers for \(input.channels) channels")
-  let scaled = { (field: Tensor<Float>, scale: Tensor<Float>) in
-    withPointers(field, scale) { field, scale in
-      Tensor<Float>.filled(input.shape(channels: input.channels)) { result in
-        parallelFor(input.samples) { samples in
-          for row in samples.lowerBound * input.channels..<samples.upperBound * input.channels {
-            let start = row * input.points
-            ck_affine_f32(input.points, scale[row % input.channels], 0, field + start, result + start)
-          }
+  let value = scaled(u.value, scale.value)
+  return Variable(value, from: [u, scale], saving: (u.value, scale.value)) { saved, gradient, inputs in
+    let ((u, scale), gradient) = (saved, gradient)
+    let input = FieldShape(u.shape)
+    if inputs.isNeeded(0) { inputs.add(scaled(gradient, scale), to: 0) }
+    guard inputs.isNeeded(1) else { return }
+    let sums = withPointers(u, gradient) { u, dy in
+      Tensor<Float>.filled([input.channels]) { sums in
+        for channel in 0..<input.channels {
+          let starts = stride(
+            from: channel * input.points, to: input.samples * input.sampleCount, by: input.sampleCount)
+          sums[channel] = Float(starts.reduce(0.0) { $0 + Float.dot(input.points, u + $1, dy + $1) })
         }
       }
     }
+    inputs.add(sums, to: 1)
   }
-  return Variable(scaled(u.value, scale.value), from: [u, scale]) {
-    [
-      u = u.value, scale = scale.value, uNeedsGradient = u.needsGradient,
-      scaleNeedsGradient = scale.needsGradient
-    ] gradient in
-    let gradient = gradient
-    var sums: Tensor<Float>?
-    if scaleNeedsGradient {
-      sums = withPointers(u, gradient) { u, dy in
-        Tensor(
-          shape: [input.channels],
-          scalars: (0..<input.channels).map { channel in
-            let starts = stride(
-              from: channel * input.points, to: input.samples * input.sampleCount, by: input.sampleCount)
-            return Float(starts.reduce(0.0) { $0 + Float.dot(input.points, u + $1, dy + $1) })
-          })
+}
+
+private func scaled(_ field: Tensor<Float>, _ scale: Tensor<Float>) -> Tensor<Float> {
+  let shape = FieldShape(field.shape)
+  return withPointers(field, scale) { field, scale in
+    .filled(shape.shape(channels: shape.channels)) { result in
+      parallelFor(shape.samples) { samples in
+        for row in samples.lowerBound * shape.channels..<samples.upperBound * shape.channels {
+          let start = row * shape.points
+          ck_affine_f32(shape.points, scale[row % shape.channels], 0, field + start, result + start)
+        }
       }
     }
-    return [uNeedsGradient ? scaled(gradient, scale) : nil, sums]
   }
 }

@@ -1,7 +1,7 @@
 import Tensors
 
 /// One channel of one of several variables.
-public struct ChannelPlace: Sendable, Equatable {
+public struct ChannelPlace: Sendable, Equatable, BitwiseCopyable {
   /// The number of the variable.
   public let source: Int
   /// The number of the channel in it.
@@ -19,62 +19,75 @@ public struct ChannelPlace: Sendable, Equatable {
 /// Every source is `[sample, C, ...grid]`, with the same samples and grid; the field `[sample, places.count, ...grid]`.
 public struct ChannelSelection {
   /// Whose channels are taken.
-  public let sources: [Variable]
-  /// The field's channels in order.
-  public let places: [ChannelPlace]
+  let sources: ChannelSources
+  /// The field's channels in order; nil where they are all of one variable, as they are.
+  private let places: PooledList<ChannelPlace>?
   /// The shape of the field.
   public let shape: Shape
-  /// Whether these are all channels of one variable, as they are.
-  private let isWhole: Bool
 
   /// The channels of the sources at these places.
   public init(_ sources: [Variable], _ places: [ChannelPlace]) {
+    self.init(sources, count: places.count) { places[$0] }
+  }
+
+  /// The channels of the sources at `count` places.
+  package init(_ sources: [Variable], count: Int, _ place: (_ position: Int) -> ChannelPlace) {
     precondition(!sources.isEmpty, "channels of no field")
-    let first = FieldShape(sources[0].shape)
+    self.init(ChannelSources(first: sources[0], all: sources), PooledList(count: count, place))
+  }
+
+  /// Some channels of one variable.
+  public init(_ u: Variable, channels: Range<Int>) {
+    self.init(
+      ChannelSources(first: u),
+      PooledList(count: channels.count) { ChannelPlace(source: 0, channel: channels.lowerBound + $0) })
+  }
+
+  private init(_ sources: ChannelSources, _ places: PooledList<ChannelPlace>) {
+    let first = FieldShape(sources.first.shape)
     precondition(
       sources.allSatisfy { $0.shape == first.shape(channels: FieldShape($0.shape).channels) },
       "channels of fields of shapes \(sources.map(\.shape))")
     precondition(
-      places.allSatisfy {
-        sources.indices.contains($0.source) && 0..<sources[$0.source].shape[1] ~= $0.channel
+      places.indices.allSatisfy {
+        let place = places[$0]
+        return 0..<sources.count ~= place.source && 0..<sources[place.source].shape[1] ~= place.channel
       },
       "channels that fields of shapes \(sources.map(\.shape)) do not have")
     self.sources = sources
     self.places = places
     shape = first.shape(channels: places.count)
-    isWhole = false
   }
 
   /// All channels of one variable.
   public init(_ u: Variable) {
-    sources = [u]
-    places = (0..<u.shape[1]).map { ChannelPlace(source: 0, channel: $0) }
+    sources = ChannelSources(first: u)
+    places = nil
     shape = u.shape
-    isWhole = true
   }
 
   /// The field, with channels `[c, ...grid]` behind its own that are the same for all samples.
   func field(with constants: Tensor<Float>? = nil) -> Tensor<Float> {
-    if isWhole && constants == nil { return sources[0].value }
+    if places == nil && constants == nil { return sources.first.value }
     let own = FieldShape(shape)
     let (points, constantCount) = (own.points, constants?.count ?? 0)
     let stride = own.sampleCount + constantCount
     return (constants ?? .empty).start { constants in
       Tensor<Float>.filled(own.shape(channels: stride / points)) { field in
         // The constants after the channels, as if they were one.
-        let rows = places.count + 1
+        let rows = own.channels + 1
         parallelFor(own.samples * rows) { range in
           for index in range {
             let (sample, row) = (index / rows, index % rows)
             let target = field + sample * stride + row * points
-            guard row < places.count else {
+            guard row < own.channels else {
               target.update(from: constants, count: constantCount)
               continue
             }
-            let source = sources[places[row].source].value
+            let place = places?[row] ?? ChannelPlace(source: 0, channel: row)
+            let source = sources[place.source].value
             source.start {
-              target.update(
-                from: $0 + (sample * source.shape[1] + places[row].channel) * points, count: points)
+              target.update(from: $0 + (sample * source.shape[1] + place.channel) * points, count: points)
             }
           }
         }
@@ -85,47 +98,69 @@ public struct ChannelSelection {
   /// The way back to the sources.
   var wayBack: ChannelReturn {
     ChannelReturn(
-      places: places, isWhole: isWhole,
-      sources: sources.map { ChannelReturn.Source(shape: $0.shape, needsGradient: $0.needsGradient) })
+      places: places, channels: shape[1],
+      sources: PooledList(count: sources.count) {
+        ChannelReturn.Source(channels: sources[$0].shape[1], needsGradient: sources[$0].needsGradient)
+      })
   }
+}
+
+/// One variable or several.
+struct ChannelSources: RandomAccessCollection {
+  let first: Variable
+  /// Empty where there is one.
+  var all: [Variable] = []
+
+  var startIndex: Int { 0 }
+  var endIndex: Int { Swift.max(1, all.count) }
+  subscript(position: Int) -> Variable { all.isEmpty ? first : all[position] }
 }
 
 /// The adjoint of a `ChannelSelection`: apart from it, as who walks back must not hold variables, which hold the tape.
 struct ChannelReturn {
-  struct Source {
-    let shape: Shape
+  struct Source: BitwiseCopyable {
+    let channels: Int
     let needsGradient: Bool
   }
 
-  let places: [ChannelPlace]
-  /// Whether these are all channels of one source, as they are.
-  let isWhole: Bool
-  let sources: [Source]
+  /// Nil where they are all channels of one source, as they are.
+  let places: PooledList<ChannelPlace>?
+  /// The number of the field's channels.
+  let channels: Int
+  let sources: PooledList<Source>
+
+  private func place(_ position: Int) -> ChannelPlace {
+    places?[position] ?? ChannelPlace(source: 0, channel: position)
+  }
 
   /// The field's channels from the first to the last one whose source needs a gradient.
   var variableChannels: Range<Int> {
-    let isVariable = { (place: ChannelPlace) in sources[place.source].needsGradient }
-    guard let first = places.firstIndex(where: isVariable), let last = places.lastIndex(where: isVariable)
+    let isVariable = { position in sources[place(position).source].needsGradient }
+    guard let first = (0..<channels).first(where: isVariable),
+      let last = (0..<channels).last(where: isVariable)
     else { return 0..<0 }
     return first..<last + 1
   }
 
-  /// The gradients of the sources that need one and are used, from that of the field's channels in a range.
-  func gradients(from gradient: Tensor<Float>, of range: Range<Int>) -> [Tensor<Float>?] {
-    if isWhole && range.count == places.count { return [gradient] }
-    return sources.indices.map { index in
-      guard sources[index].needsGradient, places[range].contains(where: { $0.source == index }) else {
-        return nil
-      }
-      let source = FieldShape(sources[index].shape)
-      return gradient.start { gradient in
-        Tensor<Float>.filled(sources[index].shape) { result in
+  /// Adds the gradients of the sources that need one and are used, from that of the field's channels in a range, to
+  /// those of an operation's first inputs.
+  func addGradients(
+    from gradient: consuming Tensor<Float>, of range: Range<Int>, to inputs: Tape.InputGradients
+  ) {
+    let gradient = gradient
+    if places == nil && range.count == channels { return inputs.add(gradient, to: 0) }
+    for index in sources.indices where sources[index].needsGradient {
+      guard range.contains(where: { place($0).source == index }) else { continue }
+      let shape = FieldShape(gradient.shape)
+      let source = FieldShape(shape.shape(channels: sources[index].channels))
+      let ofSource = gradient.start { gradient in
+        Tensor<Float>.filled(shape.shape(channels: source.channels)) { result in
           parallelFor(source.samples * source.channels) { rows in
             for row in rows {
               let (sample, target) = (row / source.channels, result + row * source.points)
-              let place = ChannelPlace(source: index, channel: row % source.channels)
+              let own = ChannelPlace(source: index, channel: row % source.channels)
               var isEmpty = true
-              for position in range where places[position] == place {
+              for position in range where place(position) == own {
                 let term = gradient + (sample * range.count + position - range.lowerBound) * source.points
                 if isEmpty {
                   target.update(from: term, count: source.points)
@@ -139,14 +174,17 @@ struct ChannelReturn {
           }
         }
       }
+      inputs.add(ofSource, to: index)
     }
   }
 }
 
 /// The field that is made of these channels.
 public func selectChannels(_ selection: ChannelSelection) -> Variable {
-  Variable(selection.field(), from: selection.sources) { [wayBack = selection.wayBack] gradient in
-    wayBack.gradients(from: gradient, of: wayBack.places.indices)
+  Variable(selection.field(), from: selection.sources, saving: selection.wayBack) {
+    wayBack, gradient, inputs in
+    let wayBack = wayBack
+    wayBack.addGradients(from: consume gradient, of: 0..<wayBack.channels, to: inputs)
   }
 }
 

@@ -1,4 +1,5 @@
 import CKernels
+import Synchronization
 import Tensors
 
 /// What a convolution is but for its weights, axis by axis of the grid.
@@ -105,30 +106,62 @@ public func convolution(
   _ u: Variable, weight: Variable, bias: Variable?, _ geometry: ConvolutionGeometry,
   method: ConvolutionMethod = .fastest
 ) -> Variable {
-  let kernel = ConvolutionKernel(geometry, input: FieldShape(u.shape), weight: weight.shape)
-  let fourier = FourierConvolution(geometry, input: kernel.input, outputs: kernel.outputs)
-  let inputs = [u, weight] + (bias.map { [$0] } ?? [])
-  let hasBias = bias != nil
-  func biasGradient(_ gradient: Tensor<Float>) -> [Tensor<Float>?] {
-    hasBias ? [channelSums(gradient, FieldShape(gradient.shape))] : []
-  }
+  let plan = ConvolutionPlan.cached(geometry, input: FieldShape(u.shape), weight: weight.shape)
+  let (kernel, fourier) = (plan.kernel, plan.fourier)
+  // What stands in for a bias that is missing needs no gradient.
+  let inputs = VariableList(u, weight, bias ?? weight.withoutGradient)
   guard method == .fourier || method == .fastest && fourier.isFaster else {
     let value = kernel.forward(u.value, weight.value, bias: bias?.value)
-    return Variable(value, from: inputs) {
-      [u = u.value, weight = weight.value, needsInput = u.needsGradient] gradient in
-      let gradient = gradient
-      return [
-        needsInput ? kernel.adjoint(gradient, weight) : nil, kernel.weightGradient(gradient, u),
-      ] + biasGradient(gradient)
+    return Variable(value, from: inputs, saving: (kernel, u.value, weight.value)) { saved, gradient, inputs in
+      let ((kernel, u, weight), gradient) = (saved, gradient)
+      if inputs.isNeeded(0) { inputs.add(kernel.adjoint(gradient, weight), to: 0) }
+      if inputs.isNeeded(1) { inputs.add(kernel.weightGradient(gradient, u), to: 1) }
+      if inputs.isNeeded(2) { inputs.add(channelSums(gradient, FieldShape(gradient.shape)), to: 2) }
     }
   }
   let (value, spectrum) = fourier.forward(u.value, weight.value, bias: bias?.value)
-  let kept = HandOver(spectrum)
-  return Variable(value, from: inputs) { [weight = weight.value, needsInput = u.needsGradient] gradient in
-    let gradient = gradient
-    let gradients = fourier.adjoint(gradient, weight, spectrum: kept, ofInput: needsInput)
-    return [gradients.u, gradients.weight] + biasGradient(gradient)
+  let saved = (fourier: fourier, weight: weight.value, spectrum: spectrum)
+  return Variable(value, from: inputs, saving: saved) { saved, gradient, inputs in
+    let (fourier, weight, spectrum) = saved
+    let gradient = consume gradient
+    let gradients = fourier.adjoint(
+      gradient, weight, spectrum: consume spectrum, ofInput: inputs.isNeeded(0))
+    inputs.add(gradients.u, to: 0)
+    inputs.add(gradients.weight, to: 1)
+    if inputs.isNeeded(2) { inputs.add(channelSums(gradient, FieldShape(gradient.shape)), to: 2) }
   }
+}
+
+/// What convolutions of one geometry and one shape have in common: lists of places and factors, made once.
+private struct ConvolutionPlan: Sendable {
+  let kernel: ConvolutionKernel
+  let fourier: FourierConvolution
+  private let weight: Shape
+
+  private init(_ geometry: ConvolutionGeometry, input: FieldShape, weight: Shape) {
+    kernel = ConvolutionKernel(geometry, input: input, weight: weight)
+    fourier = FourierConvolution(geometry, input: input, outputs: kernel.outputs)
+    self.weight = weight
+  }
+
+  /// The plan from the cache, which has the last ones, or a new one.
+  static func cached(
+    _ geometry: ConvolutionGeometry, input: FieldShape, weight: Shape
+  ) -> ConvolutionPlan {
+    let found = cache.withLock { plans in
+      plans.first { $0.kernel.input == input && $0.weight == weight && $0.kernel.geometry == geometry }
+    }
+    if let found { return found }
+    let plan = ConvolutionPlan(geometry, input: input, weight: weight)
+    cache.withLock { plans in
+      if plans.count == mostPlans { plans.removeFirst() }
+      plans.append(plan)
+    }
+    return plan
+  }
+
+  private static let mostPlans = 64
+  private static let cache = Mutex<[ConvolutionPlan]>([])
 }
 
 /// The sums over samples and points, sample by sample in order.
@@ -144,12 +177,14 @@ func channelSums(_ field: Tensor<Float>, _ shape: FieldShape) -> Tensor<Float> {
 }
 
 /// Both directions of a convolution by matrix products, for one batch.
-struct ConvolutionKernel {
+struct ConvolutionKernel: Sendable {
   let geometry: ConvolutionGeometry
   let input: FieldShape
   let outputs: Int
   let outputGrid: Shape
   let margins: Margins
+  /// All products, tap by tap.
+  private var runs: [Run]
 
   private var axes: Int { geometry.kernel.count }
   private var lastKernel: Int { geometry.kernel[axes - 1] }
@@ -162,7 +197,7 @@ struct ConvolutionKernel {
   private var columns: Int { outputGrid[axes - 1] }
   private var outputPoints: Int { outputGrid.elementCount }
   private var leadingTaps: Int { geometry.kernel.dropLast().reduce(1, *) }
-  private var weightShape: Shape { [outputs, groupInputs] + geometry.kernel }
+  private var weightShape: Shape { Shape(outputs, groupInputs) + geometry.kernel }
 
   init(_ geometry: ConvolutionGeometry, input: FieldShape, weight: Shape) {
     if let problem = geometry.problem(grid: input.grid) { preconditionFailure(problem) }
@@ -175,10 +210,12 @@ struct ConvolutionKernel {
     outputs = weight[0]
     outputGrid = geometry.outputGrid(input.grid)
     margins = Margins(grid: input.grid, padding: geometry.padding, mode: geometry.paddingMode)
+    runs = []
+    runs = makeRuns()
   }
 
   /// One matrix product: a tap of the leading axes with a run of outputs that lie next to each other.
-  private struct Run {
+  private struct Run: Sendable {
     let tap: Int
     /// The first row of windows, and the first output.
     let row: Int
@@ -187,8 +224,7 @@ struct ConvolutionKernel {
     let count: Int
   }
 
-  /// All products, tap by tap.
-  private var runs: [Run] {
+  private func makeRuns() -> [Run] {
     guard axes > 1 else { return [Run(tap: 0, row: 0, output: 0, count: columns)] }
     let (lead, padded) = (axes - 1, margins.outer)
     // With stride 1 the outputs along the innermost leading axis are one run, otherwise every row is.
@@ -305,30 +341,24 @@ struct ConvolutionKernel {
   }
 
   func forward(_ u: Tensor<Float>, _ weight: Tensor<Float>, bias: Tensor<Float>?) -> Tensor<Float> {
-    precondition(bias.map { $0.shape == [outputs] } ?? true, "a bias for \(outputs) channels")
-    let (runs, packed, zeros) = (runs, packed(weight), Tensor<Float>(shape: [outputs]))
+    precondition(bias.map { $0.shape.matches([outputs]) } ?? true, "a bias for \(outputs) channels")
+    let (packed, zeros) = (packed(weight), Tensor<Float>(shape: Shape(outputs)))
+    let shape = Shape(input.samples, outputs) + outputGrid
     return withPointers(u, packed, bias ?? zeros) { u, weight, bias in
-      .filled([input.samples, outputs] + outputGrid) { result in
-        parallelFor(input.samples) { range in
-          withScratch(scratchCount) { windows in
-            for (sample, group) in range.flatMap({ sample in (0..<geometry.groups).map { (sample, $0) } }) {
-              copyWindows(
-                u + (sample * input.channels + group * groupInputs) * input.points, to: windows,
-                padded: windows + windowCount)
-              let target = result + (sample * outputs + group * groupOutputs) * outputPoints
-              for output in 0..<groupOutputs {
-                (target + output * outputPoints).update(
-                  repeating: bias[group * groupOutputs + output], count: outputPoints)
-              }
-              for run in runs {
-                Float.gemm(
-                  MatrixProduct(
-                    rows: groupOutputs, columns: run.count, inner: inner, rightStride: rows * columns,
-                    resultStride: outputPoints), 1,
-                  weight + (group * leadingTaps + run.tap) * groupOutputs * inner,
-                  windows + run.row * columns, 1, target + run.output)
-              }
-            }
+      .filled(shape) { result in
+        forEachGroup { _, group, input, output, windows in
+          copyWindows(u + input, to: windows, padded: windows + windowCount)
+          for channel in 0..<groupOutputs {
+            (result + output + channel * outputPoints).update(
+              repeating: bias[group * groupOutputs + channel], count: outputPoints)
+          }
+          for run in runs {
+            Float.gemm(
+              MatrixProduct(
+                rows: groupOutputs, columns: run.count, inner: inner, rightStride: rows * columns,
+                resultStride: outputPoints), 1,
+              weight + (group * leadingTaps + run.tap) * groupOutputs * inner, windows + run.row * columns, 1,
+              result + output + run.output)
           }
         }
       }
@@ -357,7 +387,7 @@ struct ConvolutionKernel {
 
   /// The gradient with respect to the input: the adjoint operator at `gradient`.
   func adjoint(_ gradient: Tensor<Float>, _ weight: Tensor<Float>) -> Tensor<Float> {
-    let (runs, packed) = (runs, packed(weight))
+    let packed = packed(weight)
     return withPointers(gradient, packed) { gradient, weight in
       .filled(input.shape(channels: input.channels)) { result in
         forEachGroup { _, group, input, output, windows in
@@ -378,8 +408,8 @@ struct ConvolutionKernel {
 
   /// The gradient with respect to the weight.
   func weightGradient(_ gradient: Tensor<Float>, _ u: Tensor<Float>) -> Tensor<Float> {
-    let (runs, count) = (runs, weightShape.reduce(1, *))
-    var terms = Tensor<Float>(shape: [input.samples, count])
+    let count = weightShape.elementCount
+    var terms = Tensor<Float>(shape: Shape(input.samples, count))
     withPointers(gradient, u) { gradient, u in
       terms.withUnsafeMutableBuffer { terms in
         let terms = terms.baseAddress!
@@ -401,7 +431,7 @@ struct ConvolutionKernel {
 }
 
 /// Points around a grid, which are zero or the continuation of a periodic field.
-struct Margins {
+struct Margins: Sendable {
   /// The points of the grid and of the grid with its margins.
   let inner: Shape
   let outer: Shape
@@ -475,18 +505,17 @@ public func padCircularly(_ u: Variable, by padding: [Int]) -> Variable {
       }
     }
   }
-  return Variable(value, from: [u]) { [shape = u.shape] gradient in
-    let gradient = gradient
-    return [
-      gradient.start { gradient in
-        Tensor<Float>.filled(shape) { result in
-          parallelFor(planes) { range in
-            for plane in range {
-              margins.collect(gradient + plane * margins.count, into: result + plane * input.points)
-            }
+  return Variable(value, from: u, saving: (margins, input)) { saved, gradient, inputs in
+    let (margins, input) = saved
+    let ofInput = gradient.start { gradient in
+      Tensor<Float>.filled(input.shape(channels: input.channels)) { result in
+        parallelFor(input.samples * input.channels) { range in
+          for plane in range {
+            margins.collect(gradient + plane * margins.count, into: result + plane * input.points)
           }
         }
       }
-    ]
+    }
+    inputs.add(ofInput, to: 0)
   }
 }

@@ -33,20 +33,20 @@ public func appendCoordinates(_ u: Variable, _ coordinates: Coordinates, ones: B
   if coordinates == .none && !ones { return u }
   let input = FieldShape(u.shape)
   let channels = coordinateChannels(input.grid, coordinates, ones: ones)
-  let (sampleCount, stride) = (input.sampleCount, input.sampleCount + channels.count)
-  return Variable(ChannelSelection(u).field(with: channels), from: [u]) { gradient in
-    let gradient = gradient
-    return [
-      gradient.start { gradient in
-        Tensor<Float>.filled(input.shape(channels: input.channels)) { du in
-          parallelFor(input.samples) { samples in
-            for sample in samples {
-              (du + sample * sampleCount).update(from: gradient + sample * stride, count: sampleCount)
-            }
+  let value = ChannelSelection(u).field(with: channels)
+  return Variable(value, from: u, saving: input) { input, gradient, inputs in
+    let (input, samples) = (input, input.samples)
+    let (sampleCount, stride) = (input.sampleCount, gradient.count / max(1, samples))
+    let ofInput = gradient.start { gradient in
+      Tensor<Float>.filled(input.shape(channels: input.channels)) { du in
+        parallelFor(samples) { samples in
+          for sample in samples {
+            (du + sample * sampleCount).update(from: gradient + sample * stride, count: sampleCount)
           }
         }
       }
-    ]
+    }
+    inputs.add(ofInput, to: 0)
   }
 }
 

@@ -8,12 +8,13 @@ public func diagonalMatrix(_ diagonal: Variable) -> Variable {
   matrix.withUnsafeMutableBuffer { matrix in
     diagonal.value.withUnsafeBuffer { for index in 0..<count { matrix[index * (count + 1)] = $0[index] } }
   }
-  return Variable(matrix, from: [diagonal]) { gradient in
-    let gradient = gradient
-    return [
-      Tensor(shape: [count]) { result in
-        gradient.withUnsafeBuffer { for index in 0..<count { result[index] = $0[index * (count + 1)] } }
+  return Variable(matrix, from: diagonal, saving: ()) { _, gradient, inputs in
+    let count = gradient.shape[0]
+    let ofDiagonal = gradient.start { gradient in
+      Tensor<Float>.filled([count]) { result in
+        for index in 0..<count { result[index] = gradient[index * (count + 1)] }
       }
-    ]
+    }
+    inputs.add(ofDiagonal, to: 0)
   }
 }

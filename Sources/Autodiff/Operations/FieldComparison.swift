@@ -80,24 +80,19 @@ public struct FieldComparison: Sendable {
   ///
   /// - Parameter pullback: from a factor for every sample, with which the gradient of half that sum is multiplied, to the
   ///   gradients of the inputs.
-  func loss(
-    squaredDistances: [Double], from inputs: [Variable],
-    pullback: @escaping (_ factors: [Float]) -> [Tensor<Float>?]
+  func loss<Saved>(
+    squaredDistances: Tensor<Double>, from inputs: some Sequence<Variable>, saving saved: Saved,
+    pullback:
+      @escaping (
+        _ saved: consuming Saved, _ factors: Tensor<Float>, _ inputs: Tape.InputGradients
+      ) -> Void
   ) -> FieldLoss {
-    let (samples, count) = (squaredDistances.count, target.count / max(1, squaredDistances.count))
-    let groups = target.start { target in
-      squaredDistances.enumerated().map { sample, distance in
-        let own = target + sample * count
-        return LossGroup(squaredDistance: distance, squaredSize: Float.dot(count, own, own))
+    let groups = withPointers(squaredDistances, target) { distances, values in
+      LossGroups(samples: squaredDistances.count, channels: 1, elements: target.count) { start, count in
+        (distances[start / count], Float.dot(count, values + start, values + start))
       }
     }
-    let weight = reduction.weight(samples: samples)
-    let total = groups.reduce(0) { $0 + $1.loss(kind, count: count) } * weight
-    let variable = Variable(Tensor(shape: [1], repeating: Float(total)), from: inputs) { [kind] gradient in
-      let factor = Double(gradient[0]) * weight
-      return pullback(groups.map { Float(factor * $0.slope(kind, count: count)) })
-    }
-    return FieldLoss(total: variable, samples: groups.indices.map { LossGroup.error(of: groups[$0...$0]) })
+    return groups.loss(kind, reduction, from: inputs, saving: saved, pullback: pullback)
   }
 
   /// A target as kernels take it.
@@ -133,12 +128,14 @@ public struct FieldComparison: Sendable {
 
 extension Tensor<Float> {
   /// Multiplies the numbers of every sample, along the first axis, by a factor of its own.
-  package mutating func scaleSamples(by factors: [Float]) {
-    let stride = count / Swift.max(1, factors.count)
+  package mutating func scaleSamples(by factors: Tensor<Float>) {
+    let (samples, stride) = (factors.count, count / Swift.max(1, factors.count))
     withUnsafeMutableBuffer { values in
-      nonisolated(unsafe) let values = values.baseAddress!
-      parallelFor(factors.count) { range in
-        for sample in range { Float.scale(stride, factors[sample], values + sample * stride) }
+      let values = values.baseAddress!
+      factors.start { factors in
+        parallelFor(samples) { range in
+          for sample in range { Float.scale(stride, factors[sample], values + sample * stride) }
+        }
       }
     }
   }

@@ -42,8 +42,8 @@ public struct DifferenceAxis: Codable, Sendable, Equatable {
 public struct FieldLoss {
   /// The reduced loss, one element.
   public let total: Variable
-  /// ‖û − u‖₂/‖u‖₂ of every sample, whatever the loss: the error that is reported.
-  public let samples: [Double]
+  /// ‖û − u‖₂/‖u‖₂ of every sample, `[sample]`, whatever the loss: the error that is reported.
+  public let errors: Tensor<Double>
 }
 
 /// The loss of predictions `[sample, channel, ...grid]` of targets of the same shape.
@@ -58,93 +58,171 @@ public func fieldLoss(
   precondition(
     prediction.shape == target.shape, "prediction \(prediction.shape) and target \(target.shape) differ")
   let shape = target.shape
-  let (samples, channels) = (shape[0], kind == .relativeL2ByChannel ? shape[1] : 1)
+  let channels = kind == .relativeL2ByChannel ? shape[1] : 1
   let grid = shape.dropFirst(2)
   precondition(kind != .relativeH1 || axes.count == grid.count, "\(axes.count) axes for the grid \(grid)")
-  // A group of numbers has a loss of its own: a sample, or a channel of one.
-  let count = target.count / max(1, samples * channels)
-  var groups = [LossGroup](repeating: LossGroup(), count: samples * channels)
-  // The gradient of half the squared distance; for all but H¹ the difference itself.
-  var slopes: Tensor<Float>?
-  withPointers(prediction.value, target) { prediction, target in
-    if kind == .relativeH1 {
-      slopes = .filled(shape) { slope in
-        ck_scaled_difference_f32(samples * count, 1, prediction, target, slope)
-      }
-    }
-    groups.withUnsafeMutableBufferPointer { groups in
-      nonisolated(unsafe) let groups = groups
-      parallelFor(groups.count) { range in
-        for group in range {
-          let start = target + group * count
-          groups[group].squaredDistance = Float.squaredDistance(count, prediction + group * count, start)
-          groups[group].squaredSize = Float.dot(count, start, start)
-        }
-      }
+  let differences = withPointers(prediction.value, target) { prediction, target in
+    LossGroups(samples: shape[0], channels: channels, elements: shape.elementCount) { start, count in
+      (
+        Float.squaredDistance(count, prediction + start, target + start),
+        Float.dot(count, target + start, target + start)
+      )
     }
   }
-  let errors = (0..<samples).map { LossGroup.error(of: groups[$0 * channels..<($0 + 1) * channels]) }
-  if kind == .relativeH1, var slope = slopes {
-    let difference = slope
-    addLaplacians(of: difference, grid, axes, to: &slope)
-    var targetSlope = target
-    addLaplacians(of: target, grid, axes, to: &targetSlope)
-    withPointers(difference, slope, target, targetSlope) { difference, slope, target, targetSlope in
-      for group in groups.indices {
-        let start = group * count
-        groups[group].squaredDistance = Float.dot(count, difference + start, slope + start)
-        groups[group].squaredSize = Float.dot(count, target + start, targetSlope + start)
-      }
+  guard kind == .relativeH1 else {
+    return differences.loss(
+      kind, reduction, from: CollectionOfOne(prediction), saving: (prediction.value, target)
+    ) {
+      saved, factors, inputs in
+      inputs.add(scaledDifference(of: saved.0, from: saved.1, by: factors), to: 0)
     }
-    slopes = slope
   }
-  let finalGroups = groups
-  let weight = reduction.weight(samples: samples)
-  let losses = finalGroups.map { $0.loss(kind, count: count) }
-  let total = Tensor<Float>(shape: [1], repeating: Float(losses.reduce(0, +) * weight))
-  let variable = Variable(total, from: [prediction]) { [prediction = prediction.value] gradient in
-    let factor = Double(gradient[0]) * weight
-    return [
-      withPointers(prediction, target, slopes ?? target) { prediction, target, slopeStart in
-        Tensor<Float>.filled(shape) { result in
-          parallelFor(finalGroups.count) { range in
-            for group in range {
-              let scale = Float(factor * finalGroups[group].slope(kind, count: count))
-              let offset = group * count
-              if slopes != nil {
-                ck_affine_f32(count, scale, 0, slopeStart + offset, result + offset)
-              } else {
-                ck_scaled_difference_f32(
-                  count, scale, prediction + offset, target + offset, result + offset)
-              }
-            }
-          }
-        }
-      }
-    ]
+  let one = Tensor<Float>(shape: [1], repeating: 1)
+  let difference = scaledDifference(of: prediction.value, from: target, by: one)
+  // The gradient of half the squared distance.
+  var (slope, targetSlope) = (difference, target)
+  addLaplacians(of: difference, grid, axes, to: &slope)
+  addLaplacians(of: target, grid, axes, to: &targetSlope)
+  let groups = withPointers(difference, slope, target, targetSlope) {
+    difference, slope, target, targetSlope in
+    LossGroups(samples: shape[0], channels: 1, elements: shape.elementCount) { start, count in
+      (
+        Float.dot(count, difference + start, slope + start),
+        Float.dot(count, target + start, targetSlope + start)
+      )
+    }
   }
-  return FieldLoss(total: variable, samples: errors)
+  return groups.loss(
+    kind, reduction, errors: differences.errors, from: CollectionOfOne(prediction), saving: slope
+  ) { slope, factors, inputs in
+    var result = slope
+    result.scaleSamples(by: factors)
+    inputs.add(result, to: 0)
+  }
 }
 
-/// Numbers that have a loss of their own.
-struct LossGroup {
-  var squaredDistance = 0.0
-  var squaredSize = 0.0
+/// (û − u) times a factor for every one of as many groups of numbers as there are factors.
+private func scaledDifference(
+  of prediction: Tensor<Float>, from target: Tensor<Float>, by factors: Tensor<Float>
+) -> Tensor<Float> {
+  let (shape, groups, count) = (target.shape, factors.count, target.count / max(1, factors.count))
+  return withPointers(prediction, target, factors) { prediction, target, factors in
+    .filled(shape) { result in
+      parallelFor(groups) { range in
+        for group in range {
+          let start = group * count
+          ck_scaled_difference_f32(
+            count, factors[group], prediction + start, target + start, result + start)
+        }
+      }
+    }
+  }
+}
 
-  func loss(_ kind: FieldLossKind, count: Int) -> Double {
-    kind == .meanSquaredError
-      ? squaredDistance / Double(count) : (squaredDistance / squaredSize).squareRoot()
+/// The sums of groups of numbers that have a loss of their own: of a sample, or of a channel of one.
+struct LossGroups {
+  /// The numbers of a group.
+  let count: Int
+  private let samples: Int
+  /// `[group, 2]`: the squared distances and the squared sizes.
+  private let sums: Tensor<Double>
+
+  /// - Parameters:
+  ///   - channels: the groups of a sample.
+  ///   - elements: the numbers of all groups.
+  ///   - find: given where a group's numbers begin and how many they are, its squared distance and size.
+  init(
+    samples: Int, channels: Int, elements: Int,
+    _ find: (_ start: Int, _ count: Int) -> (squaredDistance: Double, squaredSize: Double)
+  ) {
+    self.samples = samples
+    let groups = samples * channels
+    let count = elements / max(1, groups)
+    self.count = count
+    sums = .filled(Shape(groups, 2)) { sums in
+      parallelFor(groups) { range in
+        for group in range { (sums[2 * group], sums[2 * group + 1]) = find(group * count, count) }
+      }
+    }
   }
 
-  /// ‖û − u‖₂/‖u‖₂ of groups together.
-  static func error(of groups: ArraySlice<LossGroup>) -> Double {
-    (groups.reduce(0) { $0 + $1.squaredDistance } / groups.reduce(0) { $0 + $1.squaredSize }).squareRoot()
+  /// ‖û − u‖₂/‖u‖₂ of every sample.
+  var errors: Tensor<Double> {
+    let groups = sums.count / 2 / max(1, samples)
+    return sums.start { sums in
+      .filled([samples]) { errors in
+        for sample in 0..<samples {
+          var (distance, size) = (0.0, 0.0)
+          for group in sample * groups..<(sample + 1) * groups {
+            distance += sums[2 * group]
+            size += sums[2 * group + 1]
+          }
+          errors[sample] = (distance / size).squareRoot()
+        }
+      }
+    }
   }
 
-  /// The derivative of the loss with respect to half the squared distance.
-  func slope(_ kind: FieldLossKind, count: Int) -> Double {
-    if kind == .meanSquaredError { return 2 / Double(count) }
-    return squaredDistance > 0 ? 1 / (squaredDistance * squaredSize).squareRoot() : 0
+  /// The reduced loss.
+  ///
+  /// - Parameters:
+  ///   - errors: of the samples, if they are not those of the groups.
+  ///   - pullback: from a factor for every group, with which the gradient of half its squared distance is multiplied, to
+  ///     the gradients of the inputs.
+  func loss<Saved>(
+    _ kind: FieldLossKind, _ reduction: LossReduction, errors: Tensor<Double>? = nil,
+    from inputs: some Sequence<Variable>, saving saved: Saved,
+    pullback:
+      @escaping (
+        _ saved: consuming Saved, _ factors: Tensor<Float>, _ inputs: Tape.InputGradients
+      ) -> Void
+  ) -> FieldLoss {
+    let weight = reduction.weight(samples: samples)
+    let total = sums.start { sums in
+      (0..<self.sums.count / 2).reduce(0) { $0 + loss(kind, of: sums + 2 * $1) } * weight
+    }
+    let all = SavedLoss(groups: self, kind: kind, weight: weight, saved: saved, pullback: pullback)
+    let variable = Variable(Tensor(shape: [1], repeating: Float(total)), from: inputs, saving: all) {
+      all, gradient, inputs in
+      var all = consume all
+      all.pullBack(gradient, inputs)
+    }
+    return FieldLoss(total: variable, errors: errors ?? self.errors)
+  }
+
+  /// What the way back of a loss needs.
+  private struct SavedLoss<Saved> {
+    let groups: LossGroups
+    let kind: FieldLossKind
+    let weight: Double
+    var saved: Saved?
+    let pullback: (_ saved: consuming Saved, _ factors: Tensor<Float>, _ inputs: Tape.InputGradients) -> Void
+
+    mutating func pullBack(_ gradient: Tensor<Float>, _ inputs: Tape.InputGradients) {
+      let factors = groups.slopes(kind, times: Double(gradient[0]) * weight)
+      // Handed over, so that it is not copied when it is changed in place.
+      if let saved = saved.take() { pullback(consume saved, factors, inputs) }
+    }
+  }
+
+  private func loss(_ kind: FieldLossKind, of sums: UnsafePointer<Double>) -> Double {
+    kind == .meanSquaredError ? sums[0] / Double(count) : (sums[0] / sums[1]).squareRoot()
+  }
+
+  /// The derivatives of the groups' losses with respect to half their squared distances, times a factor.
+  private func slopes(_ kind: FieldLossKind, times factor: Double) -> Tensor<Float> {
+    let (groups, count) = (sums.count / 2, count)
+    return sums.start { sums in
+      .filled([groups]) { slopes in
+        for group in 0..<groups {
+          let (distance, size) = (sums[2 * group], sums[2 * group + 1])
+          let slope =
+            kind == .meanSquaredError
+            ? 2 / Double(count) : distance > 0 ? 1 / (distance * size).squareRoot() : 0
+          slopes[group] = Float(factor * slope)
+        }
+      }
+    }
   }
 }
 

@@ -31,18 +31,21 @@ struct FilterShape {
 
   /// From `[O, I/groups, taps]` to `[taps, I/groups, O]`, where the axis of taps includes that of complex numbers.
   func filterMajor(_ weight: Tensor<Float>) -> Tensor<Float> {
-    transposed(weight, taps: weight.count / filters, toFilters: true)
+    transposed(weight, taps: weight.count / filters, Shape(weight.count), toFilters: true)
   }
 
   /// The inverse of `filterMajor`.
   func weightMajor(_ array: Tensor<Float>) -> Tensor<Float> {
-    transposed(array, taps: array.count / filters, toFilters: false).reshaped(
-      to: [outputs, groupInputs] + taps + (hasComplexFilter ? [2] : []))
+    var shape = Shape(outputs, groupInputs) + taps
+    if hasComplexFilter { shape.append(2) }
+    return transposed(array, taps: array.count / filters, shape, toFilters: false)
   }
 
-  private func transposed(_ array: Tensor<Float>, taps: Int, toFilters: Bool) -> Tensor<Float> {
+  private func transposed(
+    _ array: Tensor<Float>, taps: Int, _ shape: Shape, toFilters: Bool
+  ) -> Tensor<Float> {
     array.start { from in
-      .filled([array.count]) { to in
+      .filled(shape) { to in
         for output in 0..<outputs {
           for input in 0..<groupInputs {
             let (row, column) = ((output * groupInputs + input) * taps, input * outputs + output)
@@ -60,6 +63,27 @@ struct FilterShape {
   }
 }
 
+/// What spectra of filters are made with, whatever the filters: the columns of a matrix per axis.
+struct FilterFactors: Sendable {
+  /// The floats between two positions of the columns.
+  fileprivate var widths = Shape()
+  /// The factors of the products, row-major: of axis 0 `[2n, inner]`, of the others `[2, n, inner]`.
+  fileprivate var matrices: AxisTensors
+
+  /// None.
+  init() { matrices = AxisTensors(count: 0) }
+
+  /// - Parameter columns: of every axis `[position, re/im, tap]`, with room for more taps than there are.
+  init(_ shape: FilterShape, columns: (_ axis: Int) -> Tensor<Float>) {
+    matrices = AxisTensors(count: shape.taps.count)
+    for axis in shape.taps.indices {
+      let columns = columns(axis)
+      widths.append(columns.shape[2])
+      matrices[axis] = FilterSpectrum.matrix(shape, axis, columns)
+    }
+  }
+}
+
 /// The spectra of filters: each filter's taps multiplied by the columns of a matrix per axis that belong to
 /// them.
 ///
@@ -68,35 +92,33 @@ struct FilterShape {
 /// products the array is `[positions of axes a..., taps of axes ...a, re/im, I/groups, O]`.
 struct FilterSpectrum {
   let shape: FilterShape
-  /// The floats between two positions of the columns.
-  private let widths: [Int]
-  /// The factors of the products, row-major: of axis 0 `[2n, inner]`, of the others `[2, n, inner]`.
-  private let matrices: [Tensor<Float>]
-  /// The arrays before each product; `arrays[a]` meets `matrices[a]`, so the last is the filter itself.
-  private let arrays: [Tensor<Float>]
+  private let factors: FilterFactors
+  /// The arrays before each product; `arrays[a]` meets the matrix of axis a, so the last is the filter itself.
+  private let arrays: AxisTensors
 
-  /// - Parameter columns: of every axis `[position, re/im, tap]`, with room for more taps than there are.
-  init(_ shape: FilterShape, weight: Tensor<Float>, columns: [Tensor<Float>]) {
+  init(_ shape: FilterShape, weight: Tensor<Float>, factors: FilterFactors) {
     self.shape = shape
-    widths = columns.map { $0.shape[2] }
-    matrices = columns.indices.map { FilterSpectrum.matrix(shape, $0, columns[$0]) }
-    var arrays = [shape.filterMajor(weight)]
-    for axis in columns.indices.dropFirst().reversed() {
-      arrays.append(FilterSpectrum.product(shape, axis, arrays[arrays.count - 1], matrices[axis]))
+    self.factors = factors
+    let last = shape.taps.count - 1
+    var arrays = AxisTensors(count: last + 1)
+    arrays[last] = shape.filterMajor(weight)
+    for axis in (0..<last).reversed() {
+      arrays[axis] = FilterSpectrum.product(shape, axis + 1, arrays[axis + 1], factors.matrices[axis + 1])
     }
-    self.arrays = arrays.reversed()
+    self.arrays = arrays
   }
 
   // MARK: - The columns
 
   /// The columns as the left factor of a product with real numbers, or with complex ones as pairs.
-  private static func matrix(
+  fileprivate static func matrix(
     _ shape: FilterShape, _ axis: Int, _ columns: Tensor<Float>
   ) -> Tensor<Float> {
     let (size, taps, width) = (shape.size[axis], shape.taps[axis], columns.shape[2])
     let (inner, isComplex) = (shape.inner(axis), shape.isComplex(axis))
+    let result = (axis == 0 ? Shape(size, 2) : Shape(2, size)) + CollectionOfOne(inner)
     return columns.start { line in
-      .filled(axis == 0 ? [size, 2, inner] : [2, size, inner]) { matrix in
+      .filled(result) { matrix in
         for position in 0..<size {
           for part in 0..<2 {
             let row = matrix + (axis == 0 ? position * 2 + part : part * size + position) * inner
@@ -119,10 +141,11 @@ struct FilterSpectrum {
   /// The gradient of the columns from that of the matrix.
   private func columnGradient(_ axis: Int, _ gradient: Tensor<Float>) -> Tensor<Float> {
     let (size, taps) = (shape.size[axis], shape.taps[axis])
-    let (width, inner) = (widths[axis], shape.inner(axis))
+    let (width, inner) = (factors.widths[axis], shape.inner(axis))
     let isComplex = shape.isComplex(axis)
+    let result = Shape(size, 2) + CollectionOfOne(width)
     return gradient.start { gradient in
-      .filled([size, 2, width]) { line in
+      .filled(result) { line in
         line.update(repeating: 0, count: size * 2 * width)
         for position in 0..<size {
           for part in 0..<2 {
@@ -151,8 +174,9 @@ struct FilterSpectrum {
   ) -> Tensor<Float> {
     let (size, inner, filters) = (shape.size[axis], shape.inner(axis), shape.filters)
     let (slabs, leads) = (shape.slabs(behind: axis), shape.leads(before: axis))
+    let resultShape = Shape(size, slabs, leads, 2) + CollectionOfOne(filters)
     return withPointers(array, matrix) { array, matrix in
-      .filled([size, slabs, leads, 2, filters]) { result in
+      .filled(resultShape) { result in
         parallelFor(slabs * leads) { range in
           for item in range {
             for part in 0..<2 {
@@ -175,9 +199,9 @@ struct FilterSpectrum {
     let (size, inner, filters) = (shape.size[axis], shape.inner(axis), shape.filters)
     let items = shape.slabs(behind: axis) * shape.leads(before: axis)
     var terms: Tensor<Float>?
-    let array = withPointers(gradient, arrays[axis], matrices[axis]) { gradient, array, matrix in
+    let array = withPointers(gradient, arrays[axis], factors.matrices[axis]) { gradient, array, matrix in
       Tensor<Float>.filled(arrays[axis].shape) { arrayGradient in
-        terms = .filled([ofMatrix ? items : 0, 2, size, inner]) { terms in
+        terms = .filled(Shape(ofMatrix ? items : 0, 2, size, inner)) { terms in
           parallelFor(items) { range in
             for item in range {
               for part in 0..<2 {
@@ -199,7 +223,8 @@ struct FilterSpectrum {
         }
       }
     }
-    return (array, ofMatrix ? terms.map { sumOverFirstAxis($0, shape: [2, size, inner]) } : nil)
+    let matrixShape = Shape(2, size) + CollectionOfOne(inner)
+    return (array, ofMatrix ? terms.map { sumOverFirstAxis($0, shape: matrixShape) } : nil)
   }
 
   // MARK: - Tiles
@@ -224,7 +249,7 @@ struct FilterSpectrum {
   /// The spectra at some positions along axis 0 of one slab: one tuple of positions along the other axes.
   func tile(slab: Int, positions: Range<Int>, into tile: UnsafeMutablePointer<Float>) {
     let (inner, filters) = (shape.inner(0), shape.filters)
-    withPointers(matrices[0], arrays[0]) { matrix, array in
+    withPointers(factors.matrices[0], arrays[0]) { matrix, array in
       MatrixKernels.product(
         rows: 2 * positions.count, columns: filters,
         ck_factors(
@@ -244,7 +269,7 @@ struct FilterSpectrum {
     matrixGradient: UnsafeMutablePointer<Float>?, arrayGradient: UnsafeMutablePointer<Float>
   ) {
     let (inner, rows, filters) = (shape.inner(0), 2 * positions.count, shape.filters)
-    withPointers(matrices[0], arrays[0]) { matrix, array in
+    withPointers(factors.matrices[0], arrays[0]) { matrix, array in
       let first = positions.lowerBound * 2 * inner
       if let matrixGradient {
         MatrixKernels.innerProducts(
@@ -262,16 +287,14 @@ struct FilterSpectrum {
   /// The gradients of the filter and, if that of the matrix of axis 0 is given, of the columns.
   func gradients(
     matrix: Tensor<Float>?, array: Tensor<Float>
-  ) -> (weight: Tensor<Float>, columns: [Tensor<Float>]?) {
-    var matrixGradients = [matrix]
+  ) -> (weight: Tensor<Float>, columns: AxisTensors?) {
+    var columns = AxisTensors(count: shape.taps.count)
+    if let matrix { columns[0] = columnGradient(0, matrix) }
     var array = array
     for axis in 1..<shape.taps.count {
       let gradients = productGradient(axis, array, ofMatrix: matrix != nil)
       array = gradients.array
-      matrixGradients.append(gradients.matrix)
-    }
-    let columns = matrixGradients.enumerated().compactMap { axis, gradient in
-      gradient.map { columnGradient(axis, $0) }
+      if let matrix = gradients.matrix { columns[axis] = columnGradient(axis, matrix) }
     }
     return (shape.weightMajor(array), matrix == nil ? nil : columns)
   }
@@ -281,12 +304,14 @@ struct FilterSpectrum {
 
 /// L w: the columns are those of K-matrices at the positions of the taps; only these are computed.
 extension FilterSpectrum {
-  init(_ geometry: XDGeometry, weight: Tensor<Float>, l: [Tensor<Float>]) {
-    let columns = l.indices.map { axis in
+  init(_ geometry: XDGeometry, weight: Tensor<Float>, l: AxisTensors) {
+    let shape = geometry.filterShape
+    let factors = FilterFactors(shape) { axis in
       let unit = FilterSpectrum.unitVectors(geometry, axis)
       let (product, layout) = (geometry.l[axis], FilterSpectrum.lines(geometry, axis))
+      let result = Shape(geometry.size[axis], 2) + CollectionOfOne(FilterSpectrum.width(geometry, axis))
       return withPointers(unit, product.matrices(l[axis])) { unit, matrices in
-        Tensor<Float>.filled([geometry.size[axis], 2, FilterSpectrum.width(geometry, axis)]) { columns in
+        Tensor<Float>.filled(result) { columns in
           withScratch(2 * layout.position * product.size) {
             ck_butterfly_multiply(
               product.kernel, matrices, 1, layout.imaginary, layout, unit, layout, columns, $0)
@@ -294,7 +319,7 @@ extension FilterSpectrum {
         }
       }
     }
-    self.init(geometry.filterShape, weight: weight, columns: columns)
+    self.init(shape, weight: weight, factors: factors)
   }
 
   private static func width(_ geometry: XDGeometry, _ axis: Int) -> Int {
@@ -311,24 +336,15 @@ extension FilterSpectrum {
   /// The lines whose vector j is 1 at the position of tap j.
   private static func unitVectors(_ geometry: XDGeometry, _ axis: Int) -> Tensor<Float> {
     let width = width(geometry, axis)
-    var line = Tensor<Float>(shape: [geometry.size[axis], 2, width])
-    for (tap, position) in geometry.taps[axis].enumerated() { line[position, 0, tap] = 1 }
-    return line
+    var lines = Tensor<Float>(shape: Shape(geometry.size[axis], 2) + CollectionOfOne(width))
+    lines.withUnsafeMutableBuffer { lines in
+      for (tap, position) in geometry.taps[axis].enumerated() { lines[position * 2 * width + tap] = 1 }
+    }
+    return lines
   }
 
-  /// The gradients of the filter and of the twiddles of L, from those of axis 0.
-  func gradients(
-    matrix: Tensor<Float>, array: Tensor<Float>, _ geometry: XDGeometry, l: [Tensor<Float>]
-  ) -> (weight: Tensor<Float>, l: [Tensor<Float>]) {
-    let gradients = gradients(matrix: matrix, array: array)
-    let columns = gradients.columns ?? []
-    return (
-      gradients.weight,
-      columns.indices.map { Self.twiddleGradient(geometry, $0, columns[$0], l[$0]) }
-    )
-  }
-
-  private static func twiddleGradient(
+  /// The gradient of an axis's twiddles of L from that of its columns.
+  static func twiddleGradient(
     _ geometry: XDGeometry, _ axis: Int, _ gradient: Tensor<Float>, _ twiddle: Tensor<Float>
   ) -> Tensor<Float> {
     let (product, layout, unit) = (geometry.l[axis], lines(geometry, axis), unitVectors(geometry, axis))

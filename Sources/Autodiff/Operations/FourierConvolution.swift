@@ -10,7 +10,7 @@ import Tensors
 /// transformed by FFTW; of the kernels only few numbers are not zero, so theirs are matrix products
 /// (`FilterSpectrum`). Half spectra only, `[position, sample, re/im, channel]`, so that every position is a small
 /// complex matrix product.
-struct FourierConvolution {
+struct FourierConvolution: Sendable {
   let geometry: ConvolutionGeometry
   let input: FieldShape
   let outputs: Int
@@ -24,6 +24,12 @@ struct FourierConvolution {
 
   /// The points of the transformed fields.
   private let size: Shape
+  /// For every row of the field with its margins, along the last axis, where it comes from and where it goes.
+  private var rows: [(field: Int, grid: Int)] = []
+  /// For every row of the output where it lies on the grid of the transform.
+  private var outputRows: [(field: Int, grid: Int)] = []
+  /// What makes spectra of kernels.
+  private var factors: FilterFactors
 
   init(_ geometry: ConvolutionGeometry, input: FieldShape, outputs: Int) {
     self.geometry = geometry
@@ -45,6 +51,10 @@ struct FourierConvolution {
             holding: max(points + 2 * margin + padding - margin, points + 2 * padding - span + 1)))
     }
     (self.margins, self.shifts, self.size) = (margins, shifts, size)
+    factors = FilterFactors()
+    rows = makeRows()
+    outputRows = makeOutputRows()
+    factors = FilterFactors(filterShape, columns: columns)
   }
 
   /// Whether a number has no prime factors but 2, 3 and 5.
@@ -93,8 +103,7 @@ struct FourierConvolution {
 
   // MARK: - Fields and grids
 
-  /// For every row of the field with its margins, along the last axis, where it comes from and where it goes.
-  private var rows: [(field: Int, grid: Int)] {
+  private func makeRows() -> [(field: Int, grid: Int)] {
     let lead = axes - 1
     let outer = (0..<lead).map { input.grid[$0] + 2 * margins[$0] }
     return (0..<outer.reduce(1, *)).map { row in
@@ -110,8 +119,7 @@ struct FourierConvolution {
     }
   }
 
-  /// For every row of the output where it lies on the grid of the transform.
-  private var outputRows: [(field: Int, grid: Int)] {
+  private func makeOutputRows() -> [(field: Int, grid: Int)] {
     let lead = axes - 1
     return (0..<outputGrid[..<lead].reduce(1, *)).map { row in
       var (rest, grid, step) = (row, 0, size[lead])
@@ -125,9 +133,7 @@ struct FourierConvolution {
   }
 
   /// A field with its margins among zeros; what is zero once stays so.
-  private func embed(
-    _ rows: [(field: Int, grid: Int)], _ field: UnsafePointer<Float>, _ grid: UnsafeMutablePointer<Float>
-  ) {
+  private func embed(_ field: UnsafePointer<Float>, _ grid: UnsafeMutablePointer<Float>) {
     let (count, margin) = (input.grid[axes - 1], margins[axes - 1])
     for row in rows {
       let (source, target) = (field + row.field, grid + row.grid)
@@ -138,9 +144,7 @@ struct FourierConvolution {
   }
 
   /// The adjoint of `embed`.
-  private func collect(
-    _ rows: [(field: Int, grid: Int)], _ grid: UnsafePointer<Float>, _ field: UnsafeMutablePointer<Float>
-  ) {
+  private func collect(_ grid: UnsafePointer<Float>, _ field: UnsafeMutablePointer<Float>) {
     let (count, margin) = (input.grid[axes - 1], margins[axes - 1])
     field.update(repeating: 0, count: input.points)
     for row in rows {
@@ -245,7 +249,7 @@ struct FourierConvolution {
   }
 
   private func filter(_ weight: Tensor<Float>) -> FilterSpectrum {
-    FilterSpectrum(filterShape, weight: weight, columns: size.indices.map(columns))
+    FilterSpectrum(filterShape, weight: weight, factors: factors)
   }
 
   /// The number of tuples of positions of all axes but the first.
@@ -304,8 +308,7 @@ struct FourierConvolution {
   func forward(
     _ u: Tensor<Float>, _ weight: Tensor<Float>, bias: Tensor<Float>?
   ) -> (value: Tensor<Float>, spectrum: Tensor<Float>) {
-    let rows = rows
-    let spectrum = analyse(u, channels: input.channels) { embed(rows, $0, $1) }
+    let spectrum = analyse(u, channels: input.channels) { embed($0, $1) }
     let filter = filter(weight)
     let (filters, slabs) = (filter.shape.filters, slabs)
     let mixed = spectrum.start { x in
@@ -326,10 +329,9 @@ struct FourierConvolution {
         }
       }
     }
-    let (outputRows, columns, step) = (outputRows, outputGrid[axes - 1], geometry.stride[axes - 1])
-    let biases = bias?.scalars
-    let value = synthesise(mixed, channels: outputs, shape: [input.samples, outputs] + outputGrid) {
-      grid, field, channel in
+    let (columns, step) = (outputGrid[axes - 1], geometry.stride[axes - 1])
+    let shape = Shape(input.samples, outputs) + outputGrid
+    let value = synthesise(mixed, channels: outputs, shape: shape) { grid, field, channel in
       for row in outputRows {
         let (source, target) = (grid + row.grid, field + row.field)
         if step == 1 {
@@ -338,7 +340,9 @@ struct FourierConvolution {
           for column in 0..<columns { target[column] = source[column * step] }
         }
       }
-      if let biases { ck_add_constant_f32(columns * outputRows.count, biases[channel], field) }
+      if let bias {
+        bias.start { ck_add_constant_f32(columns * outputRows.count, $0[channel], field) }
+      }
     }
     return (value, spectrum)
   }
@@ -347,10 +351,10 @@ struct FourierConvolution {
   ///
   /// The spectrum is used up: its gradient takes its place.
   func adjoint(
-    _ gradient: Tensor<Float>, _ weight: Tensor<Float>, spectrum: HandOver<Tensor<Float>>, ofInput: Bool
+    _ gradient: Tensor<Float>, _ weight: Tensor<Float>, spectrum: consuming Tensor<Float>, ofInput: Bool
   ) -> (u: Tensor<Float>?, weight: Tensor<Float>) {
-    var spectrum = spectrum.take()
-    let (outputRows, columns, step) = (outputRows, outputGrid[axes - 1], geometry.stride[axes - 1])
+    var spectrum = spectrum
+    let (columns, step) = (outputGrid[axes - 1], geometry.stride[axes - 1])
     let given = analyse(gradient, channels: outputs) { field, grid in
       for row in outputRows {
         let (source, target) = (field + row.field, grid + row.grid)
@@ -410,9 +414,8 @@ struct FourierConvolution {
     let arrayGradient = sumOverFirstAxis(arrayTerms, shape: filter.arrayShape)
     let ofWeight = filter.gradients(matrix: nil, array: arrayGradient).weight
     guard ofInput else { return (nil, ofWeight) }
-    let rows = rows
     let ofU = synthesise(spectrum, channels: input.channels, shape: input.shape(channels: input.channels)) {
-      grid, field, _ in collect(rows, grid, field)
+      grid, field, _ in collect(grid, field)
     }
     return (ofU, ofWeight)
   }

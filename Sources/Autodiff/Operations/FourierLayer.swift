@@ -7,13 +7,16 @@ import Tensors
 public func fourierLayer(
   _ u: Variable, weight: Variable, skipWeight: Variable, skipBias: Variable, activation: Activation
 ) -> Variable {
-  fourierLayers(
-    ChannelSelection(u),
-    [
+  idleLists.withArray { layers in
+    layers.append(
       FourierLayerVariables(
-        weight: weight, skipWeight: skipWeight, skipBias: skipBias, activation: activation)
-    ])
+        weight: weight, skipWeight: skipWeight, skipBias: skipBias, activation: activation))
+    return fourierLayers(ChannelSelection(u), layers)
+  }
 }
+
+/// The memory of lists of a single layer.
+private let idleLists = IdleObjects<[FourierLayerVariables]>()
 
 /// The parameters of one of the Fourier layers that follow one another in `fourierLayers`.
 public struct FourierLayerVariables {
@@ -30,7 +33,6 @@ public struct FourierLayerVariables {
     self.activation = activation
   }
 
-  fileprivate var all: [Variable] { [weight, skipWeight, skipBias] }
   fileprivate var tape: Tape? { weight.tape ?? skipWeight.tape ?? skipBias.tape }
 }
 
@@ -51,9 +53,10 @@ public func fourierLayers(
   _ u: ChannelSelection, lifting: Variable? = nil, constants: Tensor<Float>? = nil,
   _ layers: [FourierLayerVariables], projection: PerceptronVariables? = nil
 ) -> Variable {
-  let stack = FourierStack(u, lifting, constants, layers, projection)
+  let stack = FourierStack.filled(u, lifting, constants, layers, projection)
+  let isJoined = stack.projection != nil
   let result = recorded(stack, u, lifting, layers, projection)
-  guard let projection, stack.projection == nil else { return result }
+  guard let projection, !isJoined else { return result }
   return perceptron(result, projection)
 }
 
@@ -63,68 +66,104 @@ public func fourierLayers(
   _ u: ChannelSelection, lifting: Variable? = nil, constants: Tensor<Float>? = nil,
   _ layers: [FourierLayerVariables], projection: PerceptronVariables, comparedWith comparison: FieldComparison
 ) -> FieldLoss {
-  let stack = FourierStack(u, lifting, constants, layers, projection)
+  let stack = FourierStack.filled(u, lifting, constants, layers, projection)
   guard let joined = stack.projection, comparison.isByDifferences, joined.needsGradient else {
+    let isJoined = stack.projection != nil
     let result = recorded(stack, u, lifting, layers, projection)
-    return stack.projection == nil
-      ? perceptron(result, projection, comparedWith: comparison) : comparison.loss(of: result)
+    return isJoined
+      ? comparison.loss(of: result) : perceptron(result, projection, comparedWith: comparison)
   }
-  let (step, distances, traces) = stack.differences(u, comparison)
-  let kept = HandOver(step)
-  return comparison.loss(squaredDistances: distances, from: inputs(u, lifting, layers, projection)) {
-    factors in
-    stack.adjoint(stack.scaled(kept.take(), by: factors), traces)
+  let (step, distances) = stack.differences(u, comparison)
+  return comparison.loss(
+    squaredDistances: distances,
+    from: FourierStackInputs(u: u, lifting: lifting, layers: layers, projection: projection),
+    saving: (stack, step)
+  ) { saved, factors, inputs in
+    let (stack, step) = saved
+    stack.adjoint(stack.scaled(consume step, by: factors), inputs)
+    stack.release()
   }
 }
 
-/// What the layers give, with the projection if it is joined with them.
+/// What the layers give, with the projection if it is joined with them; takes the stack over.
 private func recorded(
   _ stack: FourierStack, _ u: ChannelSelection, _ lifting: Variable?, _ layers: [FourierLayerVariables],
   _ projection: PerceptronVariables?
 ) -> Variable {
-  let (value, traces) = stack.forward(u)
-  guard stack.needsGradient else { return Variable(value) }
+  let value = stack.forward(u)
+  guard stack.needsGradient else {
+    stack.release()
+    return Variable(value)
+  }
   let joined = stack.projection == nil ? nil : projection
-  return Variable(value, from: inputs(u, lifting, layers, joined)) { (gradient: consuming Tensor<Float>) in
-    stack.adjoint(stack.enterLast(gradient, traces), traces)
+  return Variable(
+    value, from: FourierStackInputs(u: u, lifting: lifting, layers: layers, projection: joined), saving: stack
+  ) { stack, gradient, inputs in
+    let stack = stack
+    stack.adjoint(stack.enterLast(consume gradient), inputs)
+    stack.release()
   }
 }
 
-/// What `fourierLayers` depends on.
-private func inputs(
-  _ u: ChannelSelection, _ lifting: Variable?, _ layers: [FourierLayerVariables],
-  _ projection: PerceptronVariables?
-) -> [Variable] {
-  u.sources + (lifting.map { [$0] } ?? []) + layers.flatMap(\.all) + (projection?.all ?? [])
+/// What `fourierLayers` depends on: the sources of the field, the lifting, every layer's modes' matrices, W and b, and the
+/// projection's parameters.
+private struct FourierStackInputs: Sequence, IteratorProtocol {
+  let u: ChannelSelection
+  let lifting: Variable?
+  let layers: [FourierLayerVariables]
+  let projection: PerceptronVariables?
+  private var position = 0
+
+  init(
+    u: ChannelSelection, lifting: Variable?, layers: [FourierLayerVariables], projection: PerceptronVariables?
+  ) {
+    (self.u, self.lifting, self.layers, self.projection) = (u, lifting, layers, projection)
+  }
+
+  mutating func next() -> Variable? {
+    defer { position += 1 }
+    let index = position - u.sources.count
+    if index < 0 { return u.sources[position] }
+    // What stands in for a lifting that is missing needs no gradient.
+    if index == 0 { return lifting ?? layers[0].weight.withoutGradient }
+    let (layer, parameter) = (index - 1).quotientAndRemainder(dividingBy: 3)
+    if layer < layers.count {
+      return parameter == 0
+        ? layers[layer].weight : parameter == 1 ? layers[layer].skipWeight : layers[layer].skipBias
+    }
+    return projection?.parameter(index - 1 - 3 * layers.count)
+  }
 }
 
 /// The two directions of some Fourier layers.
-private struct FourierStack {
+///
+/// An object that is used again: what it keeps of a computation it lets go of with `release`.
+private final class FourierStack {
   /// One layer: a class, as it is handed from function to function while other threads do the same with the same
   /// tensors, whose references would be counted each time.
   final class Layer {
-    let kernel: SpectralKernel
-    let weight: Tensor<Float>
+    private(set) var kernel: SpectralKernel!
+    private(set) var weight = Tensor<Float>.empty
     /// For the way back to the layer's input.
-    let transposed: TransposedModes?
-    let skipWeight: Tensor<Float>
-    let skipBias: Tensor<Float>
-    let activation: Activation
+    private(set) var transposed: TransposedModes?
+    private(set) var skipWeight = Tensor<Float>.empty
+    private(set) var skipBias = Tensor<Float>.empty
+    private(set) var activation = Activation.identity
     /// What makes this layer's input of the field, if anything does.
-    let lifting: Lifting?
+    private(set) var lifting: Lifting?
     /// What is made of this layer's output, if it is made at once.
-    let projection: Projection?
+    private(set) var projection: Projection?
     /// What the skip connection multiplies this layer's input by: W, or W₁ W for a joined projection.
-    let inputWeight: Tensor<Float>
+    private(set) var inputWeight = Tensor<Float>.empty
     /// The same for the field: it, or it times P.
-    let fieldWeight: Tensor<Float>
+    private(set) var fieldWeight = Tensor<Float>.empty
     /// Those of the field's channels whose gradient is found: those that need one, or with no lifting all if any does.
-    let variableChannels: Range<Int>
-    let weightNeedsGradient: Bool
-    let skipNeedsGradient: Bool
+    private(set) var variableChannels = 0..<0
+    private(set) var weightNeedsGradient = false
+    private(set) var skipNeedsGradient = false
     /// Whether anything before this layer, or in it, needs a gradient; and before it alone; and the field.
-    let needsGradient: Bool
-    let inputNeedsGradient: Bool
+    private(set) var needsGradient = false
+    private(set) var inputNeedsGradient = false
     var fieldNeedsGradient: Bool { !variableChannels.isEmpty }
 
     /// - Parameters:
@@ -133,18 +172,19 @@ private struct FourierStack {
     ///   - lifting, projection: what may be joined with it: the first and the last layer have them.
     ///   - inputNeedsGradient: of what comes before the layer.
     ///   - tape: on which the layer is recorded.
-    init(
+    func fill(
       _ variables: FourierLayerVariables, input: FieldShape, variableChannels: Range<Int>, lifting: Lifting?,
       projection: PerceptronVariables?, inputNeedsGradient: Bool, tape: Tape?
     ) {
-      kernel = SpectralKernel(input: input, weight: variables.weight.shape)
+      let kernel = SpectralKernel(input: input, weight: variables.weight.shape)
+      self.kernel = kernel
       weight = variables.weight.value
       transposed = inputNeedsGradient ? tape?.transposedModes(of: weight) : nil
       skipWeight = variables.skipWeight.value
       skipBias = variables.skipBias.value
       activation = variables.activation
       precondition(
-        skipWeight.shape == [kernel.outputs, kernel.inputs] && skipBias.shape == [kernel.outputs],
+        skipWeight.shape.matches([kernel.outputs, kernel.inputs]) && skipBias.shape.matches([kernel.outputs]),
         "skip weight \(skipWeight.shape) does not map \(kernel.inputs) to \(kernel.outputs) channels")
       self.lifting = lifting
       if let projection, activation == .identity {
@@ -165,6 +205,13 @@ private struct FourierStack {
         inputNeedsGradient || weightNeedsGradient || skipNeedsGradient
         || self.projection?.needsGradient ?? false
       self.inputNeedsGradient = inputNeedsGradient
+    }
+
+    /// Holds no tensors any more.
+    func empty() {
+      (weight, skipWeight, skipBias) = (.empty, .empty, .empty)
+      (inputWeight, fieldWeight) = (.empty, .empty)
+      (transposed, lifting, projection) = (nil, nil, nil)
     }
 
     /// The channels of the field.
@@ -214,19 +261,43 @@ private struct FourierStack {
     var factors: Tensor<Float>?
   }
 
-  let layers: [Layer]
+  private var layers: [Layer] = []
+  /// One for every layer, after the way forward.
+  private var traces: [Trace] = []
   /// To what u is made of.
-  let wayBack: ChannelReturn
+  private var wayBack: ChannelReturn?
   /// What comes behind the channels of u.
-  let constants: Tensor<Float>?
+  private var constants: Tensor<Float>?
+
+  private static let idle = IdleObjects<FourierStack>()
+
+  private var last: Layer { layers[layers.count - 1] }
 
   /// Whether what they give depends on anything that needs a gradient.
-  var needsGradient: Bool { layers[layers.count - 1].needsGradient }
+  var needsGradient: Bool { last.needsGradient }
 
   /// The projection that is joined with the last layer.
-  var projection: Projection? { layers[layers.count - 1].projection }
+  var projection: Projection? { last.projection }
 
-  init(
+  /// The layers for one computation, with the memory of an earlier one.
+  static func filled(
+    _ u: ChannelSelection, _ lifting: Variable?, _ constants: Tensor<Float>?,
+    _ layers: [FourierLayerVariables], _ projection: PerceptronVariables?
+  ) -> FourierStack {
+    let stack = idle.take { FourierStack() }
+    stack.fill(u, lifting, constants, layers, projection)
+    return stack
+  }
+
+  /// Lets go of what belongs to the computation; whoever comes next may have the stack.
+  func release() {
+    for layer in layers { layer.empty() }
+    traces.removeAll(keepingCapacity: true)
+    (wayBack, constants) = (nil, nil)
+    Self.idle.putBack(self)
+  }
+
+  private func fill(
     _ u: ChannelSelection, _ lifting: Variable?, _ constants: Tensor<Float>?,
     _ layers: [FourierLayerVariables], _ projection: PerceptronVariables?
   ) {
@@ -238,8 +309,8 @@ private struct FourierStack {
         "constants \(constants.shape) behind a field \(u.shape), with a lifting alone")
       input = FieldShape(own.shape(channels: own.channels + constants.shape[0]))
     }
-    wayBack = u.wayBack
-    self.constants = constants
+    let wayBack = u.wayBack
+    (self.wayBack, self.constants) = (wayBack, constants)
     // What a layer's input may depend on; looked up without an array, as predictions do it too.
     let tape =
       u.sources.lazy.compactMap(\.tape).first ?? lifting?.tape ?? layers.lazy.compactMap { $0.tape }.first
@@ -252,60 +323,56 @@ private struct FourierStack {
     var shape = lifting.map { FieldShape(input.shape(channels: $0.outputs)) } ?? input
     var variableChannels = wayBack.variableChannels
     var needsGradient = !variableChannels.isEmpty || lifting?.needsGradient ?? false
-    self.layers = layers.enumerated().map { index, variables in
-      let layer = Layer(
+    while self.layers.count < layers.count { self.layers.append(Layer()) }
+    self.layers.removeLast(self.layers.count - layers.count)
+    for (index, variables) in layers.enumerated() {
+      let layer = self.layers[index]
+      layer.fill(
         variables, input: shape, variableChannels: variableChannels, lifting: index == 0 ? lifting : nil,
         projection: index == layers.count - 1 ? projection : nil, inputNeedsGradient: needsGradient,
         tape: tape)
       shape = FieldShape(shape.shape(channels: layer.kernel.outputs))
       needsGradient = layer.needsGradient
       variableChannels = 0..<(needsGradient ? layer.kernel.outputs : 0)
-      return layer
     }
   }
 
   // MARK: - Forward
 
-  func forward(_ u: ChannelSelection) -> (value: Tensor<Float>, traces: [Trace]) {
-    var (value, traces, mixed) = forwardToProjection(u)
-    guard let mixed, let layer = layers.last, let projection = layer.projection else {
-      return (value, traces)
-    }
-    let factors = projection.factors(mixed)
+  func forward(_ u: ChannelSelection) -> Tensor<Float> {
+    let (value, mixed) = forwardToProjection(u)
+    guard let mixed, let projection else { return value }
+    let (layer, factors) = (last, projection.factors(mixed))
     if layer.needsGradient {
       traces[layers.count - 1].field = value
       traces[layers.count - 1].factors = factors
     }
-    value = projection.forward(value, fieldWeight: layer.fieldWeight, factors: factors)
-    return (value, traces)
+    return projection.forward(value, fieldWeight: layer.fieldWeight, factors: factors)
   }
 
   /// Both ways through a joined projection, for half the sum of the squared differences from a target.
   func differences(_ u: ChannelSelection, _ comparison: FieldComparison) -> (
-    step: Step, distances: [Double], traces: [Trace]
+    step: Step, distances: Tensor<Double>
   ) {
-    let (value, traces, mixed) = forwardToProjection(u)
-    guard let mixed, let layer = layers.last, let projection = layer.projection else {
+    let (value, mixed) = forwardToProjection(u)
+    guard let mixed, let projection else {
       preconditionFailure("no projection is joined with the layers")
     }
+    let layer = last
     precondition(
       comparison.target.shape == layer.kernel.input.shape(channels: projection.outputs),
       "the target \(comparison.target.shape) is not what the projection gives")
     let (gradients, distances) = projection.differences(
       from: comparison, value, fieldWeight: layer.fieldWeight, factors: projection.factors(mixed),
       wanted: layer.wanted)
-    return ((gradients.field, gradients.modes, gradients.terms), distances, traces)
+    return (Step(sums: gradients.field, modes: gradients.modes, terms: gradients.terms), distances)
   }
 
   /// The value behind the layers, or that before the last one with the mixed modes of this one if a projection is joined
   /// with it.
-  private func forwardToProjection(_ u: ChannelSelection) -> (
-    value: Tensor<Float>, traces: [Trace], mixed: Tensor<Float>?
-  ) {
+  private func forwardToProjection(_ u: ChannelSelection) -> (value: Tensor<Float>, mixed: Tensor<Float>?) {
     var value = u.field(with: constants)
     var spectrum = layers[0].kernel.analyse(.forward, value, channels: layers[0].channels)
-    var traces: [Trace] = []
-    traces.reserveCapacity(layers.count)
     for (index, layer) in layers.enumerated() {
       var fieldSpectrum: Tensor<Float>?
       if let lifting = layer.lifting {
@@ -319,7 +386,7 @@ private struct FourierStack {
       if let projection = layer.projection {
         trace.mixed = projection.hiddenWeightNeedsGradient ? mixed : nil
         traces.append(trace)
-        return (value, traces, mixed)
+        return (value, mixed)
       }
       trace.field = layer.needsTerms ? value : nil
       let result = finish(index, &value, mixed)
@@ -327,7 +394,7 @@ private struct FourierStack {
       traces.append(trace)
       spectrum = result.spectrum
     }
-    return (value, traces, nil)
+    return (value, nil)
   }
 
   /// From the mixed modes of a layer to its value, in the place of its input's, the derivative of its activation where that
@@ -340,20 +407,26 @@ private struct FourierStack {
     let shape = layer.kernel.input.shape(channels: layer.kernel.outputs)
     let keepsSlope = layer.needsGradient && layer.activation == .gelu
     let shares = layer.kernel.shareCount(channels: layer.kernel.outputs)
+    let spectrumShape = next?.spectrumShape(channels: layer.kernel.outputs)
     var (slope, spectrum) = (Tensor<Float>?.none, Tensor<Float>?.none)
-    func finish(_ u: UnsafePointer<Float>, _ value: UnsafeMutablePointer<Float>) {
-      slope = .filled(wanted: keepsSlope ? shape : nil) { slope in
-        spectrum = .filled(wanted: next?.spectrumShape(channels: layer.kernel.outputs)) { spectrum in
-          self.finish(
-            layer, shares: shares, u, mixed, value, slope: slope, next: next, spectrum: spectrum)
-        }
-      }
-    }
     // The first layer's input belongs to others, and every share reads all of it.
     if index > 0 && !layer.needsGradient && layer.mayWriteOverField && shares == 1 {
-      value.withUnsafeMutableBuffer { finish($0.baseAddress!, $0.baseAddress!) }
+      value.withUnsafeMutableBuffer { value in
+        let value = value.baseAddress!
+        spectrum = .filled(wanted: spectrumShape) {
+          finish(layer, shares: shares, value, mixed, value, slope: nil, next: next, spectrum: $0)
+        }
+      }
     } else {
-      value = value.start { u in .filled(shape) { finish(u, $0) } }
+      value = value.start { u in
+        .filled(shape) { value in
+          slope = .filled(wanted: keepsSlope ? shape : nil) { slope in
+            spectrum = .filled(wanted: spectrumShape) {
+              finish(layer, shares: shares, u, mixed, value, slope: slope, next: next, spectrum: $0)
+            }
+          }
+        }
+      }
     }
     return (slope, spectrum ?? .empty)
   }
@@ -363,50 +436,56 @@ private struct FourierStack {
     _ value: UnsafeMutablePointer<Float>, slope: UnsafeMutablePointer<Float>?, next: SpectralKernel?,
     spectrum: UnsafeMutablePointer<Float>?
   ) {
-    let (kernel, points, outputs) = (layer.kernel, layer.kernel.input.points, layer.kernel.outputs)
-    func finish(_ nextModes: SpectralKernel.ModeTarget?) {
-      withPointers(mixed, layer.fieldWeight, layer.skipBias) { mixed, fieldWeight, skipBias in
-        kernel.forEachShare(channels: outputs, count: shares, next) { share, scratch in
-          let first = share.channels.lowerBound
-          let source = share.sample * layer.fieldCount
-          let target = share.sample * layer.outputCount + first * points
-          kernel.synthesise(
-            .forward, share, of: outputs, mixed, inParts: value + target, scratch: scratch
-          ) { range, modes, stride in
-            let start = target + range.lowerBound
-            MatrixKernels.product(
-              rows: share.channels.count, columns: range.count,
-              ck_factors(
-                inner: layer.channels, fieldWeight + first * layer.channels, u + source + range.lowerBound,
-                bStride: points),
-              finish: layer.activation.finish(
-                addend: modes, addendStride: stride, bias: skipBias + first, slope: slope.map { $0 + start }),
-              into: value + start, stride: points)
-          }
-          if let next, let nextModes {
-            next.analyse(share, value + target, into: nextModes, scratch: scratch)
-          }
+    guard let next, let spectrum else {
+      return finish(layer, shares: shares, u, mixed, value, slope: slope, nil, nil)
+    }
+    next.withModeTarget(.forward, channels: layer.kernel.outputs, shares: shares, spectrum) {
+      finish(layer, shares: shares, u, mixed, value, slope: slope, next, $0)
+    }
+  }
+
+  private func finish(
+    _ layer: Layer, shares: Int, _ u: UnsafePointer<Float>, _ mixed: Tensor<Float>,
+    _ value: UnsafeMutablePointer<Float>, slope: UnsafeMutablePointer<Float>?, _ next: SpectralKernel?,
+    _ nextModes: SpectralKernel.ModeTarget?
+  ) {
+    let kernel = layer.kernel!
+    let (points, outputs) = (kernel.input.points, kernel.outputs)
+    withPointers(mixed, layer.fieldWeight, layer.skipBias) { mixed, fieldWeight, skipBias in
+      kernel.forEachShare(channels: outputs, count: shares, next) { share, scratch in
+        let first = share.channels.lowerBound
+        let source = share.sample * layer.fieldCount
+        let target = share.sample * layer.outputCount + first * points
+        kernel.synthesise(
+          .forward, share, of: outputs, mixed, inParts: value + target, scratch: scratch
+        ) { range, modes, stride in
+          let start = target + range.lowerBound
+          MatrixKernels.product(
+            rows: share.channels.count, columns: range.count,
+            ck_factors(
+              inner: layer.channels, fieldWeight + first * layer.channels, u + source + range.lowerBound,
+              bStride: points),
+            finish: layer.activation.finish(
+              addend: modes, addendStride: stride, bias: skipBias + first, slope: slope.map { $0 + start }),
+            into: value + start, stride: points)
+        }
+        if let next, let nextModes {
+          next.analyse(share, value + target, into: nextModes, scratch: scratch)
         }
       }
     }
-    guard let next, let spectrum else { return finish(nil) }
-    next.withModeTarget(.forward, channels: outputs, shares: shares, spectrum, finish)
   }
 
   // MARK: - Backward
 
-  /// From what `enterLast` gives to the gradients of the input, of the lifting if there is one, of every layer's modes'
-  /// matrices, W and b, and of the projection's parameters if one is joined.
-  func adjoint(_ last: consuming Step, _ traces: [Trace]) -> [Tensor<Float>?] {
-    var gradients: [[Tensor<Float>?]] = []
-    var liftingGradient: Tensor<Float>?
-    var projectionGradients: [Tensor<Float>?] = []
+  /// From what `enterLast` gives to the gradients of `FourierStackInputs`.
+  func adjoint(_ last: consuming Step, _ inputs: Tape.InputGradients) {
+    guard let wayBack else { preconditionFailure("the stack was released") }
+    let liftingInput = wayBack.sources.count
     var step = last
-    for (index, layer) in layers.enumerated().reversed() {
-      guard layer.needsGradient else {
-        gradients.append([nil, nil, nil])
-        continue
-      }
+    for index in layers.indices.reversed() {
+      let (layer, firstInput) = (layers[index], liftingInput + 1 + 3 * index)
+      guard layer.needsGradient else { continue }
       let fieldWeight = layer.needsTerms ? sumOverFirstAxis(step.terms, shape: layer.fieldWeight.shape) : nil
       let inputWeight = fieldWeight.map { layer.lifting?.skipGradient($0) ?? $0 }
       let bias = fieldWeight.map {
@@ -414,36 +493,36 @@ private struct FourierStack {
       }
       var modes = step.modes
       if let projection = layer.projection {
-        projectionGradients = projection.gradients(
+        projection.addGradients(
           terms: step.terms, inputs: layer.channels, joined: inputWeight, bias: bias,
-          skipWeight: layer.skipWeight, skipBias: layer.skipBias, mixed: traces[index].mixed, modes: modes)
+          skipWeight: layer.skipWeight, skipBias: layer.skipBias, mixed: traces[index].mixed, modes: modes,
+          to: inputs, from: firstInput + 3)
         if layer.needsModes { modes = projection.map.applyAdjoint(modes) }
       }
-      let fromProjection = { layer.projection?.map.product(transposed: true, $0) ?? $0 }
-      gradients.append([
-        traces[index].spectrum.map { layer.kernel.weightGradient($0, modes) },
-        layer.skipNeedsGradient ? inputWeight.map(fromProjection) : nil,
-        layer.skipNeedsGradient ? bias.map(fromProjection) : nil,
-      ])
+      if let spectrum = traces[index].spectrum {
+        inputs.add(layer.kernel.weightGradient(spectrum, modes), to: firstInput)
+      }
+      if layer.skipNeedsGradient, let inputWeight, let bias {
+        let map = layer.projection?.map
+        inputs.add(map?.product(transposed: true, inputWeight) ?? inputWeight, to: firstInput + 1)
+        inputs.add(map?.product(transposed: true, bias) ?? bias, to: firstInput + 2)
+      }
       guard layer.inputNeedsGradient else { continue }
       modes = layer.kernel.mixAdjoint(
         modes, layer.weight, transposed: layer.transposed?.matrices(by: layer.kernel))
       if let lifting = layer.lifting {
         if let fieldWeight, let spectrum = traces[index].fieldSpectrum {
-          liftingGradient = lifting.gradient(
+          let ofLifting = lifting.gradient(
             composed: fieldWeight, skipWeight: layer.inputWeight, spectrum: spectrum, lifted: modes)
+          inputs.add(ofLifting, to: liftingInput)
         }
         guard layer.fieldNeedsGradient else { continue }
         modes = lifting.map.applyAdjoint(modes, channels: layer.variableChannels)
       }
-      step = goBack(index, step.sums, modes, traces)
+      step = goBack(index, step.sums, modes)
     }
-    let field =
-      layers[0].fieldNeedsGradient
-      ? wayBack.gradients(from: step.sums, of: layers[0].variableChannels)
-      : [Tensor<Float>?](repeating: nil, count: wayBack.sources.count)
-    return field + (layers[0].lifting == nil ? [] : [liftingGradient])
-      + gradients.reversed().flatMap(\.self) + projectionGradients
+    guard layers[0].fieldNeedsGradient else { return }
+    wayBack.addGradients(from: step.sums, of: layers[0].variableChannels, to: inputs)
   }
 
   /// The gradients of a layer's sums, which its activation takes, of its mixed modes, and, by samples, of what the field
@@ -451,15 +530,19 @@ private struct FourierStack {
   ///
   /// With a joined projection those of the field as far as it goes through `fieldWeight`, of W₁ times the mixed modes
   /// and, by samples, of the parameters of a perceptron from the field.
-  typealias Step = (sums: Tensor<Float>, modes: Tensor<Float>, terms: Tensor<Float>)
+  struct Step {
+    var sums: Tensor<Float>
+    var modes: Tensor<Float>
+    var terms: Tensor<Float>
+  }
 
   /// From the gradient of the result through a joined projection, or through the last activation, in place.
-  func enterLast(_ gradient: consuming Tensor<Float>, _ traces: [Trace]) -> Step {
-    let (layer, trace) = (layers[layers.count - 1], traces[layers.count - 1])
+  func enterLast(_ gradient: consuming Tensor<Float>) -> Step {
+    let (layer, trace) = (last, traces[layers.count - 1])
     if let projection = layer.projection, let field = trace.field, let factors = trace.factors {
       let step = projection.adjoint(
         gradient, field, fieldWeight: layer.fieldWeight, factors: factors, wanted: layer.wanted)
-      return (step.field, step.modes, step.terms)
+      return Step(sums: step.field, modes: step.modes, terms: step.terms)
     }
     var sums: Tensor<Float> = gradient
     var (modes, terms) = (Tensor<Float>.empty, Tensor<Float>.empty)
@@ -467,7 +550,7 @@ private struct FourierStack {
       let sums = sums.baseAddress!
       withTargets(of: layer, &modes, &terms) { modes, terms in
         withPointers(trace.derivative ?? layer.weight, trace.field ?? layer.weight) { derivative, u in
-          let (kernel, channels) = (layer.kernel, layer.kernel.outputs)
+          let (kernel, channels) = (layer.kernel!, layer.kernel.outputs)
           let shares = kernel.shareCount(channels: channels)
           kernel.withModeTarget(.adjoint, channels: channels, shares: shares, modes) { modes in
             kernel.forEachShare(channels: channels, count: shares) { share, scratch in
@@ -480,33 +563,34 @@ private struct FourierStack {
         }
       }
     }
-    return (sums, modes, terms)
+    return Step(sums: sums, modes: modes, terms: terms)
   }
 
   /// The gradients of one sample after the other times factors.
-  func scaled(_ step: consuming Step, by factors: [Float]) -> Step {
-    var (sums, modes, terms) = step
-    if sums.count > 0 { sums.scaleSamples(by: factors) }
-    if terms.count > 0 { terms.scaleSamples(by: factors) }
-    if modes.count > 0 {
+  func scaled(_ step: consuming Step, by factors: Tensor<Float>) -> Step {
+    var step = step
+    if step.sums.count > 0 { step.sums.scaleSamples(by: factors) }
+    if step.terms.count > 0 { step.terms.scaleSamples(by: factors) }
+    if step.modes.count > 0 {
       // By modes first, [m, sample, 2, O].
-      let (modeCount, count) = (modes.shape[0], modes.count / modes.shape[0] / factors.count)
-      modes.withUnsafeMutableBuffer { modes in
-        for mode in 0..<modeCount {
-          for (sample, factor) in factors.enumerated() {
-            Float.scale(count, factor, modes.baseAddress! + (mode * factors.count + sample) * count)
+      let (modeCount, samples) = (step.modes.shape[0], factors.count)
+      let count = step.modes.count / modeCount / samples
+      step.modes.withUnsafeMutableBuffer { modes in
+        factors.start { factors in
+          for mode in 0..<modeCount {
+            for sample in 0..<samples {
+              Float.scale(count, factors[sample], modes.baseAddress! + (mode * samples + sample) * count)
+            }
           }
         }
       }
     }
-    return (sums, modes, terms)
+    return step
   }
 
   /// From the gradients of a layer's sums and of its field's modes to those of the layer before it, or of the field in the
   /// place of sums.
-  private func goBack(
-    _ index: Int, _ sums: Tensor<Float>, _ spectrum: Tensor<Float>, _ traces: [Trace]
-  ) -> Step {
+  private func goBack(_ index: Int, _ sums: Tensor<Float>, _ spectrum: Tensor<Float>) -> Step {
     let layer = layers[index]
     let previous = index > 0 ? layers[index - 1] : nil
     let shares = layer.kernel.shareCount(channels: layer.variableChannels.count)
@@ -515,22 +599,24 @@ private struct FourierStack {
       result in
       withTargets(of: previous, &modes, &terms) { modes, terms in
         guard let previous else {
-          return goBack(index, shares: shares, sums, spectrum, traces, into: result, nil, terms)
+          return goBack(index, shares: shares, sums, spectrum, into: result, nil, terms)
         }
         previous.kernel.withModeTarget(.adjoint, channels: previous.kernel.outputs, shares: shares, modes) {
-          goBack(index, shares: shares, sums, spectrum, traces, into: result, $0, terms)
+          goBack(index, shares: shares, sums, spectrum, into: result, $0, terms)
         }
       }
     }
-    return (result, modes, terms)
+    return Step(sums: result, modes: modes, terms: terms)
   }
 
   private func goBack(
-    _ index: Int, shares: Int, _ sums: Tensor<Float>, _ spectrum: Tensor<Float>, _ traces: [Trace],
+    _ index: Int, shares: Int, _ sums: Tensor<Float>, _ spectrum: Tensor<Float>,
     into result: UnsafeMutablePointer<Float>, _ modes: SpectralKernel.ModeTarget?,
     _ terms: UnsafeMutablePointer<Float>
   ) {
-    let (layer, kernel, points) = (layers[index], layers[index].kernel, layers[index].kernel.input.points)
+    let layer = layers[index]
+    let kernel = layer.kernel!
+    let points = kernel.input.points
     let previous = index > 0 ? layers[index - 1] : nil
     let trace = index > 0 ? traces[index - 1] : nil
     let derivative = trace?.derivative
@@ -577,7 +663,7 @@ private struct FourierStack {
     _ modes: SpectralKernel.ModeTarget, _ terms: UnsafeMutablePointer<Float>,
     _ scratch: UnsafeMutablePointer<Float>
   ) {
-    let kernel = layer.kernel
+    let kernel = layer.kernel!
     if layer.needsTerms {
       let (own, first) = (terms + share.sample * layer.skipCount, share.channels.lowerBound)
       linearGradient(
@@ -594,10 +680,14 @@ private struct FourierStack {
     of layer: Layer?, _ modes: inout Tensor<Float>, _ terms: inout Tensor<Float>,
     _ body: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>) -> Void
   ) {
+    var (modeShape, termShape) = (Shape(0), Shape(0))
+    if let layer {
+      modeShape = layer.kernel.spectrumShape(channels: layer.kernel.outputs)
+      if layer.needsTerms { termShape = Shape(layer.kernel.input.samples, layer.skipCount) }
+    }
     var all = Tensor<Float>.empty
-    modes = .filled(layer.map { $0.kernel.spectrumShape(channels: $0.kernel.outputs) } ?? [0]) { modes in
-      let rows = layer.map { $0.needsTerms ? $0.kernel.input.samples : 0 } ?? 0
-      all = .filled([rows, layer?.skipCount ?? 0]) { terms in body(modes, terms) }
+    modes = .filled(modeShape) { modes in
+      all = .filled(termShape) { terms in body(modes, terms) }
     }
     terms = all
   }

@@ -40,11 +40,14 @@ public func kMatrixProduct(
       }
     }
   }
-  return Variable(value, from: [u, twiddle]) { [u = u.value, twiddle = twiddle.value] gradient in
-    let gradient = gradient
+  let saved = (product, pipeline, width, matrices, u.value, twiddle.value, outputCount)
+  return Variable(value, from: [u, twiddle], saving: saved) { saved, gradient, inputs in
+    let ((product, pipeline, width, matrices, u, twiddle, outputCount), gradient) = (saved, gradient)
+    let (shape, vectors, blocks) = (u.shape, u.shape[0], (u.shape[0] + width - 1) / width)
+    let count = u.count / max(1, vectors)
     var terms = Tensor<Float>(shape: [blocks, product.twiddleCount])
     let inputGradient = withPointers(u, matrices, gradient) { u, matrices, gradient in
-      Tensor<Float>.filled([vectors] + grid + [2]) { result in
+      Tensor<Float>.filled(shape) { result in
         terms.withUnsafeMutableBuffer { terms in
           let terms = terms.baseAddress!
           parallelFor(blocks) { range in
@@ -63,6 +66,7 @@ public func kMatrixProduct(
       }
     }
     let ofMatrices = sumOverFirstAxis(terms, shape: product.twiddleShape)
-    return [inputGradient, product.twiddleGradient(matrices: ofMatrices, twiddle)]
+    inputs.add(inputGradient, to: 0)
+    inputs.add(product.twiddleGradient(matrices: ofMatrices, twiddle), to: 1)
   }
 }

@@ -23,7 +23,7 @@ struct Lifting {
   func skipGradient(_ gradient: Tensor<Float>) -> Tensor<Float> {
     let rows = gradient.shape[0]
     return withPointers(gradient, map.matrix) { g, p in
-      Tensor<Float>.filled([rows, outputs]) { result in
+      Tensor<Float>.filled(Shape(rows, outputs)) { result in
         MatrixKernels.innerProducts(rows: rows, columns: outputs, length: inputs, g, p, into: result)
       }
     }

@@ -2,7 +2,7 @@ import CKernels
 import Tensors
 
 /// Where a stage of a pipeline finds the elements of its lines, as distances in floats.
-struct LineLayout {
+struct LineLayout: Sendable {
   /// From one line to the next along the axes before and behind that of the line.
   var outer: Int
   var inner: Int
@@ -15,14 +15,14 @@ struct LineLayout {
 }
 
 /// Which entries of a line an array holds: 0, `step`, twice that and so on.
-struct LinePositions {
+struct LinePositions: Sendable {
   var count: Int
   var step = 1
 }
 
 /// A K-matrix along one axis of an array: the entries of every line that are not given are zero, and the
 /// entries of the product that are not asked for are dropped.
-struct LineStage {
+struct LineStage: Sendable {
   let product: ButterflyProduct
   let outer: Int
   let inner: Int
@@ -183,13 +183,14 @@ struct LaneBlock {
 
 /// K-matrices along one axis after another of a block of vectors, whose arrays between two axes stay in
 /// scratch memory.
-struct LinePipeline {
+struct LinePipeline: Sendable {
   private let stages: [LineStage]
-  private let width: Int
   /// Where in scratch memory the array behind every stage begins; in place of the last, memory for lines.
   private let places: [Int]
   /// Where the matrices of every stage begin among those of all.
   private let matrixPlaces: [Int]
+  /// The floats of scratch memory that a block needs, forward and with the gradients of matrices.
+  private let scratchCounts: (forward: Int, gradient: Int)
 
   /// - Parameters:
   ///   - axes: for every axis of the arrays, slowest first, its matrix and the positions before and behind.
@@ -200,7 +201,6 @@ struct LinePipeline {
     axes: [(product: ButterflyProduct, input: LinePositions, output: LinePositions)], order: [Int],
     width: Int, source: FieldLayout, target: FieldLayout
   ) {
-    self.width = width
     var stages: [LineStage] = []
     var (places, matrixPlaces) = ([0], [0])
     // The lengths of the axes as the stages go along, and the distances of their positions.
@@ -224,13 +224,15 @@ struct LinePipeline {
     }
     self.stages = stages
     (self.places, self.matrixPlaces) = (places, matrixPlaces)
+    func most(gradient: Bool) -> Int {
+      places[stages.count - 1]
+        + (stages.map { $0.scratchCount(width: width, gradient: gradient) }.max() ?? 0)
+    }
+    scratchCounts = (most(gradient: false), most(gradient: true))
   }
 
   /// The floats of scratch memory that a block needs.
-  func scratchCount(gradient: Bool) -> Int {
-    places[stages.count - 1]
-      + (stages.map { $0.scratchCount(width: width, gradient: gradient) }.max() ?? 0)
-  }
+  func scratchCount(gradient: Bool) -> Int { gradient ? scratchCounts.gradient : scratchCounts.forward }
 
   /// The result of one block; `matrices` are those of the passes of all stages, one after the other.
   func forward(

@@ -10,8 +10,8 @@ public func pad(_ u: Variable, by padding: Shape) -> Variable {
     "padding \(padding) of a grid \(input.grid)")
   if padding.allSatisfy({ $0 == 0 }) { return u }
   let padded = Shape(count: padding.count) { input.grid[$0] + padding[$0] }
-  return Variable(resized(u.value, to: padded), from: [u]) { gradient in
-    [resized(gradient, to: input.grid)]
+  return Variable(resized(u.value, to: padded), from: u, saving: input.grid) { grid, gradient, inputs in
+    inputs.add(resized(gradient, to: grid), to: 0)
   }
 }
 
@@ -23,8 +23,8 @@ public func crop(_ u: Variable, by padding: Shape) -> Variable {
     "cannot crop \(padding) points of a grid \(input.grid)")
   if padding.allSatisfy({ $0 == 0 }) { return u }
   let cropped = Shape(count: padding.count) { input.grid[$0] - padding[$0] }
-  return Variable(resized(u.value, to: cropped), from: [u]) { gradient in
-    [resized(gradient, to: input.grid)]
+  return Variable(resized(u.value, to: cropped), from: u, saving: input.grid) { grid, gradient, inputs in
+    inputs.add(resized(gradient, to: grid), to: 0)
   }
 }
 
@@ -34,15 +34,17 @@ private func resized(_ field: Tensor<Float>, to grid: Shape) -> Tensor<Float> {
   let (oldLength, newLength) = (input.grid[input.grid.count - 1], grid[grid.count - 1])
   let (oldRows, newRows) = (input.points / oldLength, grid.elementCount / newLength)
   let length = min(oldLength, newLength)
-  let sources = (0..<newRows).map { sourceRow($0, of: grid, in: input.grid) }
+  // −1 for a row of zeros.
+  let sources = PooledList(count: newRows) { sourceRow($0, of: grid, in: input.grid) ?? -1 }
+  let shape = Shape(input.samples, input.channels) + grid
   return field.start { source in
-    Tensor<Float>.filled([input.samples, input.channels] + grid) { target in
+    Tensor<Float>.filled(shape) { target in
       parallelFor(input.samples * input.channels, grain: 8) { range in
         for plane in range {
-          for (row, sourceRow) in sources.enumerated() {
-            let start = target + (plane * newRows + row) * newLength
+          for row in 0..<newRows {
+            let (start, sourceRow) = (target + (plane * newRows + row) * newLength, sources[row])
             var copied = 0
-            if let sourceRow {
+            if sourceRow >= 0 {
               start.update(from: source + (plane * oldRows + sourceRow) * oldLength, count: length)
               copied = length
             }

@@ -22,7 +22,19 @@ public struct PerceptronVariables {
     self.activation = activation
   }
 
-  var all: [Variable] { [hiddenWeight, hiddenBias, weight, bias] }
+  /// The inputs of an operation of `u` with them.
+  func behind(_ u: Variable) -> VariableList { VariableList(u, hiddenWeight, hiddenBias, weight, bias) }
+
+  /// The parameters one after the other; nil behind the last.
+  func parameter(_ position: Int) -> Variable? {
+    switch position {
+    case 0: hiddenWeight
+    case 1: hiddenBias
+    case 2: weight
+    case 3: bias
+    default: nil
+    }
+  }
 
   /// Whether any of them needs a gradient.
   var needGradient: Bool {
@@ -33,8 +45,8 @@ public struct PerceptronVariables {
   func check(inputs: Int) {
     let (hidden, outputs) = (hiddenWeight.shape[0], weight.shape[0])
     precondition(
-      hiddenWeight.shape == [hidden, inputs] && hiddenBias.shape == [hidden]
-        && weight.shape == [outputs, hidden] && bias.shape == [outputs],
+      hiddenWeight.shape.matches([hidden, inputs]) && hiddenBias.shape.matches([hidden])
+        && weight.shape.matches([outputs, hidden]) && bias.shape.matches([outputs]),
       "weights \(hiddenWeight.shape) and \(weight.shape) do not map \(inputs) channels")
   }
 }
@@ -62,29 +74,26 @@ public func perceptron(_ u: Variable, _ variables: PerceptronVariables) -> Varia
     }
   }
   guard u.needsGradient || weightsNeedGradient else { return Variable(value) }
-  let inputs = [u] + variables.all
   if let jacobian {
-    let kept = HandOver(jacobian)
-    return Variable(value, from: inputs) { gradient in
-      [kernel.product(of: kept.take(), gradient), nil, nil, nil, nil]
+    return Variable(value, from: u, saving: (kernel, jacobian)) { saved, gradient, inputs in
+      let (kernel, jacobian) = saved
+      inputs.add(kernel.product(of: consume jacobian, gradient), to: 0)
     }
   }
-  // Values only: a variable would keep the tape, which keeps this.
-  return Variable(value, from: inputs) { [u = u.value, uNeedsGradient = u.needsGradient] gradient in
-    let gradient = gradient
-    var terms = Tensor<Float>(shape: [weightsNeedGradient ? kernel.termRows : 0, kernel.parameterCount])
-    let inputGradient = Tensor<Float>.filled(wanted: uNeedsGradient ? u.shape : nil) { du in
-      terms.withUnsafeMutableBuffer { terms in
-        let terms = terms.baseAddress!
-        withPointers(u, hiddenWeight, hiddenBias, weight, gradient) {
-          u, w1, b1, w2, dy in
-          kernel.adjoint(
-            u, (w1, b1, w2), dy, inputGradient: du, terms: weightsNeedGradient ? terms : nil)
+  let saved = (kernel, u.value, hiddenWeight, hiddenBias, weight)
+  return Variable(value, from: variables.behind(u), saving: saved) { saved, gradient, inputs in
+    let ((kernel, u, hiddenWeight, hiddenBias, weight), gradient) = (saved, gradient)
+    var terms: Tensor<Float>?
+    let ofInput = Tensor<Float>.filled(wanted: inputs.isNeeded(0) ? u.shape : nil) { du in
+      let wanted = inputs.areNeeded(1..<5) ? Shape(kernel.termRows, kernel.parameterCount) : nil
+      terms = .filled(wanted: wanted) { terms in
+        withPointers(u, hiddenWeight, hiddenBias, weight, gradient) { u, w1, b1, w2, dy in
+          kernel.adjoint(u, (w1, b1, w2), dy, inputGradient: du, terms: terms)
         }
       }
     }
-    return [inputGradient]
-      + (weightsNeedGradient ? kernel.parameterGradients(terms) : [nil, nil, nil, nil])
+    inputs.add(ofInput, to: 0)
+    if let terms { kernel.addParameterGradients(terms, to: inputs) }
   }
 }
 
@@ -103,9 +112,9 @@ public func perceptron(
     comparison.target.shape == kernel.input.shape(channels: kernel.outputs),
     "the target \(comparison.target.shape) is not what a perceptron gives")
   var terms = Tensor<Float>.empty
-  var distances: [Double] = []
+  var distances = Tensor<Double>?.none
   let inputGradient = Tensor<Float>.filled(wanted: u.needsGradient ? u.shape : nil) { du in
-    terms = .filled([kernel.termRows, kernel.parameterCount]) { terms in
+    terms = .filled(Shape(kernel.termRows, kernel.parameterCount)) { terms in
       distances = comparison.withKernelTarget { target in
         withPointers(
           u.value, variables.hiddenWeight.value, variables.hiddenBias.value, variables.weight.value,
@@ -116,12 +125,15 @@ public func perceptron(
       }
     }
   }
-  let (keptGradient, keptTerms) = (HandOver(inputGradient), HandOver(terms))
-  return comparison.loss(squaredDistances: distances, from: [u] + variables.all) { factors in
-    var (inputGradient, terms) = (keptGradient.take(), keptTerms.take())
+  guard let distances else { preconditionFailure("the distances are found with the terms") }
+  return comparison.loss(
+    squaredDistances: distances, from: variables.behind(u), saving: (kernel, inputGradient, terms)
+  ) { saved, factors, inputs in
+    var (kernel, inputGradient, terms) = saved
     terms.scaleSamples(by: factors)
     inputGradient?.scaleSamples(by: factors)
-    return [inputGradient] + kernel.parameterGradients(terms)
+    inputs.add(inputGradient, to: 0)
+    kernel.addParameterGradients(terms, to: inputs)
   }
 }
 
@@ -222,14 +234,14 @@ struct PerceptronKernel {
     tiles * part / partCount * Self.tile..<min(input.points, tiles * (part + 1) / partCount * Self.tile)
   }
 
-  /// The gradients of the four parameters from those of every part of every sample, one after another.
-  func parameterGradients(_ terms: Tensor<Float>) -> [Tensor<Float>?] {
-    var offset = 0
-    let shapes: [Shape] = [[hidden, inputs], [hidden], [outputs, hidden], [outputs]]
-    return shapes.map { shape in
-      defer { offset += shape.elementCount }
-      return sumOverFirstAxis(terms, shape: shape, from: offset)
-    }
+  /// Adds the gradients of the four parameters, the inputs of an operation from 1 on, from those of every part of every
+  /// sample, one after another.
+  func addParameterGradients(_ terms: Tensor<Float>, to gradients: Tape.InputGradients) {
+    let (first, second) = (hidden * inputs, hidden * inputs + hidden)
+    gradients.add(sumOverFirstAxis(terms, shape: Shape(hidden, inputs)), to: 1)
+    gradients.add(sumOverFirstAxis(terms, shape: Shape(hidden), from: first), to: 2)
+    gradients.add(sumOverFirstAxis(terms, shape: Shape(outputs, hidden), from: second), to: 3)
+    gradients.add(sumOverFirstAxis(terms, shape: Shape(outputs), from: second + outputs * hidden), to: 4)
   }
 
   /// Per part of a sample, the gradients of the four parameters one after another go to `terms`, if they are wanted.
@@ -279,12 +291,11 @@ struct PerceptronKernel {
     ),
     _ target: FieldComparison.KernelTarget, inputGradient: UnsafeMutablePointer<Float>?,
     terms: UnsafeMutablePointer<Float>
-  ) -> [Double] {
+  ) -> Tensor<Double> {
     let (points, partCount) = (input.points, partCount)
     let perceptron = kernel(weights.w1, weights.b1, weights.w2, weights.b2)
-    var distances = [Double](repeating: 0, count: termRows)
-    distances.withUnsafeMutableBufferPointer { distances in
-      nonisolated(unsafe) let distances = distances
+    let distances = Tensor<Double>.filled([input.samples, partCount]) { distances in
+      distances.update(repeating: 0, count: termRows)
       parallelFor(termRows) { rows in
         var perceptron = perceptron
         let count = sumCount + hidden * Self.tile + hidden * Int(CK_WIDEST_TILE) + outputs * Self.tile
@@ -306,7 +317,14 @@ struct PerceptronKernel {
         }
       }
     }
-    return (0..<input.samples).map { distances[$0 * partCount..<($0 + 1) * partCount].reduce(0, +) }
+    return distances.start { distances in
+      .filled([input.samples]) { sums in
+        for sample in 0..<input.samples {
+          sums[sample] = 0
+          for part in 0..<partCount { sums[sample] += distances[sample * partCount + part] }
+        }
+      }
+    }
   }
 
   /// The numbers of `sums`, for the kernels that need them.

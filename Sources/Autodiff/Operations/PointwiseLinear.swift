@@ -9,7 +9,7 @@ public func pointwiseLinear(_ u: Variable, weight: Variable, bias: Variable) -> 
   let input = FieldShape(u.shape)
   let (outputs, inputs) = (weight.shape[0], input.channels)
   precondition(
-    weight.shape == [outputs, inputs] && bias.shape == [outputs],
+    weight.shape.matches([outputs, inputs]) && bias.shape.matches([outputs]),
     "weight \(weight.shape) and bias \(bias.shape) do not map \(inputs) channels")
   let points = input.points
   let value = withPointers(u.value, weight.value, bias.value) { u, w, b in
@@ -24,15 +24,13 @@ public func pointwiseLinear(_ u: Variable, weight: Variable, bias: Variable) -> 
       }
     }
   }
-  return Variable(value, from: [u, weight, bias]) {
-    [
-      u = u.value, weight = weight.value, uNeedsGradient = u.needsGradient,
-      weightsNeedGradient = weight.needsGradient || bias.needsGradient
-    ] gradient in
-    let gradient = gradient
-    var inputGradient: Tensor<Float>?
-    if uNeedsGradient {
-      inputGradient = withPointers(gradient, weight) { dy, w in
+  return Variable(value, from: [u, weight, bias], saving: (u.value, weight.value)) {
+    saved, gradient, result in
+    let ((u, weight), gradient) = (saved, gradient)
+    let (input, outputs) = (FieldShape(u.shape), weight.shape[0])
+    let (inputs, points) = (input.channels, input.points)
+    if result.isNeeded(0) {
+      let ofInput = withPointers(gradient, weight) { dy, w in
         Tensor<Float>.filled(u.shape) { du in
           parallelFor(input.samples) { samples in
             for sample in samples {
@@ -45,13 +43,12 @@ public func pointwiseLinear(_ u: Variable, weight: Variable, bias: Variable) -> 
           }
         }
       }
+      result.add(ofInput, to: 0)
     }
-    guard weightsNeedGradient else { return [inputGradient, nil, nil] }
+    guard result.areNeeded(1..<3) else { return }
     let terms = linearGradientTerms(of: u, gradient, outputs: outputs)
-    return [
-      inputGradient, sumOverFirstAxis(terms, shape: [outputs, inputs]),
-      sumOverFirstAxis(terms, shape: [outputs], from: outputs * inputs),
-    ]
+    result.add(sumOverFirstAxis(terms, shape: [outputs, inputs]), to: 1)
+    result.add(sumOverFirstAxis(terms, shape: [outputs], from: outputs * inputs), to: 2)
   }
 }
 
@@ -59,7 +56,7 @@ public func pointwiseLinear(_ u: Variable, weight: Variable, bias: Variable) -> 
 /// is one.
 public func joinBias(weight: Variable, bias: Variable) -> Variable {
   let (outputs, inputs) = (weight.shape[0], weight.shape[1])
-  precondition(bias.shape == [outputs], "bias \(bias.shape) of a weight \(weight.shape)")
+  precondition(bias.shape.matches([outputs]), "bias \(bias.shape) of a weight \(weight.shape)")
   let value = withPointers(weight.value, bias.value) { w, b in
     Tensor<Float>.filled([outputs, inputs + 1]) { matrix in
       for output in 0..<outputs {
@@ -68,20 +65,19 @@ public func joinBias(weight: Variable, bias: Variable) -> Variable {
       }
     }
   }
-  guard weight.needsGradient || bias.needsGradient else { return Variable(value) }
-  return Variable(value, from: [weight, bias]) { gradient in
-    let gradient = gradient
-    return gradient.start { gradient in
-      [
-        Tensor<Float>.filled([outputs, inputs]) { dw in
-          for output in 0..<outputs {
-            (dw + output * inputs).update(from: gradient + output * (inputs + 1), count: inputs)
-          }
-        },
-        Tensor<Float>.filled([outputs]) { db in
-          for output in 0..<outputs { db[output] = gradient[output * (inputs + 1) + inputs] }
-        },
-      ]
+  return Variable(value, from: [weight, bias], saving: ()) { _, gradient, result in
+    let (outputs, inputs) = (gradient.shape[0], gradient.shape[1] - 1)
+    gradient.start { gradient in
+      let ofWeight = Tensor<Float>.filled([outputs, inputs]) { dw in
+        for output in 0..<outputs {
+          (dw + output * inputs).update(from: gradient + output * (inputs + 1), count: inputs)
+        }
+      }
+      let ofBias = Tensor<Float>.filled([outputs]) { db in
+        for output in 0..<outputs { db[output] = gradient[output * (inputs + 1) + inputs] }
+      }
+      result.add(ofWeight, to: 0)
+      result.add(ofBias, to: 1)
     }
   }
 }

@@ -60,17 +60,17 @@ public func pooling(_ u: Variable, _ kind: PoolingKind, factor: Int = 2) -> Vari
   guard kind == .maximum else {
     var counts = [Float](repeating: 0, count: coarse)
     for cell in cells.cells { counts[cell] += 1 }
-    let value = mapPlanes(u.value, planes, from: fine, to: coarse, shape) { field, result in
+    let value = mapPlanes(u.value, from: fine, to: coarse, shape) { field, result in
       cells.sum(field, into: result)
       for cell in 0..<coarse { result[cell] /= counts[cell] }
     }
-    return Variable(value, from: [u]) { [counts, inputShape = u.shape] gradient in
-      let gradient = gradient
-      return [
-        mapPlanes(gradient, planes, from: coarse, to: fine, inputShape) { gradient, result in
-          for (point, cell) in cells.cells.enumerated() { result[point] = gradient[cell] / counts[cell] }
-        }
-      ]
+    return Variable(value, from: u, saving: (cells, counts, u.shape)) { saved, gradient, inputs in
+      let (cells, counts, shape) = saved
+      let ofInput = mapPlanes(gradient, from: cells.coarsePoints, to: cells.finePoints, shape) {
+        gradient, result in
+        for (point, cell) in cells.cells.enumerated() { result[point] = gradient[cell] / counts[cell] }
+      }
+      inputs.add(ofInput, to: 0)
     }
   }
   var sources = [Int32](repeating: -1, count: planes * coarse)
@@ -93,23 +93,23 @@ public func pooling(_ u: Variable, _ kind: PoolingKind, factor: Int = 2) -> Vari
       }
     }
   }
-  return Variable(value, from: [u]) { [sources, inputShape = u.shape] gradient in
-    let gradient = gradient
-    return [
-      gradient.start { gradients in
-        Tensor<Float>.filled(inputShape) { results in
-          parallelFor(planes) { range in
-            for plane in range {
-              let result = results + plane * fine
-              result.update(repeating: 0, count: fine)
-              for cell in plane * coarse..<(plane + 1) * coarse {
-                result[Int(sources[cell])] += gradients[cell]
-              }
+  return Variable(value, from: u, saving: (cells, sources, u.shape)) { saved, gradient, inputs in
+    let (cells, sources, shape) = saved
+    let (fine, coarse) = (cells.finePoints, cells.coarsePoints)
+    let ofInput = gradient.start { gradients in
+      Tensor<Float>.filled(shape) { results in
+        parallelFor(shape[0] * shape[1]) { range in
+          for plane in range {
+            let result = results + plane * fine
+            result.update(repeating: 0, count: fine)
+            for cell in plane * coarse..<(plane + 1) * coarse {
+              result[Int(sources[cell])] += gradients[cell]
             }
           }
         }
       }
-    ]
+    }
+    inputs.add(ofInput, to: 0)
   }
 }
 
@@ -120,18 +120,16 @@ public func upsampling(_ u: Variable, to grid: Shape, factor: Int = 2) -> Variab
   let input = FieldShape(u.shape)
   let cells = GridCells(fine: grid, factor: factor)
   precondition(cells.coarse == input.grid, "a grid \(input.grid) is not \(grid) in cells of \(factor) points")
-  let planes = input.samples * input.channels
   let shape = [input.samples, input.channels] + grid
-  let value = mapPlanes(u.value, planes, from: cells.coarsePoints, to: cells.finePoints, shape) {
+  let value = mapPlanes(u.value, from: cells.coarsePoints, to: cells.finePoints, shape) {
     cells.spread($0, into: $1)
   }
-  return Variable(value, from: [u]) { [inputShape = u.shape] gradient in
-    let gradient = gradient
-    return [
-      mapPlanes(gradient, planes, from: cells.finePoints, to: cells.coarsePoints, inputShape) {
-        cells.sum($0, into: $1)
-      }
-    ]
+  return Variable(value, from: u, saving: (cells, u.shape)) { saved, gradient, inputs in
+    let (cells, shape) = saved
+    let ofInput = mapPlanes(gradient, from: cells.finePoints, to: cells.coarsePoints, shape) {
+      cells.sum($0, into: $1)
+    }
+    inputs.add(ofInput, to: 0)
   }
 }
 
@@ -149,33 +147,34 @@ public func joinChannels(_ u: Variable, _ v: Variable) -> Variable {
       }
     }
   }
-  return Variable(value, from: [u, v]) { [firstShape = u.shape, secondShape = v.shape] gradient in
-    let gradient = gradient
-    return gradient.start { gradient in
-      [
-        Tensor<Float>.filled(firstShape) { result in
-          for sample in 0..<first.samples {
-            (result + sample * a).update(from: gradient + sample * (a + b), count: a)
-          }
-        },
-        Tensor<Float>.filled(secondShape) { result in
-          for sample in 0..<first.samples {
-            (result + sample * b).update(from: gradient + sample * (a + b) + a, count: b)
-          }
-        },
-      ]
+  return Variable(value, from: [u, v], saving: (first, second)) { fields, gradient, inputs in
+    let (first, second) = fields
+    let (a, b) = (first.sampleCount, second.sampleCount)
+    gradient.start { gradient in
+      let ofFirst = Tensor<Float>.filled(first.shape(channels: first.channels)) { result in
+        for sample in 0..<first.samples {
+          (result + sample * a).update(from: gradient + sample * (a + b), count: a)
+        }
+      }
+      let ofSecond = Tensor<Float>.filled(second.shape(channels: second.channels)) { result in
+        for sample in 0..<first.samples {
+          (result + sample * b).update(from: gradient + sample * (a + b) + a, count: b)
+        }
+      }
+      inputs.add(ofFirst, to: 0)
+      inputs.add(ofSecond, to: 1)
     }
   }
 }
 
-/// Every plane of an array by `body`, in parallel.
+/// Every plane of an array by `body`, in parallel, to an array `[sample, channel, ...grid]`.
 private func mapPlanes(
-  _ array: Tensor<Float>, _ planes: Int, from: Int, to: Int, _ shape: Shape,
+  _ array: Tensor<Float>, from: Int, to: Int, _ shape: Shape,
   _ body: (UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void
 ) -> Tensor<Float> {
   array.start { array in
     .filled(shape) { result in
-      parallelFor(planes) { range in
+      parallelFor(shape[0] * shape[1]) { range in
         for plane in range { body(array + plane * from, result + plane * to) }
       }
     }

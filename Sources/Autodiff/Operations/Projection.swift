@@ -176,9 +176,9 @@ struct Projection {
   func differences(
     from comparison: FieldComparison, _ u: Tensor<Float>, fieldWeight: Tensor<Float>, factors: Tensor<Float>,
     wanted: Wanted
-  ) -> (gradients: Gradients, distances: [Double]) {
-    var distances = [Double](repeating: 0, count: samples)
-    let result: Gradients = distances.withUnsafeMutableBufferPointer { distances in
+  ) -> (gradients: Gradients, distances: Tensor<Double>) {
+    var distances = Tensor<Double>(shape: [samples])
+    let result: Gradients = distances.withUnsafeMutableBuffer { distances in
       comparison.withKernelTarget {
         gradients(
           from: .target($0, distances: distances.baseAddress!), u, fieldWeight: fieldWeight, factors: factors,
@@ -196,8 +196,8 @@ struct Projection {
     var (modes, terms) = (Tensor<Float>?.none, Tensor<Float>?.none)
     let fieldGradient = Tensor<Float>.filled(wanted: wanted.field ? field.shape(channels: inputs) : nil) {
       du in
-      modes = .filled(wanted: wanted.modes ? [quarters.modes, samples, 2, hidden] : nil) { modes in
-        terms = .filled(wanted: wanted.terms ? [samples, termCount(inputs)] : nil) { terms in
+      modes = .filled(wanted: wanted.modes ? Shape(quarters.modes, samples, 2, hidden) : nil) { modes in
+        terms = .filled(wanted: wanted.terms ? Shape(samples, termCount(inputs)) : nil) { terms in
           withPointers(u, fieldWeight, hiddenBias, weight, bias, factors) { u, w, b1, w2, b2, factors in
             let perceptron = kernel(inputs: inputs, w, b1, w2, b2)
             nonisolated(unsafe) let beginning = beginning
@@ -310,18 +310,20 @@ struct Projection {
 
   // MARK: - Gradients of parameters
 
-  /// The gradients of W₁, b₁, W₂ and b₂.
+  /// Adds the gradients of W₁, b₁, W₂ and b₂ to those of an operation's inputs.
   ///
   /// - Parameters:
   ///   - terms: from `adjoint`; empty where no parameter needs a gradient.
   ///   - joined: the gradient G of W₁ W; that of W₁ is G Wᵀ + db₁ bᵀ and a sum over modes and samples.
   ///   - bias: that of W₁ b + b₁.
   ///   - mixed: the layer's mixed modes, nil if W₁ needs no gradient; and the gradient of W₁ times them.
-  func gradients(
+  ///   - first: the first of the four inputs.
+  func addGradients(
     terms: Tensor<Float>, inputs: Int, joined: Tensor<Float>?, bias: Tensor<Float>?,
-    skipWeight: Tensor<Float>, skipBias: Tensor<Float>, mixed: Tensor<Float>?, modes: Tensor<Float>
-  ) -> [Tensor<Float>?] {
-    guard let joined, let bias else { return [nil, nil, nil, nil] }
+    skipWeight: Tensor<Float>, skipBias: Tensor<Float>, mixed: Tensor<Float>?, modes: Tensor<Float>,
+    to gradients: Tape.InputGradients, from first: Int
+  ) {
+    guard let joined, let bias else { return }
     let hiddenWeight = mixed.map { mixed in
       withPointers(joined, bias, skipWeight, skipBias) { g, db, w, b in
         map.gradient(mixed, image: modes) { term in
@@ -333,9 +335,9 @@ struct Projection {
       }
     }
     let offset = hidden * (inputs + 1)
-    return [
-      hiddenWeight, bias, sumOverFirstAxis(terms, shape: weight.shape, from: offset),
-      sumOverFirstAxis(terms, shape: [outputs], from: offset + weight.count),
-    ]
+    gradients.add(hiddenWeight, to: first)
+    gradients.add(bias, to: first + 1)
+    gradients.add(sumOverFirstAxis(terms, shape: weight.shape, from: offset), to: first + 2)
+    gradients.add(sumOverFirstAxis(terms, shape: [outputs], from: offset + weight.count), to: first + 3)
   }
 }

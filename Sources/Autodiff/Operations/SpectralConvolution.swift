@@ -12,17 +12,15 @@ public func spectralConvolution(_ u: Variable, weight: Variable) -> Variable {
   let kernel = SpectralKernel(input: FieldShape(u.shape), weight: weight.shape)
   let spectrum = kernel.analyse(.forward, u.value, channels: kernel.inputs)
   let value = kernel.synthesise(.forward, kernel.mix(spectrum, weight.value), channels: kernel.outputs)
-  return Variable(value, from: [u, weight]) {
-    [
-      weight = weight.value, spectrum = weight.needsGradient ? spectrum : nil,
-      uNeedsGradient = u.needsGradient
-    ] gradient in
+  let saved = (kernel: kernel, weight: weight.value, spectrum: weight.needsGradient ? spectrum : nil)
+  return Variable(value, from: [u, weight], saving: saved) { saved, gradient, inputs in
+    let (kernel, weight, spectrum) = saved
     let dmixed = kernel.analyse(.adjoint, gradient, channels: kernel.outputs)
-    return [
-      uNeedsGradient
-        ? kernel.synthesise(.adjoint, kernel.mixAdjoint(dmixed, weight), channels: kernel.inputs) : nil,
-      spectrum.map { kernel.weightGradient($0, dmixed) },
-    ]
+    if inputs.isNeeded(0) {
+      inputs.add(
+        kernel.synthesise(.adjoint, kernel.mixAdjoint(dmixed, weight), channels: kernel.inputs), to: 0)
+    }
+    if let spectrum { inputs.add(kernel.weightGradient(spectrum, dmixed), to: 1) }
   }
 }
 
@@ -200,8 +198,9 @@ struct SpectralKernel {
     let batch = planar(row: 2 * inputs, imaginary: inputs)
     let matrix = planar(row: outputs, imaginary: inputs * outputs)
     let result = planar(row: 2 * outputs, imaginary: outputs)
+    let shape = spectrumShape(channels: outputs)
     return withPointers(spectrum, weight) { x, r in
-      Tensor<Float>.filled([modeCount, samples, 2, outputs]) { y in
+      Tensor<Float>.filled(shape) { y in
         parallelFor(modeCount, grain: grain) { range in
           for mode in range {
             ck_planar_product(
@@ -223,8 +222,9 @@ struct SpectralKernel {
     let matrix = planar(row: inputs, imaginary: inputs * outputs, conjugate: true)
     let result = planar(row: 2 * inputs, imaginary: inputs)
     let (count, isAtHand) = (2 * inputs * outputs, transposed != nil)
+    let shape = spectrumShape(channels: inputs)
     return withPointers(dmixed, weight, transposed ?? weight) { dy, r, turned in
-      Tensor<Float>.filled([modeCount, samples, 2, inputs]) { dx in
+      Tensor<Float>.filled(shape) { dx in
         parallelFor(modeCount, grain: grain) { range in
           withScratch(isAtHand ? 0 : count) { own in
             for mode in range {
@@ -243,8 +243,9 @@ struct SpectralKernel {
   /// R[mode]ᵀ of all modes, one after the other: `[2, O, I]` each.
   func transposed(_ weight: Tensor<Float>) -> Tensor<Float> {
     let count = 2 * inputs * outputs
+    let shape: Shape = [modeCount, 2, outputs, inputs]
     return weight.start { r in
-      Tensor<Float>.filled([modeCount, 2, outputs, inputs]) { turned in
+      Tensor<Float>.filled(shape) { turned in
         parallelFor(modeCount, grain: grain) { range in
           for mode in range { transpose(r + mode * count, into: turned + mode * count) }
         }
@@ -284,12 +285,25 @@ struct SpectralKernel {
 /// The transposed matrices of a weight's modes for the ways back of all operations of a tape that use it, as the steps of a
 /// roll-out do: made by the first that asks, if there are several.
 final class TransposedModes {
-  private let weight: Tensor<Float>
+  private var weight = Tensor<Float>.empty
   private var uses = 0
   private var matrices: Tensor<Float>?
 
-  /// For the modes of `weight`.
-  init(_ weight: Tensor<Float>) { self.weight = weight }
+  private static let idle = IdleObjects<TransposedModes>()
+
+  /// For the modes of `weight`, and one operation.
+  static func of(_ weight: Tensor<Float>) -> TransposedModes {
+    let modes = idle.take { TransposedModes() }
+    modes.weight = weight
+    modes.uses = 1
+    return modes
+  }
+
+  /// Lets go of the weight; whoever comes next may have this.
+  func release() {
+    (weight, uses, matrices) = (.empty, 0, nil)
+    Self.idle.putBack(self)
+  }
 
   /// One more operation may ask.
   func addUse() { uses += 1 }

@@ -4,25 +4,24 @@ import Tensors
 /// Fields that are the same at all times: `[sample, C, ...grid]` to `[sample, C, ...grid, frames]`.
 public func repeatOverTime(_ u: Variable, frames: Int) -> Variable {
   precondition(u.shape.count >= 3 && frames > 0, "\(u.shape) at \(frames) times")
-  let count = u.value.count
+  let (count, shape) = (u.value.count, u.shape + [frames])
   let value = u.value.start { u in
-    Tensor<Float>.filled([count, frames]) { result in
+    Tensor<Float>.filled(shape) { result in
       parallelFor(count, grain: 4096) { range in
         for point in range { (result + point * frames).update(repeating: u[point], count: frames) }
       }
     }
   }
-  return Variable(value.reshaped(to: u.shape + [frames]), from: [u]) { [shape = u.shape] gradient in
-    let gradient = gradient
-    return [
-      gradient.start { gradient in
-        Tensor<Float>.filled(shape) { du in
-          parallelFor(count, grain: 4096) { range in
-            for point in range { du[point] = Float(ck_sum_f32(frames, gradient + point * frames)) }
-          }
+  return Variable(value, from: u, saving: u.shape) { shape, gradient, inputs in
+    let (count, frames) = (shape.elementCount, gradient.shape[gradient.rank - 1])
+    let sums = gradient.start { gradient in
+      Tensor<Float>.filled(shape) { du in
+        parallelFor(count, grain: 4096) { range in
+          for point in range { du[point] = Float(ck_sum_f32(frames, gradient + point * frames)) }
         }
       }
-    ]
+    }
+    inputs.add(sums, to: 0)
   }
 }
 
@@ -34,10 +33,13 @@ public func timesToChannels(_ u: Variable) -> Variable {
   let (planes, frames) = (shape[0] * shape[1], shape[shape.count - 1])
   let points = shape[2..<shape.count - 1].reduce(1, *)
   let result = [shape[0], shape[1] * frames] + shape[2..<shape.count - 1]
-  return Variable(
-    transposed(u.value, planes: planes, rows: points, columns: frames, shape: result), from: [u]
-  ) {
-    [transposed($0, planes: planes, rows: frames, columns: points, shape: shape)]
+  let value = transposed(u.value, planes: planes, rows: points, columns: frames, shape: result)
+  return Variable(value, from: u, saving: shape) { shape, gradient, inputs in
+    let (shape, frames) = (shape, shape[shape.count - 1])
+    let planes = shape[0] * shape[1]
+    let points = shape.elementCount / max(1, planes * frames)
+    inputs.add(
+      transposed(gradient, planes: planes, rows: frames, columns: points, shape: shape), to: 0)
   }
 }
 

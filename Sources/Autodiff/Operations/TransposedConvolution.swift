@@ -60,20 +60,22 @@ public func transposedConvolution(
       }
     }
   }
-  let hasBias = bias != nil
-  return Variable(value, from: [u, weight] + (bias.map { [$0] } ?? [])) {
-    [u = u.value, weight = weight.value, needsInput = u.needsGradient] gradient in
-    let gradient = gradient
-    return [
-      needsInput ? kernel.forward(gradient, weight, bias: nil) : nil, kernel.weightGradient(u, gradient),
-    ] + (hasBias ? [channelSums(gradient, kernel.input)] : [])
+  let inputs = VariableList(u, weight, bias ?? weight.withoutGradient)
+  return Variable(value, from: inputs, saving: (kernel, u.value, weight.value)) { saved, gradient, inputs in
+    let ((kernel, u, weight), gradient) = (saved, gradient)
+    if inputs.isNeeded(0) { inputs.add(kernel.forward(gradient, weight, bias: nil), to: 0) }
+    if inputs.isNeeded(1) { inputs.add(kernel.weightGradient(u, gradient), to: 1) }
+    if inputs.isNeeded(2) { inputs.add(channelSums(gradient, kernel.input), to: 2) }
   }
 }
 
 /// The weight `[I, O/groups, ...kernel]` of a transposed convolution as that of a convolution between the same channels,
 /// `[O, I/groups, ...kernel]`: its inputs and outputs change places.
 public func swapChannels(_ weight: Variable, groups: Int) -> Variable {
-  Variable(swapChannels(weight.value, groups: groups), from: [weight]) { [swapChannels($0, groups: groups)] }
+  Variable(swapChannels(weight.value, groups: groups), from: weight, saving: groups) {
+    groups, gradient, inputs in
+    inputs.add(swapChannels(gradient, groups: groups), to: 0)
+  }
 }
 
 private func swapChannels(_ weight: Tensor<Float>, groups: Int) -> Tensor<Float> {

@@ -1,4 +1,5 @@
 import CKernels
+import Synchronization
 import Tensors
 
 /// The shapes of an XD-operation, axis by axis of the grid.
@@ -114,41 +115,148 @@ public func xdOperation(
   _ geometry: XDGeometry
 ) -> Variable {
   let kernel = XDKernel(
-    geometry, input: FieldShape(u.shape), weight: weight.value, k: k.map(\.value), l: l.map(\.value),
-    m: m.map(\.value))
-  let inputs = [u, weight] + k + l + m + (bias.map { [$0] } ?? [])
+    geometry, input: FieldShape(u.shape), weight: weight.value, k: AxisTensors(k), l: AxisTensors(l),
+    m: AxisTensors(m))
+  // What stands in for a bias that is missing needs no gradient.
+  let inputs = XDInputs(u: u, weight: weight, bias: bias ?? weight.withoutGradient, k: k, l: l, m: m)
   let spectrum = kernel.analyse(u.value)
   let product = kernel.mix(spectrum)
   let value = kernel.synthesise(product, bias: bias?.value)
-  let axes = geometry.grid.count
-  let twiddlesNeedGradients = (k + l + m).contains(where: \.needsGradient)
-  // K needs its input again.
-  let (keptSpectrum, keptProduct) = (HandOver(spectrum), twiddlesNeedGradients ? HandOver(product) : nil)
-  let hasBias = bias != nil
-  return Variable(value, from: inputs) { [u = u.value, needsInput = u.needsGradient] gradient in
-    let gradients = kernel.adjoint(
-      gradient, u: u, spectrum: keptSpectrum, mixed: keptProduct, ofInput: needsInput)
-    let twiddles = gradients.twiddles ?? Array(repeating: nil, count: 3 * axes)
-    return [gradients.u, gradients.weight] + twiddles
-      + (hasBias ? [channelSums(gradient, FieldShape(gradient.shape))] : [])
+  // K needs its input again for the gradients of twiddles.
+  let twiddlesNeedGradients = inputs.dropFirst(3).contains(where: \.needsGradient)
+  let saved = (
+    kernel: kernel, u: u.value, spectrum: spectrum, product: twiddlesNeedGradients ? product : nil
+  )
+  return Variable(value, from: inputs, saving: saved) { saved, gradient, inputs in
+    let (kernel, u, spectrum, product) = saved
+    let gradient = consume gradient
+    kernel.addAdjoint(gradient, u: u, spectrum: consume spectrum, mixed: consume product, to: inputs)
+    if inputs.isNeeded(2) { inputs.add(channelSums(gradient, FieldShape(gradient.shape)), to: 2) }
   }
+}
+
+/// What an XD-operation depends on: field, filters, bias, then the twiddles of K, L and M.
+private struct XDInputs: Sequence, IteratorProtocol {
+  let u: Variable
+  let weight: Variable
+  let bias: Variable
+  let k: [Variable]
+  let l: [Variable]
+  let m: [Variable]
+  private var position = 0
+
+  init(u: Variable, weight: Variable, bias: Variable, k: [Variable], l: [Variable], m: [Variable]) {
+    (self.u, self.weight, self.bias) = (u, weight, bias)
+    (self.k, self.l, self.m) = (k, l, m)
+  }
+
+  mutating func next() -> Variable? {
+    defer { position += 1 }
+    switch position {
+    case 0: return u
+    case 1: return weight
+    case 2: return bias
+    default:
+      let (matrix, axis) = (position - 3).quotientAndRemainder(dividingBy: k.count)
+      return matrix == 0 ? k[axis] : matrix == 1 ? l[axis] : matrix == 2 ? m[axis] : nil
+    }
+  }
+}
+
+/// A tensor for every axis of a grid, without memory from the heap.
+struct AxisTensors: Sendable {
+  private var tensors = InlineArray<6, Tensor<Float>>(repeating: .empty)
+  let count: Int
+
+  /// Empty ones.
+  init(count: Int) { self.count = count }
+
+  init(_ variables: [Variable]) {
+    count = variables.count
+    for axis in 0..<count { tensors[axis] = variables[axis].value }
+  }
+
+  subscript(axis: Int) -> Tensor<Float> {
+    get { tensors[axis] }
+    set { tensors[axis] = newValue }
+  }
+}
+
+/// The pipelines of XD-operations of one geometry, made once.
+private struct XDPlan: Sendable {
+  let geometry: XDGeometry
+  /// M, from fields to spectra: the last axis first, while most lines of the others are still zero.
+  let analysis: LinePipeline
+  /// K, from spectra to fields: the last axis last, when only the lines of the output are left.
+  let synthesis: LinePipeline
+  /// The orders in which the matrices of the axes act.
+  let orderOfM: [Int]
+  let orderOfK: [Int]
+
+  private init(_ geometry: XDGeometry) {
+    self.geometry = geometry
+    let size = geometry.size
+    orderOfM = geometry.grid.indices.reversed()
+    orderOfK = Array(geometry.grid.indices)
+    analysis = LinePipeline(
+      axes: size.indices.map {
+        (geometry.m[$0], LinePositions(count: geometry.grid[$0]), LinePositions(count: size[$0]))
+      },
+      order: orderOfM, width: Self.blockWidth(geometry, channels: geometry.inputs),
+      source: FieldLayout(fieldsOn: geometry.grid), target: Self.layout(size, channels: geometry.inputs))
+    synthesis = LinePipeline(
+      axes: size.indices.map {
+        (
+          geometry.k[$0], LinePositions(count: size[$0]),
+          LinePositions(count: geometry.outputGrid[$0], step: geometry.outputSteps[$0])
+        )
+      },
+      order: orderOfK, width: Self.blockWidth(geometry, channels: geometry.outputs),
+      source: Self.layout(size, channels: geometry.outputs),
+      target: FieldLayout(fieldsOn: geometry.outputGrid))
+  }
+
+  private static func layout(_ size: Shape, channels: Int) -> FieldLayout {
+    let unit = 2 * channels
+    return FieldLayout(
+      strides: size.indices.map { $0 == 0 ? unit : size[($0 + 1)...].reduce(size[0], *) * unit }, lane: 1,
+      imaginary: channels)
+  }
+
+  static func blockWidth(_ geometry: XDGeometry, channels: Int) -> Int {
+    min(LaneBlock.largest(size: geometry.size), LaneBlock(lanes: channels).width)
+  }
+
+  /// The plan from the cache, which has the last ones, or a new one.
+  static func cached(_ geometry: XDGeometry) -> XDPlan {
+    if let found = cache.withLock({ plans in plans.first { $0.geometry == geometry } }) { return found }
+    let plan = XDPlan(geometry)
+    cache.withLock { plans in
+      if plans.count == mostPlans { plans.removeFirst() }
+      plans.append(plan)
+    }
+    return plan
+  }
+
+  private static let mostPlans = 64
+  private static let cache = Mutex<[XDPlan]>([])
 }
 
 /// A tensor product of K-matrices, one per axis of the grid.
 private struct KMatrices {
   let products: [ButterflyProduct]
-  let twiddles: [Tensor<Float>]
+  let twiddles: AxisTensors
   /// The axes in the order in which their matrices act.
   let order: [Int]
   /// The matrices of the passes of all axes, in that order.
   let matrices: Tensor<Float>
 
-  init(_ products: [ButterflyProduct], _ twiddles: [Tensor<Float>], order: [Int]) {
-    precondition(twiddles.map(\.shape) == products.map(\.twiddleShape), "the twiddles have other shapes")
+  init(_ products: [ButterflyProduct], _ twiddles: AxisTensors, order: [Int]) {
+    precondition(Self.fit(products, twiddles), "the twiddles have other shapes")
     self.products = products
     self.twiddles = twiddles
     self.order = order
-    matrices = .filled([products.reduce(0) { $0 + $1.twiddleCount }]) { matrices in
+    matrices = .filled(Shape(products.reduce(0) { $0 + $1.twiddleCount })) { matrices in
       var place = matrices
       for axis in order {
         twiddles[axis].start { ck_butterfly_merge(products[axis].kernel, $0, place) }
@@ -157,12 +265,21 @@ private struct KMatrices {
     }
   }
 
-  /// The gradients of the twiddles in the order of the axes, from terms of that of the matrices.
-  func twiddleGradients(_ terms: Tensor<Float>) -> [Tensor<Float>] {
-    products.indices.map { axis in
-      let before = order.prefix { $0 != axis }.reduce(0) { $0 + products[$1].twiddleCount }
-      let ofMatrices = sumOverFirstAxis(terms, shape: products[axis].twiddleShape, from: before)
-      return products[axis].twiddleGradient(matrices: ofMatrices, twiddles[axis])
+  /// Whether these are twiddles of such products.
+  static func fit(_ products: [ButterflyProduct], _ twiddles: AxisTensors) -> Bool {
+    products.count == twiddles.count
+      && products.indices.allSatisfy { twiddles[$0].shape == products[$0].twiddleShape }
+  }
+
+  /// Adds the gradients of the twiddles, in the order of the axes, to those of the inputs from one on, from terms of that
+  /// of the matrices.
+  func addTwiddleGradients(_ terms: Tensor<Float>, to inputs: Tape.InputGradients, from first: Int) {
+    var before = 0
+    for axis in order {
+      let product = products[axis]
+      let ofMatrices = sumOverFirstAxis(terms, shape: product.twiddleShape, from: before)
+      inputs.add(product.twiddleGradient(matrices: ofMatrices, twiddles[axis]), to: first + axis)
+      before += product.twiddleCount
     }
   }
 }
@@ -175,9 +292,10 @@ private struct XDKernel {
   let geometry: XDGeometry
   let weight: Tensor<Float>
   let k: KMatrices
-  let l: [Tensor<Float>]
+  let l: AxisTensors
   let m: KMatrices
   let samples: Int
+  private let plan: XDPlan
 
   /// The most partial sums of a gradient; fixed, so that the sums do not depend on the number of threads.
   private static let chunkCount = 16
@@ -189,8 +307,8 @@ private struct XDKernel {
   private let slabs: Int
 
   init(
-    _ geometry: XDGeometry, input: FieldShape, weight: Tensor<Float>, k: [Tensor<Float>],
-    l: [Tensor<Float>], m: [Tensor<Float>]
+    _ geometry: XDGeometry, input: FieldShape, weight: Tensor<Float>, k: AxisTensors, l: AxisTensors,
+    m: AxisTensors
   ) {
     precondition(
       input.channels == geometry.inputs && input.grid == geometry.grid,
@@ -199,12 +317,14 @@ private struct XDKernel {
     precondition(
       weight.shape == geometry.weightShape,
       "filters \(weight.shape) of an XD-operation with filters \(geometry.weightShape)")
-    precondition(l.map(\.shape) == geometry.l.map(\.twiddleShape), "the twiddles have other shapes")
+    precondition(KMatrices.fit(geometry.l, l), "the twiddles have other shapes")
+    let plan = XDPlan.cached(geometry)
+    self.plan = plan
     self.geometry = geometry
     self.weight = weight
-    self.k = KMatrices(geometry.k, k, order: Array(geometry.grid.indices))
+    self.k = KMatrices(geometry.k, k, order: plan.orderOfK)
     self.l = l
-    self.m = KMatrices(geometry.m, m, order: geometry.grid.indices.reversed())
+    self.m = KMatrices(geometry.m, m, order: plan.orderOfM)
     samples = input.samples
     size = geometry.size
     positions = geometry.size.elementCount
@@ -217,42 +337,11 @@ private struct XDKernel {
   /// same sets of the cache.
   private func spectrumStride(channels: Int) -> Int { positions * 2 * channels + 16 }
 
-  private func spectrumShape(channels: Int) -> Shape { [samples, spectrumStride(channels: channels)] }
+  private func spectrumShape(channels: Int) -> Shape { Shape(samples, spectrumStride(channels: channels)) }
 
-  private func spectrumLayout(channels: Int) -> FieldLayout {
-    let unit = 2 * channels
-    return FieldLayout(
-      strides: size.indices.map { $0 == 0 ? unit : size[($0 + 1)...].reduce(size[0], *) * unit }, lane: 1,
-      imaginary: channels)
-  }
-
-  private func blockWidth(channels: Int) -> Int {
-    min(LaneBlock.largest(size: size), LaneBlock(lanes: channels).width)
-  }
-
-  /// M, from fields to spectra: the last axis first, while most lines of the others are still zero.
-  private var analysis: LinePipeline {
-    LinePipeline(
-      axes: size.indices.map {
-        (geometry.m[$0], LinePositions(count: geometry.grid[$0]), LinePositions(count: size[$0]))
-      },
-      order: m.order, width: blockWidth(channels: geometry.inputs),
-      source: FieldLayout(fieldsOn: geometry.grid), target: spectrumLayout(channels: geometry.inputs))
-  }
-
-  /// K, from spectra to fields: the last axis last, when only the lines of the output are left.
-  private var synthesis: LinePipeline {
-    LinePipeline(
-      axes: size.indices.map {
-        (
-          geometry.k[$0], LinePositions(count: size[$0]),
-          LinePositions(count: geometry.outputGrid[$0], step: geometry.outputSteps[$0])
-        )
-      },
-      order: k.order, width: blockWidth(channels: geometry.outputs),
-      source: spectrumLayout(channels: geometry.outputs),
-      target: FieldLayout(fieldsOn: geometry.outputGrid))
-  }
+  private func blockWidth(channels: Int) -> Int { XDPlan.blockWidth(geometry, channels: channels) }
+  private var analysis: LinePipeline { plan.analysis }
+  private var synthesis: LinePipeline { plan.synthesis }
 
   /// Calls `body` for every block of channels of every sample, in parallel, with the chunk that it is in.
   private func forEachBlock(
@@ -295,10 +384,11 @@ private struct XDKernel {
   /// Re K z, plus the bias.
   func synthesise(_ mixed: Tensor<Float>, bias: Tensor<Float>?) -> Tensor<Float> {
     let (channels, pipeline, points) = (geometry.outputs, synthesis, geometry.outputGrid.elementCount)
-    precondition(bias.map { $0.shape == [channels] } ?? true, "a bias for \(channels) channels")
-    let zeros = Tensor<Float>(shape: [channels])
+    precondition(bias.map { $0.shape.matches([channels]) } ?? true, "a bias for \(channels) channels")
+    let zeros = Tensor<Float>(shape: Shape(channels))
+    let shape = Shape(samples, channels) + geometry.outputGrid
     return withPointers(mixed, bias ?? zeros, k.matrices) { mixed, bias, matrices in
-      .filled([samples, channels] + geometry.outputGrid) { result in
+      .filled(shape) { result in
         forEachBlock(channels: channels, pipeline, gradient: false) { block, sample, channel, _, scratch in
           let target = result + (sample * channels + channel) * points
           pipeline.forward(
@@ -313,8 +403,7 @@ private struct XDKernel {
     }
   }
 
-  /// The gradient of K's or M's source from that of its result, where it is wanted, and those of the twiddles in the
-  /// order of the axes.
+  /// The gradient of K's or M's source from that of its result, where it is wanted, and terms of those of the twiddles.
   ///
   /// Arrays are given with the distances of samples and channels; `target` may be the source itself.
   private func adjoint(
@@ -322,10 +411,10 @@ private struct XDKernel {
     source: (start: UnsafePointer<Float>, stride: Int, channel: Int),
     gradient: (start: UnsafePointer<Float>, stride: Int, channel: Int),
     to target: UnsafeMutablePointer<Float>?, ofTwiddles: Bool
-  ) -> [Tensor<Float>]? {
+  ) -> Tensor<Float> {
     let blocks = samples * ((channels + blockWidth(channels: channels) - 1) / blockWidth(channels: channels))
     let count = factors.matrices.count
-    var terms = Tensor<Float>(shape: [ofTwiddles ? min(blocks, Self.chunkCount) : 0, count])
+    var terms = Tensor<Float>(shape: Shape(ofTwiddles ? min(blocks, Self.chunkCount) : 0, count))
     factors.matrices.start { matrices in
       terms.withUnsafeMutableBuffer { terms in
         let terms = terms.baseAddress!
@@ -340,7 +429,7 @@ private struct XDKernel {
         }
       }
     }
-    return ofTwiddles ? factors.twiddleGradients(terms) : nil
+    return terms
   }
 
   // MARK: - The channels
@@ -459,17 +548,22 @@ private struct XDKernel {
 
   // MARK: - The adjoint
 
-  /// The gradients of the input, the filters and, if K's input is kept, the twiddles of K, L and M in this order.
+  /// Adds the gradients of the field, the filters and, if K's input is kept, the twiddles to those of `XDInputs`.
   ///
   /// What is kept is used up: gradients take its place.
-  func adjoint(
-    _ gradient: Tensor<Float>, u: Tensor<Float>, spectrum: HandOver<Tensor<Float>>,
-    mixed: HandOver<Tensor<Float>>?, ofInput: Bool
-  ) -> (u: Tensor<Float>?, weight: Tensor<Float>, twiddles: [Tensor<Float>?]?) {
-    var spectrum = spectrum.take()
+  func addAdjoint(
+    _ gradient: Tensor<Float>, u: Tensor<Float>, spectrum: consuming Tensor<Float>,
+    mixed: consuming Tensor<Float>?, to inputs: Tape.InputGradients
+  ) {
+    let (ofInput, axes) = (inputs.isNeeded(0), geometry.grid.count)
+    var spectrum = spectrum
     let (points, outputPoints) = (geometry.grid.elementCount, geometry.outputGrid.elementCount)
-    let ofTwiddles = mixed != nil
-    var given = mixed?.take() ?? Tensor(shape: spectrumShape(channels: geometry.outputs))
+    var given: Tensor<Float>
+    let ofTwiddles: Bool
+    switch consume mixed {
+    case .some(let kept): (given, ofTwiddles) = (kept, true)
+    case .none: (given, ofTwiddles) = (Tensor(shape: spectrumShape(channels: geometry.outputs)), false)
+    }
     let ofK = given.withUnsafeMutableBuffer { given in
       gradient.start { gradient in
         adjoint(
@@ -479,10 +573,11 @@ private struct XDKernel {
           ofTwiddles: ofTwiddles)
       }
     }
-    let ofFilter = filterAdjoint(&spectrum, given)
-    guard ofInput || ofTwiddles else { return (nil, ofFilter.weight, nil) }
-    var ofM: [Tensor<Float>]?
-    func run(_ target: UnsafeMutablePointer<Float>?) {
+    if ofTwiddles { k.addTwiddleGradients(ofK, to: inputs, from: 3) }
+    addFilterAdjoint(&spectrum, given, to: inputs, ofTwiddles: ofTwiddles)
+    guard ofInput || ofTwiddles else { return }
+    var ofM = Tensor<Float>.empty
+    let ofU = Tensor<Float>.filled(wanted: ofInput ? u.shape : nil) { target in
       ofM = withPointers(u, spectrum) { u, spectrum in
         adjoint(
           of: m, analysis, channels: geometry.inputs,
@@ -491,24 +586,23 @@ private struct XDKernel {
           ofTwiddles: ofTwiddles)
       }
     }
-    var ofU: Tensor<Float>?
-    if ofInput { ofU = .filled(u.shape) { run($0) } } else { run(nil) }
-    guard let ofK, let ofM else { return (ofU, ofFilter.weight, nil) }
-    return (ofU, ofFilter.weight, ofK + ofFilter.l + ofM)
+    inputs.add(ofU, to: 0)
+    if ofTwiddles { m.addTwiddleGradients(ofM, to: inputs, from: 3 + 2 * axes) }
   }
 
-  /// The gradients of the filters and of the twiddles of L, from that of K's input; that of M x takes its place.
-  private func filterAdjoint(
-    _ spectrum: inout Tensor<Float>, _ gradient: Tensor<Float>
-  ) -> (weight: Tensor<Float>, l: [Tensor<Float>]) {
+  /// Adds the gradients of the filters and of the twiddles of L, from that of K's input; that of M x takes its place.
+  private func addFilterAdjoint(
+    _ spectrum: inout Tensor<Float>, _ gradient: Tensor<Float>, to inputs: Tape.InputGradients,
+    ofTwiddles: Bool
+  ) {
     let filter = FilterSpectrum(geometry, weight: weight, l: l)
     let (matrixShape, arrayShape) = (filter.matrixShape, filter.arrayShape)
     // Chunks are runs of whole slabs, whose gradients nobody else adds to, or else of the tiles of the only one.
     let chunks = min(slabs == 1 ? filter.tiles : slabs, Self.chunkCount)
     let tilesPerUnit = slabs == 1 ? 1 : filter.tilesPerSlab
     let units = filter.tiles / tilesPerUnit
-    var matrixTerms = Tensor<Float>(shape: [chunks] + matrixShape)
-    var arrayTerms = Tensor<Float>(shape: [slabs == 1 ? chunks : 1] + arrayShape)
+    var matrixTerms = Tensor<Float>(shape: Shape(chunks) + matrixShape)
+    var arrayTerms = Tensor<Float>(shape: Shape(slabs == 1 ? chunks : 1) + arrayShape)
     let (matrixCount, arrayCount) = (
       matrixShape.reduce(1, *), slabs == 1 ? arrayShape.reduce(1, *) : 0
     )
@@ -549,7 +643,12 @@ private struct XDKernel {
     }
     let gradients = filter.gradients(
       matrix: sumOverFirstAxis(matrixTerms, shape: matrixShape),
-      array: sumOverFirstAxis(arrayTerms, shape: arrayShape), geometry, l: l)
-    return gradients
+      array: sumOverFirstAxis(arrayTerms, shape: arrayShape))
+    inputs.add(gradients.weight, to: 1)
+    guard ofTwiddles, let columns = gradients.columns else { return }
+    for axis in 0..<l.count {
+      inputs.add(
+        FilterSpectrum.twiddleGradient(geometry, axis, columns[axis], l[axis]), to: 3 + l.count + axis)
+    }
   }
 }

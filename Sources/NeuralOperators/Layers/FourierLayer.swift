@@ -35,10 +35,12 @@ public struct FourierLayer: Module {
     self.activatesTwice = activatesTwice
   }
 
-  /// What `fourierLayers` takes, or nil if there is more to this layer.
-  func variables(on tape: Tape) -> FourierLayerVariables? {
-    guard normalization == nil && mixing == nil && !activatesTwice else { return nil }
-    return FourierLayerVariables(
+  /// Whether `variables` is all there is to this layer.
+  var isPlain: Bool { normalization == nil && mixing == nil && !activatesTwice }
+
+  /// What `fourierLayers` takes.
+  func variables(on tape: Tape) -> FourierLayerVariables {
+    FourierLayerVariables(
       weight: tape(spectral.weight), skipWeight: skip.matrix(on: tape), skipBias: tape(skip.bias),
       activation: activation)
   }

@@ -88,9 +88,20 @@ public struct XDArchitecture {
   public func callAsFunction(
     _ u: Variable, filters: Variable, bias: Parameter?, on tape: Tape
   ) -> Variable {
-    xdOperation(
-      padCircularly(u, by: margins), weight: filters, k: k.map { tape($0.twiddle) },
-      l: l.map { tape($0.twiddle) }, m: m.map { tape($0.twiddle) }, bias: bias.map { tape($0) }, geometry)
+    idleVariables.withArray { ofK in
+      idleVariables.withArray { ofL in
+        idleVariables.withArray { ofM in
+          for axis in k.indices {
+            ofK.append(tape(k[axis].twiddle))
+            ofL.append(tape(l[axis].twiddle))
+            ofM.append(tape(m[axis].twiddle))
+          }
+          return xdOperation(
+            padCircularly(u, by: margins), weight: filters, k: ofK, l: ofL, m: ofM,
+            bias: bias.map { tape($0) }, geometry)
+        }
+      }
+    }
   }
 
   // MARK: - Warm starts
@@ -374,3 +385,6 @@ public struct XDOperation: Module {
         outputs: weight.shape[0], groups: 1, grid: [nodes], taps: [[0]], outputGrid: [nodes]))
   }
 }
+
+/// The memory of the lists that computations hand to XD-operations.
+private let idleVariables = IdleObjects<[Variable]>()

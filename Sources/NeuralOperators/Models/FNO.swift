@@ -191,67 +191,77 @@ public struct FNO: ProjectedModel {
   /// The output fields for an input that is made of channels of others.
   public func callAsFunction(_ u: ChannelSelection, on tape: Tape) -> Variable {
     // The projection is joined with the last layer where nothing is cropped between them.
-    if !isPadded, let stack = stack(u, on: tape) {
-      return fourierLayers(
-        stack.input, lifting: stack.lifting, constants: stack.constants, stack.layers,
-        projection: projection.variables(on: tape))
+    if isPadded || !isStack { return projection(hiddenFields(selectChannels(u), on: tape), on: tape) }
+    return withStack(u, on: tape) { field, lifting, constants, layers in
+      fourierLayers(
+        field, lifting: lifting, constants: constants, layers, projection: projection.variables(on: tape))
     }
-    return projection(hiddenFields(selectChannels(u), on: tape), on: tape)
   }
 
   /// The loss of the output fields, found together with what the projection does.
   public func loss(_ u: Variable, comparedWith comparison: FieldComparison, on tape: Tape) -> FieldLoss {
-    if !isPadded, let stack = stack(ChannelSelection(u), on: tape) {
-      return fourierLayers(
-        stack.input, lifting: stack.lifting, constants: stack.constants, stack.layers,
-        projection: projection.variables(on: tape), comparedWith: comparison)
+    if isPadded || !isStack {
+      return projection.loss(hiddenFields(u, on: tape), comparedWith: comparison, on: tape)
     }
-    return projection.loss(hiddenFields(u, on: tape), comparedWith: comparison, on: tape)
+    return withStack(ChannelSelection(u), on: tape) { field, lifting, constants, layers in
+      fourierLayers(
+        field, lifting: lifting, constants: constants, layers, projection: projection.variables(on: tape),
+        comparedWith: comparison)
+    }
   }
 
   private var isPadded: Bool { !configuration.padding.allSatisfy { $0 == 0 } }
 
-  /// What fused Fourier layers take, or nil if not all layers are of that kind.
-  private func stack(
-    _ u: ChannelSelection, on tape: Tape
-  ) -> (
-    input: ChannelSelection, lifting: Variable?, constants: Tensor<Float>?, layers: [FourierLayerVariables]
-  )? {
+  /// Whether there is nothing between the Fourier layers, so that they can be fused.
+  private var isStack: Bool { layers.allSatisfy(\.isPlain) }
+
+  /// Calls `body` with what fused Fourier layers take.
+  private func withStack<Result>(
+    _ u: ChannelSelection, on tape: Tape,
+    _ body: (ChannelSelection, _ lifting: Variable?, _ constants: Tensor<Float>?, [FourierLayerVariables]) ->
+      Result
+  ) -> Result {
     precondition(
       u.shape.count == configuration.dimensions + 2 && u.shape[1] == configuration.inputChannels,
       "an FNO for \(configuration.inputChannels) channels in \(configuration.dimensions)-d got \(u.shape)")
-    var variables: [FourierLayerVariables] = []
-    variables.reserveCapacity(layers.count)
-    for layer in layers {
-      guard let own = layer.variables(on: tape) else { return nil }
-      variables.append(own)
+    return idleLayerLists.withArray { variables in
+      for layer in layers { variables.append(layer.variables(on: tape)) }
+      let (field, lifting, constants) = entrance(u, on: tape)
+      return body(field, lifting, constants, variables)
     }
+  }
+
+  /// What the first of the fused layers begins with.
+  private func entrance(
+    _ u: ChannelSelection, on tape: Tape
+  ) -> (field: ChannelSelection, lifting: Variable?, constants: Tensor<Float>?) {
     // A linear lifting from fewer channels is joined with the first layer; its bias meets the channel of ones.
     let linear = (lifting as? PointwiseLinear).flatMap {
       $0.weight.value.shape[1] < configuration.width ? $0 : nil
     }
     if let linear, !isPadded {
       let constants = coordinateChannels(u.shape.dropFirst(2), configuration.coordinates, ones: true)
-      return (u, linear.matrix(on: tape), constants, variables)
+      return (u, linear.matrix(on: tape), constants)
     }
     // What is padded is padded with its coordinates.
     var v = appendCoordinates(selectChannels(u), configuration.coordinates, ones: linear != nil)
     if linear == nil { v = lifting(v, on: tape) }
-    return (
-      ChannelSelection(pad(v, by: Shape(configuration.padding))), linear?.matrix(on: tape), nil, variables
-    )
+    return (ChannelSelection(pad(v, by: Shape(configuration.padding))), linear?.matrix(on: tape), nil)
   }
 
   /// What the projection acts on.
   public func hiddenFields(_ u: Variable, on tape: Tape) -> Variable {
-    var v: Variable
-    if let stack = stack(ChannelSelection(u), on: tape) {
-      v = fourierLayers(stack.input, lifting: stack.lifting, constants: stack.constants, stack.layers)
-    } else {
-      v = pad(
-        lifting(appendCoordinates(u, configuration.coordinates), on: tape), by: Shape(configuration.padding))
-      for layer in layers { v = layer(v, on: tape) }
+    let padding = Shape(configuration.padding)
+    if isStack {
+      return withStack(ChannelSelection(u), on: tape) { field, lifting, constants, layers in
+        crop(fourierLayers(field, lifting: lifting, constants: constants, layers), by: padding)
+      }
     }
-    return crop(v, by: Shape(configuration.padding))
+    var v = pad(lifting(appendCoordinates(u, configuration.coordinates), on: tape), by: padding)
+    for layer in layers { v = layer(v, on: tape) }
+    return crop(v, by: padding)
   }
 }
+
+/// The memory of the lists that computations hand to fused layers.
+private let idleLayerLists = IdleObjects<[FourierLayerVariables]>()

@@ -54,28 +54,35 @@ public struct RecurrentModel: Module {
     let window = configuration.step.inputChannels / fields
     // Where a gradient is wanted every frame is a variable of its own, so that one that is left behind gets none.
     let isSplit = u.needsGradient
-    var sources =
-      isSplit
-      ? (0..<fields * window).map { selectChannels([u], [ChannelPlace(source: 0, channel: $0)]) } : [u]
-    var last = (0..<fields * window).map {
-      isSplit ? ChannelPlace(source: $0, channel: 0) : ChannelPlace(source: 0, channel: $0)
-    }
-    var predictions: [Variable] = []
-    for frame in 0..<frames {
-      predictions.append(step(ChannelSelection(sources, last), on: tape))
-      guard frame < frames - 1 else { break }
-      sources.append(predictions[frame])
-      // Every field drops its first frame and gets the predicted one.
-      for field in 0..<fields {
-        let end = (field + 1) * window
-        last.insert(ChannelPlace(source: sources.count - 1, channel: field), at: end)
-        last.remove(at: end - window)
+    let given = isSplit ? fields * window : 1
+    // What is given, and behind it the predictions.
+    return idleSources.withArray { sources in
+      if isSplit {
+        for channel in 0..<given {
+          sources.append(selectChannels(ChannelSelection(u, channels: channel..<channel + 1)))
+        }
+      } else {
+        sources.append(u)
       }
+      for frame in 0..<frames {
+        // Every field has dropped its first frames and got the predicted ones.
+        func place(_ position: Int) -> ChannelPlace {
+          let (field, time) = (position / window, frame + position % window)
+          if time >= window { return ChannelPlace(source: given + time - window, channel: field) }
+          let channel = field * window + time
+          return isSplit
+            ? ChannelPlace(source: channel, channel: 0) : ChannelPlace(source: 0, channel: channel)
+        }
+        let next = step(ChannelSelection(sources, count: fields * window, place), on: tape)
+        sources.append(next)
+      }
+      let predictions = ChannelSelection(sources, count: fields * frames) {
+        ChannelPlace(source: given + $0 % frames, channel: $0 / frames)
+      }
+      return selectChannels(predictions)
     }
-    return selectChannels(
-      predictions,
-      (0..<fields).flatMap { field in
-        (0..<frames).map { ChannelPlace(source: $0, channel: field) }
-      })
   }
 }
+
+/// The memory of the lists of frames.
+private let idleSources = IdleObjects<[Variable]>()
