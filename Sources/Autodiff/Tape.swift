@@ -5,7 +5,7 @@ import Tensors
 /// An array of nodes with integer ids: sorted by construction, without the deep recursion of linked nodes
 /// when it is freed. One tape serves one forward and at most one backward pass at a time, on one thread; the
 /// primitives use all threads inside. Every primitive is a whole block with a hand-written adjoint, so the
-/// bookkeeping (a tenth of a microsecond per node) does not count. A tape that records the same computation again, as
+/// bookkeeping does not count. A tape that records the same computation again, as
 /// training does, has the memory for that.
 public final class Tape {
   /// From the gradient of an operation's result to those of its inputs, which go to `inputs`.
