@@ -160,9 +160,6 @@ public final class Tape {
     fileprivate let tape: Tape
     fileprivate let range: Range<Int>
 
-    /// The number of inputs.
-    public var count: Int { range.count }
-
     /// Whether the gradient of an input is needed.
     public func isNeeded(_ input: Int) -> Bool { tape.inputs[range.lowerBound + input] >= 0 }
 

@@ -1,5 +1,4 @@
 import CKernels
-import Synchronization
 import Tensors
 
 /// What a convolution is but for its weights, axis by axis of the grid.
@@ -144,24 +143,18 @@ private struct ConvolutionPlan: Sendable {
     self.weight = weight
   }
 
-  /// The plan from the cache, which has the last ones, or a new one.
+  /// The plan from the cache, or a new one.
   static func cached(
     _ geometry: ConvolutionGeometry, input: FieldShape, weight: Shape
   ) -> ConvolutionPlan {
-    let found = cache.withLock { plans in
-      plans.first { $0.kernel.input == input && $0.weight == weight && $0.kernel.geometry == geometry }
+    cache.plan {
+      $0.kernel.input == input && $0.weight == weight && $0.kernel.geometry == geometry
+    } orMake: {
+      ConvolutionPlan(geometry, input: input, weight: weight)
     }
-    if let found { return found }
-    let plan = ConvolutionPlan(geometry, input: input, weight: weight)
-    cache.withLock { plans in
-      if plans.count == mostPlans { plans.removeFirst() }
-      plans.append(plan)
-    }
-    return plan
   }
 
-  private static let mostPlans = 64
-  private static let cache = Mutex<[ConvolutionPlan]>([])
+  private static let cache = PlanCache<ConvolutionPlan>()
 }
 
 /// The sums over samples and points, sample by sample in order.

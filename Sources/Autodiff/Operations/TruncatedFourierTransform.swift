@@ -1,6 +1,5 @@
 import CKernels
 import Foundation
-import Synchronization
 import Tensors
 
 /// The lowest Fourier modes of real fields, and fields of given modes: a truncated FFT by matrix products.
@@ -94,21 +93,14 @@ public final class TruncatedFourierTransform: Sendable {
 
   /// The transform for a grid from the cache, or a new one; matrices are made once per (grid, modes).
   public static func cached(grid: Shape, modes: Shape) -> TruncatedFourierTransform {
-    // There are few; to look for one takes no memory.
-    func find(_ cache: [TruncatedFourierTransform]) -> TruncatedFourierTransform? {
-      cache.first { $0.grid == grid && $0.modes == modes }
-    }
-    if let found = cache.withLock({ find($0) }) { return found }
-    let transform = TruncatedFourierTransform(grid: grid, modes: modes)
-    return cache.withLock { cache in
-      // Another thread may have made one meanwhile.
-      if let other = find(cache) { return other }
-      cache.append(transform)
-      return transform
+    cache.plan {
+      $0.grid == grid && $0.modes == modes
+    } orMake: {
+      TruncatedFourierTransform(grid: grid, modes: modes)
     }
   }
 
-  private static let cache = Mutex<[TruncatedFourierTransform]>([])
+  private static let cache = PlanCache<TruncatedFourierTransform>()
 
   init(grid: Shape, modes: Shape) {
     if let problem = Self.problem(grid: grid, modes: modes) { preconditionFailure(problem) }

@@ -1,5 +1,4 @@
 import CKernels
-import Synchronization
 import Tensors
 
 /// The shapes of an XD-operation, axis by axis of the grid.
@@ -227,19 +226,16 @@ private struct XDPlan: Sendable {
     min(LaneBlock.largest(size: geometry.size), LaneBlock(lanes: channels).width)
   }
 
-  /// The plan from the cache, which has the last ones, or a new one.
+  /// The plan from the cache, or a new one.
   static func cached(_ geometry: XDGeometry) -> XDPlan {
-    if let found = cache.withLock({ plans in plans.first { $0.geometry == geometry } }) { return found }
-    let plan = XDPlan(geometry)
-    cache.withLock { plans in
-      if plans.count == mostPlans { plans.removeFirst() }
-      plans.append(plan)
+    cache.plan {
+      $0.geometry == geometry
+    } orMake: {
+      XDPlan(geometry)
     }
-    return plan
   }
 
-  private static let mostPlans = 64
-  private static let cache = Mutex<[XDPlan]>([])
+  private static let cache = PlanCache<XDPlan>()
 }
 
 /// A tensor product of K-matrices, one per axis of the grid.
